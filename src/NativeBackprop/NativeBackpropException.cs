@@ -1,0 +1,30 @@
+namespace NativeBackprop;
+
+/// <summary>The base of every error this library raises on purpose. Its message is complete in one line.</summary>
+public abstract class NativeBackpropException : Exception
+{
+    private protected NativeBackpropException(string message, Exception? inner = null)
+        : base(message, inner)
+    {
+    }
+}
+
+/// <summary>A native library is missing, of another version, or was asked for something the CPU lacks.</summary>
+public sealed class NativeLibraryException(string message, Exception? inner = null)
+    : NativeBackpropException(message, inner);
+
+/// <summary>A shape does not fit where it is used; the message names the node, the expected and the actual shape.</summary>
+public sealed class ShapeException(string message)
+    : NativeBackpropException(message);
+
+/// <summary>A graph, a plan or a derivative was asked for something it cannot mean; the message names the node.</summary>
+public sealed class GraphException(string message)
+    : NativeBackpropException(message);
+
+/// <summary>Data handed in is unusable: not finite, out of range, empty, of the wrong size, or a malformed file.</summary>
+public sealed class DataException(string message, Exception? inner = null)
+    : NativeBackpropException(message, inner);
+
+/// <summary>An option is outside its domain; the message names the option, the allowed range and the actual value.</summary>
+public sealed class OptionException(string message)
+    : NativeBackpropException(message);
