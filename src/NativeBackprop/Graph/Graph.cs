@@ -1,0 +1,93 @@
+namespace NativeBackprop;
+
+/// <summary>
+/// A description of a computation: nodes in creation order, each checked when it is added. Nothing is computed until
+/// a plan is compiled from it. Not safe for concurrent building.
+/// </summary>
+public sealed class Graph
+{
+    private readonly List<Node> _nodes = [];
+    private readonly Dictionary<NodeKey, Node> _known = [];
+
+    /// <summary>The nodes in creation order, which is a topological order.</summary>
+    public IReadOnlyList<Node> Nodes => _nodes;
+
+    /// <summary>
+    /// Adds a node. The same pure op on the same inputs gives the node that is there already, so that a repeated
+    /// subexpression is computed once.
+    /// </summary>
+    /// <exception cref="ShapeException">The inputs' shapes do not fit the op; the message names op and inputs.</exception>
+    /// <exception cref="GraphException">An input belongs to another graph.</exception>
+    public Node Add(Op op, params ReadOnlySpan<Node> inputs)
+    {
+        ArgumentNullException.ThrowIfNull(op);
+        var key = new NodeKey(op, inputs.ToArray());
+        if (op.IsPure && _known.TryGetValue(key, out Node? known))
+        {
+            return known;
+        }
+
+        var shapes = new Shape[inputs.Length];
+        for (int i = 0; i < inputs.Length; i++)
+        {
+            shapes[i] = inputs[i].Graph == this
+                ? inputs[i].Shape
+                : throw new GraphException($"{op.Name}: input {i} ({inputs[i]}) belongs to another graph");
+        }
+
+        Shape shape;
+        try
+        {
+            shape = op.InferShape(shapes);
+        }
+        catch (ShapeException error)
+        {
+            throw new ShapeException($"{op.Name}({string.Join(", ", key.Inputs.Select(input => $"{input} {input.Shape}"))}): {error.Message}");
+        }
+
+        var node = new Node(this, _nodes.Count, op, key.Inputs, shape, (op as ILeaf)?.LeafName);
+        _nodes.Add(node);
+        if (op.IsPure)
+        {
+            _known.Add(key, node);
+        }
+
+        return node;
+    }
+
+    /// <summary>Gives a node a name for plans, pictures and errors, and returns it.</summary>
+    public Node SetName(Node node, string name)
+    {
+        node.Name ??= name;
+        return node;
+    }
+
+    private readonly struct NodeKey(Op op, Node[] inputs) : IEquatable<NodeKey>
+    {
+        public Node[] Inputs => inputs;
+
+        private Op Op => op;
+
+        public bool Equals(NodeKey other) => op.Equals(other.Op) && inputs.AsSpan().SequenceEqual(other.Inputs);
+
+        public override bool Equals(object? obj) => obj is NodeKey other && Equals(other);
+
+        public override int GetHashCode()
+        {
+            var hash = new HashCode();
+            hash.Add(op);
+            foreach (Node input in inputs)
+            {
+                hash.Add(input.Index);
+            }
+
+            return hash.ToHashCode();
+        }
+    }
+}
+
+/// <summary>An op without inputs that carries a name.</summary>
+internal interface ILeaf
+{
+    string LeafName { get; }
+}

@@ -1,0 +1,60 @@
+namespace NativeBackprop;
+
+/// <summary>
+/// What a kernel knows of one of its inputs or outputs: the shape and where its pointer stands. The pointer is read
+/// at every run, so that a plan can rebind an input without making its kernels again.
+/// </summary>
+public readonly unsafe struct Operand
+{
+    private readonly float** _slot;
+
+    internal Operand(float** slot, Shape shape)
+    {
+        _slot = slot;
+        Shape = shape;
+        Length = shape.Length;
+    }
+
+    /// <summary>Extents, with the batch size filled in.</summary>
+    public Shape Shape { get; }
+
+    /// <summary>Number of elements.</summary>
+    public int Length { get; }
+
+    /// <summary>The elements, as bound now.</summary>
+    public Span<float> Span => new(Data, Length);
+
+    internal float* Data => *_slot;
+
+    /// <summary>True when both stand at the same place in memory.</summary>
+    internal bool Aliases(Operand other) => *_slot == *other._slot;
+}
+
+/// <summary>The operands that a kernel is made for.</summary>
+public readonly ref struct KernelArguments(ReadOnlySpan<Operand> inputs, ReadOnlySpan<Operand> outputs)
+{
+    /// <summary>The inputs, in the operation's order.</summary>
+    public ReadOnlySpan<Operand> Inputs { get; } = inputs;
+
+    /// <summary>The outputs; one for every graph op, possibly more for a fused operation.</summary>
+    public ReadOnlySpan<Operand> Outputs { get; } = outputs;
+
+    /// <summary>The first output.</summary>
+    public Operand Output => Outputs[0];
+}
+
+/// <summary>Double-precision values for <see cref="Op.Evaluate"/>, row-major.</summary>
+public readonly ref struct ReferenceArguments(ReadOnlySpan<double[]> inputs, ReadOnlySpan<Shape> shapes, double[] output, Shape outputShape)
+{
+    /// <summary>The inputs' values. Only an op that updates an input in place may write to one.</summary>
+    public ReadOnlySpan<double[]> Inputs { get; } = inputs;
+
+    /// <summary>The inputs' shapes.</summary>
+    public ReadOnlySpan<Shape> Shapes { get; } = shapes;
+
+    /// <summary>Where the result goes, zero on entry.</summary>
+    public double[] Output { get; } = output;
+
+    /// <summary>The result's shape.</summary>
+    public Shape OutputShape { get; } = outputShape;
+}

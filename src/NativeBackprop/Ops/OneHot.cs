@@ -1,0 +1,34 @@
+namespace NativeBackprop.Ops;
+
+/// <summary>1 at each label's class, 0 elsewhere: [N] class indices become [N, Classes].</summary>
+public sealed record OneHot(int Classes) : Op
+{
+    /// <inheritdoc/>
+    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => [.. inputs[0], Classes];
+
+    /// <inheritdoc/>
+    public override Node? Gradient(Node node, int input, Node dy) => null;
+
+    /// <inheritdoc/>
+    public override unsafe Kernel CreateKernel(KernelArguments arguments)
+    {
+        (Operand labels, Operand y) = (arguments.Inputs[0], arguments.Output);
+        return new RowKernel("one_hot", labels.Length, Classes, 1, (first, count) =>
+        {
+            new Span<float>(y.Data + ((long)first * Classes), (int)count * Classes).Clear();
+            for (int r = first; r < first + (int)count; r++)
+            {
+                y.Data[((long)r * Classes) + ((int*)labels.Data)[r]] = 1;
+            }
+        });
+    }
+
+    /// <inheritdoc/>
+    public override void Evaluate(ReferenceArguments arguments)
+    {
+        for (int r = 0; r < arguments.Inputs[0].Length; r++)
+        {
+            arguments.Output[(r * Classes) + (int)arguments.Inputs[0][r]] = 1;
+        }
+    }
+}

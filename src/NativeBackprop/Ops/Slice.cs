@@ -1,0 +1,86 @@
+namespace NativeBackprop.Ops;
+
+/// <summary>The elements Start..Start+Length−1 along one axis. Its gradient stands among zeros.</summary>
+public sealed record Slice(int Axis, int Start, int Length) : Op
+{
+    /// <inheritdoc/>
+    public override Shape InferShape(ReadOnlySpan<Shape> inputs)
+    {
+        Shape x = inputs[0];
+        if (Axis < 0 || Axis >= x.Rank)
+        {
+            throw new ShapeException($"axis {Axis} lies outside 0..{x.Rank - 1}");
+        }
+
+        return x[Axis] == Shape.Batch
+            ? throw new ShapeException("the batch dimension cannot be sliced: its extent is not known yet")
+            : Start < 0 || Length < 0 || Start > x[Axis] - Length
+            ? throw new ShapeException($"{Start}..{Start + Length - 1} lies outside 0..{x[Axis] - 1} of axis {Axis}")
+            : x.With(Axis, Length);
+    }
+
+    /// <inheritdoc/>
+    public override Node? Gradient(Node node, int input, Node dy)
+    {
+        int extent = node.Inputs[0].Shape[Axis];
+        return dy.Graph.Add(new Pad(Axis, Start, extent - Start - Length), dy);
+    }
+
+    /// <inheritdoc/>
+    public override Kernel CreateKernel(KernelArguments arguments)
+    {
+        (Operand x, Operand y) = (arguments.Inputs[0], arguments.Output);
+        int[] strides = x.Shape.Strides();
+        return new StridedCopyKernel(y.Shape, x, Start * strides[Axis], strides, y, 0, y.Shape.Strides());
+    }
+
+    /// <inheritdoc/>
+    public override void Evaluate(ReferenceArguments arguments)
+    {
+        (int outer, int inner) = Pad.Around(arguments.Shapes[0], Axis);
+        int extent = arguments.Shapes[0][Axis];
+        for (int o = 0; o < outer; o++)
+        {
+            Array.Copy(arguments.Inputs[0], ((o * extent) + Start) * inner, arguments.Output, o * Length * inner, Length * inner);
+        }
+    }
+}
+
+/// <summary>Zeros before and after x along one axis. Its gradient is a slice.</summary>
+public sealed record Pad(int Axis, int Before, int After) : Op
+{
+    /// <inheritdoc/>
+    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0].With(Axis, Before + inputs[0][Axis] + After);
+
+    /// <inheritdoc/>
+    public override Node? Gradient(Node node, int input, Node dy) =>
+        dy.Graph.Add(new Slice(Axis, Before, node.Inputs[0].Shape[Axis]), dy);
+
+    /// <inheritdoc/>
+    public override Kernel CreateKernel(KernelArguments arguments) =>
+        new ConcatenateKernel(Axis, [new(arguments.Inputs[0], Before)], arguments.Output, fills: true);
+
+    /// <inheritdoc/>
+    public override void Evaluate(ReferenceArguments arguments)
+    {
+        (int outer, int inner) = Around(arguments.Shapes[0], Axis);
+        (int from, int to) = (arguments.Shapes[0][Axis], arguments.OutputShape[Axis]);
+        for (int o = 0; o < outer; o++)
+        {
+            Array.Copy(arguments.Inputs[0], o * from * inner, arguments.Output, ((o * to) + Before) * inner, from * inner);
+        }
+    }
+
+    /// <summary>The number of blocks along an axis and the elements of one step along it.</summary>
+    internal static (int Outer, int Inner) Around(Shape shape, int axis)
+    {
+        (int outer, int inner) = (1, 1);
+        for (int d = 0; d < shape.Rank; d++)
+        {
+            outer *= d < axis ? shape[d] : 1;
+            inner *= d > axis ? shape[d] : 1;
+        }
+
+        return (outer, inner);
+    }
+}

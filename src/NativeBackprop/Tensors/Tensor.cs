@@ -1,0 +1,45 @@
+namespace NativeBackprop;
+
+/// <summary>
+/// A row-major float32 view into memory that a plan, a parameter set or a <see cref="PinnedBuffer"/> owns. The view
+/// keeps its owner alive; its contents change when the owner writes.
+/// </summary>
+public readonly unsafe struct Tensor
+{
+    private readonly PinnedBuffer _owner;
+
+    internal Tensor(PinnedBuffer owner, float* pointer, Shape shape)
+    {
+        _owner = owner;
+        Pointer = pointer;
+        Shape = shape;
+    }
+
+    /// <summary>A view of a whole buffer.</summary>
+    /// <exception cref="ShapeException">The shape's element count is not the buffer's length.</exception>
+    public Tensor(PinnedBuffer buffer, Shape shape)
+        : this(buffer, buffer.Pointer, shape)
+    {
+        if (shape.Length != buffer.Length)
+        {
+            throw new ShapeException($"a tensor of shape {shape} needs {shape.Length} elements, the buffer has {buffer.Length}");
+        }
+    }
+
+    /// <summary>Extents, outermost first.</summary>
+    public Shape Shape { get; }
+
+    /// <summary>The elements in row-major order.</summary>
+    public Span<float> Span => _owner is null ? default : new(Pointer, Shape.Length);
+
+    /// <summary>The only element of a scalar tensor.</summary>
+    /// <exception cref="ShapeException">The tensor has more than one element.</exception>
+    public float Item => Shape.Length == 1 ? Span[0] : throw new ShapeException($"a tensor of shape {Shape} is not a single number");
+
+    internal float* Pointer { get; }
+
+    internal PinnedBuffer Owner => _owner;
+
+    /// <summary>A copy of the elements.</summary>
+    public float[] ToArray() => Span.ToArray();
+}
