@@ -63,7 +63,8 @@ internal sealed unsafe class BinaryKernel : Kernel
 
     public BinaryKernel(string call, delegate*<float*, nuint, float*, nuint, nuint, float*, void> function, Operand a, Operand b, Operand y)
     {
-        (_call, _function, _a, _b, _y) = (call, function, a, b, y);
+        _function = function;
+        (_call, _a, _b, _y) = (call, a, b, y);
         _loop = new StridedLoop(y.Shape, StridedLoop.Broadcast(a.Shape, y.Shape), StridedLoop.Broadcast(b.Shape, y.Shape));
         (_aStride, _bStride) = ((nuint)_loop.InnerStrides[0], (nuint)_loop.InnerStrides[1]);
         (Units, Grain) = _loop.Outer == 1 ? (_loop.Inner, PinnedBuffer.AlignmentInFloats) : (_loop.Outer, 1);

@@ -22,8 +22,14 @@ internal sealed unsafe class Gemm
         SplitsColumns = _n >= 2 * SplitGrain || _m < _n;
     }
 
+    private Gemm(Gemm other)
+    {
+        (_transposeA, _transposeB, _lda, _ldb) = (other._transposeA, other._transposeB, other._lda, other._ldb);
+        (_m, _n, _k) = (other._m, other._n, other._k);
+    }
+
     /// <summary>True when threads share the columns of C (what the forward product and dX want), false for its rows.</summary>
-    public bool SplitsColumns { get; init; }
+    public bool SplitsColumns { get; private init; }
 
     public int Rows => _m;
 
@@ -38,6 +44,12 @@ internal sealed unsafe class Gemm
     public long Bytes => sizeof(float) * ((long)_m * _k + (long)_k * _n + (long)_m * _n);
 
     public string Call => $"cblas_sgemm {(_transposeA ? 'T' : 'N')}{(_transposeB ? 'T' : 'N')} {_m}x{_n}x{_k}";
+
+    /// <summary>The same product, its columns shared between threads.</summary>
+    public Gemm ByColumns() => new(this) { SplitsColumns = true };
+
+    /// <summary>The same product, its rows shared between threads.</summary>
+    public Gemm ByRows() => new(this) { SplitsColumns = false };
 
     /// <summary>Computes the units (columns or rows of C) from <paramref name="begin"/> to <paramref name="end"/>.</summary>
     public void Run(float alpha, float* a, float* b, float beta, float* c, int begin, int end)

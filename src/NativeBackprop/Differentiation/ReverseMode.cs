@@ -1,0 +1,101 @@
+using NativeBackprop.Ops;
+
+namespace NativeBackprop;
+
+/// <summary>Reverse-mode differentiation: gradients as more graph (symbol to symbol), differentiable again to any order.</summary>
+public static class ReverseMode
+{
+    extension(Graph graph)
+    {
+        /// <summary>
+        /// Adds the gradients of a scalar with respect to some nodes and returns them, each of its node's shape. The list is walked
+        /// backward once with a table of gradients; where a node has several consumers they are summed (Deep Learning, algorithm 6.2).
+        /// A node that the scalar does not depend on gets zeros.
+        /// </summary>
+        /// <exception cref="GraphException">The loss is not a scalar, or holds class indices.</exception>
+        public Node[] Gradient(Node loss, params ReadOnlySpan<Node> withRespectTo) => loss.Shape.Count() is (1, 0)
+            ? graph.VectorJacobianProduct(loss, graph.Constant(1, loss.Shape), withRespectTo)
+            : throw new GraphException($"the gradient needs a scalar, but {loss} has the shape {loss.Shape}; sum it, or use VectorJacobianProduct");
+
+        /// <summary>
+        /// Adds vᵀJ for the Jacobian J of <paramref name="y"/> with respect to each of some nodes: one backward pass that starts
+        /// with <paramref name="v"/>, of y's shape.
+        /// </summary>
+        /// <exception cref="ShapeException">v has another shape than y.</exception>
+        public Node[] VectorJacobianProduct(Node y, Node v, params ReadOnlySpan<Node> withRespectTo)
+        {
+            if (!v.Shape.Equals(y.Shape))
+            {
+                throw new ShapeException($"the vector for {y} must have its shape {y.Shape}, got {v.Shape}");
+            }
+
+            bool[] leads = LeadsToAny(graph, y, withRespectTo);
+            var gradients = new Node?[y.Index + 1];
+            gradients[y.Index] = v;
+            for (int i = y.Index; i >= 0; i--)
+            {
+                Node node = graph.Nodes[i];
+                if (gradients[i] is not { } dy)
+                {
+                    continue;
+                }
+
+                for (int k = 0; k < node.Inputs.Length; k++)
+                {
+                    Node input = node.Inputs[k];
+                    if (leads[input.Index] && node.Op.Gradient(node, k, dy) is { } dx)
+                    {
+                        if (!dx.Shape.Equals(input.Shape))
+                        {
+                            throw new ShapeException($"{node}: the gradient of input {k} must have the shape {input.Shape}, got {dx.Shape}");
+                        }
+
+                        gradients[input.Index] = gradients[input.Index] is { } sum ? sum + dx : dx;
+                    }
+                }
+            }
+
+            var result = new Node[withRespectTo.Length];
+            for (int i = 0; i < result.Length; i++)
+            {
+                Node x = withRespectTo[i];
+                result[i] = (x.Index <= y.Index ? gradients[x.Index] : null) ?? graph.Constant(0, x.Shape);
+            }
+
+            return result;
+        }
+    }
+
+    // Forward sweep: a gradient is worth passing to a node only if one of the wanted nodes lies beneath it.
+    private static bool[] LeadsToAny(Graph graph, Node y, ReadOnlySpan<Node> targets)
+    {
+        var leads = new bool[y.Index + 1];
+        foreach (Node target in targets)
+        {
+            if (target.Graph != graph)
+            {
+                throw new GraphException($"{target} belongs to another graph");
+            }
+
+            if (target.Op.ElementType != ElementType.Float32)
+            {
+                throw new GraphException($"{target} holds class indices, which have no gradient");
+            }
+
+            if (target.Index <= y.Index)
+            {
+                leads[target.Index] = true;
+            }
+        }
+
+        for (int i = 0; i <= y.Index; i++)
+        {
+            foreach (Node input in graph.Nodes[i].Inputs)
+            {
+                leads[i] |= leads[input.Index];
+            }
+        }
+
+        return leads;
+    }
+}

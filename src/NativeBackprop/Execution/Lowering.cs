@@ -1,0 +1,126 @@
+using NativeBackprop.Ops;
+
+namespace NativeBackprop;
+
+/// <summary>Turns the part of a graph that some outputs need into a program, and orders its steps.</summary>
+internal static class Lowering
+{
+    public static PlanProgram Lower(Graph graph, ReadOnlySpan<Node> outputs, int? batchSize)
+    {
+        var program = new PlanProgram();
+        bool[] needed = Needed(graph, outputs);
+        foreach (Node node in graph.Nodes)
+        {
+            if (needed[node.Index])
+            {
+                Add(program, node, batchSize);
+            }
+        }
+
+        foreach (Node output in outputs)
+        {
+            program.ByNode[output].IsOutput = true;
+        }
+
+        return program;
+    }
+
+    /// <summary>
+    /// Puts the steps into their final order: the first half first; otherwise as they were created, but an update as soon as its gradient is
+    /// there and everybody has read the old value, while the gradient is still in cache.
+    /// </summary>
+    public static void Schedule(PlanProgram program, IReadOnlyList<Node> first)
+    {
+        bool[] inFirst = first.Count == 0 ? [] : Needed(first[0].Graph, [.. first]);
+        var keys = new Dictionary<PlanStep, int>(program.Steps.Count);
+        var readers = new Dictionary<PlanValue, int>();
+        foreach (PlanStep step in program.Steps.OrderBy(step => step.Order))
+        {
+            int key = step.Order;
+            if (IsUpdate(step.Operation, step.Inputs.Length))
+            {
+                key = -1;
+                for (int i = 0; i < step.Inputs.Length; i++)
+                {
+                    PlanValue input = step.Inputs[i];
+                    key = Math.Max(key, input.Producer is { } producer && keys.TryGetValue(producer, out int made) ? made : -1);
+                    key = Math.Max(key, step.Operation.Updates(i) ? readers.GetValueOrDefault(input.Memory, -1) : -1);
+                }
+            }
+
+            keys.Add(step, key);
+            foreach (PlanValue input in step.Inputs)
+            {
+                readers[input.Memory] = Math.Max(key, readers.GetValueOrDefault(input.Memory, -1));
+            }
+        }
+
+        bool IsFirst(PlanStep step) => inFirst.Length > 0 && step.Outputs.Any(output => output.Node.Index < inFirst.Length && inFirst[output.Node.Index]);
+        program.Steps = [.. program.Steps
+            .OrderBy(step => IsFirst(step) ? 0 : 1)
+            .ThenBy(step => keys[step])
+            .ThenBy(step => step.Order)];
+        program.FirstSteps = program.Steps.Count(IsFirst);
+    }
+
+    private static bool IsUpdate(Operation operation, int inputs) => Enumerable.Range(0, inputs).Any(operation.Updates);
+
+    private static bool[] Needed(Graph graph, ReadOnlySpan<Node> outputs)
+    {
+        var needed = new bool[graph.Nodes.Count];
+        foreach (Node output in outputs)
+        {
+            needed[output.Index] = output.Graph == graph
+                ? true
+                : throw new GraphException($"{output} belongs to another graph");
+        }
+
+        for (int i = needed.Length - 1; i >= 0; i--)
+        {
+            if (needed[i])
+            {
+                foreach (Node input in graph.Nodes[i].Inputs)
+                {
+                    needed[input.Index] = true;
+                }
+            }
+        }
+
+        return needed;
+    }
+
+    private static void Add(PlanProgram program, Node node, int? batchSize)
+    {
+        Shape shape = node.Shape.IsSymbolic
+            ? node.Shape.Resolve(batchSize ?? throw new GraphException($"{node} has the shape {node.Shape}: compiling it needs PlanOptions.BatchSize"))
+            : node.Shape;
+        PlanValue[] inputs = new PlanValue[node.Inputs.Length];
+        bool isConstant = node.Op.IsPure && node.Op is not Leaf;
+        for (int i = 0; i < inputs.Length; i++)
+        {
+            inputs[i] = program.ByNode[node.Inputs[i]];
+            isConstant &= inputs[i].Storage == Storage.Constant;
+        }
+
+        Storage storage = node.Op switch
+        {
+            Variable => Storage.Variable,
+            Input or Labels => Storage.Input,
+            Leaf => throw new InvalidOperationException($"{node} is a stand-in that no result may need"),
+            _ => isConstant ? Storage.Constant : Storage.Computed,
+        };
+        PlanValue? @base = node.Op.IsView || node.Op is Update ? inputs[0] : null;
+        var value = new PlanValue(node, shape, storage, @base);
+        program.Values.Add(value);
+        program.ByNode.Add(node, value);
+        if (node.Op is not Leaf && !node.Op.IsView)
+        {
+            var step = new PlanStep(node.Op, inputs, [value], node.Index);
+            (isConstant ? program.ConstantSteps : program.Steps).Add(step);
+        }
+        else if (node.Op.IsView)
+        {
+            value.Producer = inputs[0].Producer;
+        }
+    }
+}

@@ -1,0 +1,30 @@
+using NativeBackprop.Interop;
+
+namespace NativeBackprop.Ops;
+
+/// <summary>y = log(x) for x ≥ 0; f′ = 1/x.</summary>
+public sealed unsafe record Log : Elementwise
+{
+    /// <inheritdoc/>
+    public override SavedOperand Saved => SavedOperand.Input;
+
+    /// <inheritdoc/>
+    public override string? Domain => "x ≥ 0";
+
+    /// <inheritdoc/>
+    public override double Value(double x) => Math.Log(x);
+
+    /// <inheritdoc/>
+    public override double Derivative(double saved) => 1 / saved;
+
+    /// <inheritdoc/>
+    public override Node? SecondDerivative(Node saved) => -saved.Reciprocal().Square();
+
+    internal override bool Accepts(float x) => !(x < 0);
+
+    internal override void Forward(float* z, float* b, nuint rows, nuint cols, nuint ld, float* y) =>
+        Kernels.nb_log_forward_f32(z, b, rows, cols, ld, y);
+
+    internal override void Backward(float* dy, float* s, nuint rows, nuint cols, nuint ld, float* dz, float* db) =>
+        Kernels.nb_log_backward_f32(dy, s, rows, cols, ld, dz, db);
+}

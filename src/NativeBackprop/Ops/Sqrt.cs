@@ -1,0 +1,30 @@
+using NativeBackprop.Interop;
+
+namespace NativeBackprop.Ops;
+
+/// <summary>y = √x for x ≥ 0; f′ = 1/(2y).</summary>
+public sealed unsafe record Sqrt : Elementwise
+{
+    /// <inheritdoc/>
+    public override SavedOperand Saved => SavedOperand.Output;
+
+    /// <inheritdoc/>
+    public override string? Domain => "x ≥ 0";
+
+    /// <inheritdoc/>
+    public override double Value(double x) => Math.Sqrt(x);
+
+    /// <inheritdoc/>
+    public override double Derivative(double saved) => 0.5 / saved;
+
+    /// <inheritdoc/>
+    public override Node? SecondDerivative(Node saved) => -0.5f * saved.Reciprocal().Square();
+
+    internal override bool Accepts(float x) => !(x < 0);
+
+    internal override void Forward(float* z, float* b, nuint rows, nuint cols, nuint ld, float* y) =>
+        Kernels.nb_sqrt_forward_f32(z, b, rows, cols, ld, y);
+
+    internal override void Backward(float* dy, float* s, nuint rows, nuint cols, nuint ld, float* dz, float* db) =>
+        Kernels.nb_sqrt_backward_f32(dy, s, rows, cols, ld, dz, db);
+}

@@ -1,0 +1,25 @@
+using NativeBackprop.Interop;
+
+namespace NativeBackprop.Ops;
+
+/// <summary>y = x²; f′ = 2x.</summary>
+public sealed unsafe record Square : Elementwise
+{
+    /// <inheritdoc/>
+    public override SavedOperand Saved => SavedOperand.Input;
+
+    /// <inheritdoc/>
+    public override double Value(double x) => x * x;
+
+    /// <inheritdoc/>
+    public override double Derivative(double saved) => 2 * saved;
+
+    /// <inheritdoc/>
+    public override Node? SecondDerivative(Node saved) => saved.Graph.Constant(2);
+
+    internal override void Forward(float* z, float* b, nuint rows, nuint cols, nuint ld, float* y) =>
+        Kernels.nb_square_forward_f32(z, b, rows, cols, ld, y);
+
+    internal override void Backward(float* dy, float* s, nuint rows, nuint cols, nuint ld, float* dz, float* db) =>
+        Kernels.nb_square_backward_f32(dy, s, rows, cols, ld, dz, db);
+}

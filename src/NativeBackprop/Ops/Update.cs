@@ -1,0 +1,70 @@
+namespace NativeBackprop.Ops;
+
+/// <summary>
+/// A step of an optimizer on one parameter, in place. Input 0 is the parameter, input 1 its gradient, input 2 the learning
+/// rate; the rest is state, updated in place too. The result is the parameter's memory after the step.
+/// </summary>
+public abstract record Update : Op
+{
+    /// <inheritdoc/>
+    public override bool IsPure => false;
+
+    /// <inheritdoc/>
+    public override bool Updates(int input) => input is 0 or > 2;
+
+    /// <inheritdoc/>
+    public override Shape InferShape(ReadOnlySpan<Shape> inputs)
+    {
+        for (int i = 1; i < inputs.Length; i++)
+        {
+            Shape expected = i == 2 ? Shape.Scalar : inputs[0];
+            if (!inputs[i].Equals(expected) && !IsShared(i))
+            {
+                throw new ShapeException($"{(i == 1 ? "the gradient" : i == 2 ? "the learning rate" : "the optimizer's state")} must have the shape {expected}, got {inputs[i]}");
+            }
+        }
+
+        return inputs[0];
+    }
+
+    /// <inheritdoc/>
+    public override Node? Gradient(Node node, int input, Node dy) =>
+        throw new GraphException($"{node}: an optimizer's step has no gradient");
+
+    /// <inheritdoc/>
+    public sealed override void Evaluate(ReferenceArguments arguments)
+    {
+        (double[] w, double[] g, double rate) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2][0]);
+        for (int i = 0; i < w.Length; i++)
+        {
+            w[i] = Step(arguments, i, w[i], g[i], rate);
+            arguments.Output[i] = w[i];
+        }
+    }
+
+    /// <summary>True for an input that is not of the parameter's shape, such as Adam's bias corrections.</summary>
+    protected virtual bool IsShared(int input) => false;
+
+    /// <summary>The new value of element <paramref name="i"/>, in double precision; may write to the state among the inputs.</summary>
+    protected abstract double Step(ReferenceArguments arguments, int i, double w, double g, double rate);
+}
+
+/// <summary>The native update of a range of a parameter's elements.</summary>
+internal sealed class UpdateKernel : Kernel
+{
+    private readonly string _call;
+    private readonly UpdateAction _run;
+
+    public UpdateKernel(string call, Operand w, int operands, UpdateAction run)
+    {
+        (_call, _run, Units, Grain) = (call, run, w.Length, PinnedBuffer.AlignmentInFloats);
+        (Flops, Bytes) = (2L * operands * w.Length, (long)operands * sizeof(float) * w.Length);
+    }
+
+    /// <summary>The update of <paramref name="n"/> elements from <paramref name="begin"/>.</summary>
+    public delegate void UpdateAction(int begin, nuint n);
+
+    public override string Call => _call;
+
+    public override void Run(int begin, int end) => _run(begin, (nuint)(end - begin));
+}
