@@ -1,0 +1,198 @@
+/* nativebackprop.h - the whole C ABI of libnativebackprop.
+ *
+ * Matrices are row-major float32. Kernels return nothing, allocate nothing, start no threads, keep no state and cannot fail: the
+ * caller validates. Parameters stand in the order sources, scalars, destinations; a backward takes dy first. A destination may be
+ * exactly the same memory as a source where the comment says so; partial overlap is never allowed. A length of 0 does nothing.
+ * No pointer needs an alignment. NaN and infinities propagate as the formulas say; the rounding and denormal modes of the
+ * calling thread are left as found.
+ */
+#ifndef NATIVEBACKPROP_H
+#define NATIVEBACKPROP_H
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(NB_API)
+/* given by the caller: the bindings generator passes an empty one */
+#elif defined(_WIN32)
+#  define NB_API __declspec(dllexport)
+#else
+#  define NB_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define NB_ABI_VERSION 1
+
+/* Instruction sets. AVX2 means AVX2 and FMA; AVX512 means F, DQ, BW and VL; both with the register state enabled by the OS. */
+typedef enum nb_isa { NB_ISA_SCALAR = 0, NB_ISA_AVX2 = 1, NB_ISA_AVX512 = 2 } nb_isa;
+
+typedef enum nb_status { NB_OK = 0, NB_ERROR_UNKNOWN_ISA = 1, NB_ERROR_UNSUPPORTED_ISA = 2 } nb_status;
+
+/* The NB_ABI_VERSION that the library was built with. */
+NB_API int32_t nb_abi_version(void);
+/* Picks the kernels: the best level of this machine, or the one in NBP_FORCE_ISA (scalar, avx2, avx512). An unknown or unsupported
+ * value is reported and the scalar kernels stay active, as they are before the call. Idempotent and thread safe. */
+NB_API nb_status nb_initialize(void);
+/* The level whose kernels run now. */
+NB_API nb_isa nb_active_isa(void);
+/* The best level that the CPU and the operating system support. */
+NB_API nb_isa nb_best_isa(void);
+/* Selects a level for the whole process; for tests and benchmarks. */
+NB_API nb_status nb_set_isa(nb_isa isa);
+
+/* Elementwise functions with bias. z, y, dy, s, dz are [rows, cols] with row stride ld >= cols; b and db are [cols] and may be NULL.
+ *   forward:   y[r,c] = f(z[r,c] + b[c])                  y may be z
+ *   backward:  dz[r,c] = dy[r,c] f'(s[r,c]), db[c] = sum over r of dz[r,c]   dz may be dy or s; db is overwritten
+ * s is the operand that the forward pass has to keep: x = z + b, or y = f(x). */
+/* f(x) = x. */
+NB_API void nb_identity_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float *y);
+/* f' = 1; s is not read and may be NULL. */
+NB_API void nb_identity_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float *dz, float *db);
+/* f(x) = x > 0 ? x : 0; NaN gives NaN, -0 gives -0. */
+NB_API void nb_relu_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float *y);
+/* f' = y > 0 ? 1 : 0 (0 at 0); s = y. */
+NB_API void nb_relu_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float *dz, float *db);
+/* f(x) = x > 0 ? x : negative_slope x. */
+NB_API void nb_leaky_relu_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float negative_slope, float *y);
+/* f' = x > 0 ? 1 : negative_slope (the slope at 0); s = x. */
+NB_API void nb_leaky_relu_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float negative_slope, float *dz, float *db);
+/* f(x) = |x|. */
+NB_API void nb_abs_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float *y);
+/* f' = sign(x), 0 at 0; s = x. */
+NB_API void nb_abs_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float *dz, float *db);
+/* f(x) = 1 / (1 + exp(-x)). */
+NB_API void nb_sigmoid_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float *y);
+/* f' = y (1 - y); s = y. */
+NB_API void nb_sigmoid_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float *dz, float *db);
+/* f(x) = tanh x. */
+NB_API void nb_tanh_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float *y);
+/* f' = 1 - y^2; s = y. */
+NB_API void nb_tanh_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float *dz, float *db);
+/* f(x) = cos x. */
+NB_API void nb_cos_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float *y);
+/* f' = -sin x; s = x. */
+NB_API void nb_cos_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float *dz, float *db);
+/* f(x) = sin x. */
+NB_API void nb_sin_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float *y);
+/* f' = cos x; s = x. */
+NB_API void nb_sin_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float *dz, float *db);
+/* f(x) = log(1 + exp(beta x)) / beta, stable for every x. */
+NB_API void nb_softplus_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float beta, float *y);
+/* f' = sigmoid(beta x); s = x. */
+NB_API void nb_softplus_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float beta, float *dz, float *db);
+/* f(x) = x > 0 ? x : alpha (exp(x) - 1). */
+NB_API void nb_elu_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float alpha, float *y);
+/* f' = x > 0 ? 1 : alpha exp(x) (alpha at 0); s = x. */
+NB_API void nb_elu_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float alpha, float *dz, float *db);
+/* f(x) = x sigmoid(x). */
+NB_API void nb_silu_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float *y);
+/* f' = sigmoid(x) (1 + x sigmoid(-x)); s = x. */
+NB_API void nb_silu_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float *dz, float *db);
+/* f(x) = x Phi(x), Phi the normal distribution function (the exact form, through erf). */
+NB_API void nb_gelu_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float *y);
+/* f' = Phi(x) + x phi(x); s = x. */
+NB_API void nb_gelu_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float *dz, float *db);
+/* f(x) = x/2 (1 + tanh u), u = sqrt(2/pi) (x + 0.044715 x^3). */
+NB_API void nb_gelu_tanh_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float *y);
+/* f' = (1 + tanh u)/2 + x/2 (1 - tanh^2 u) u'; s = x. */
+NB_API void nb_gelu_tanh_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float *dz, float *db);
+/* f(x) = exp x. */
+NB_API void nb_exp_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float *y);
+/* f' = y; s = y. */
+NB_API void nb_exp_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float *dz, float *db);
+/* f(x) = log x; -Inf at 0, NaN below. */
+NB_API void nb_log_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float *y);
+/* f' = 1 / x; s = x. */
+NB_API void nb_log_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float *dz, float *db);
+/* f(x) = sqrt x. */
+NB_API void nb_sqrt_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float *y);
+/* f' = 1 / (2 y); s = y. */
+NB_API void nb_sqrt_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float *dz, float *db);
+/* f(x) = x^2. */
+NB_API void nb_square_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float *y);
+/* f' = 2 x; s = x. */
+NB_API void nb_square_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float *dz, float *db);
+/* f(x) = 1 / x. */
+NB_API void nb_reciprocal_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float *y);
+/* f' = -y^2; s = y. */
+NB_API void nb_reciprocal_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float *dz, float *db);
+/* f(x) = x^exponent, as powf; by products, sqrt and division for -2, -1, -1/2, 0, 1/2, 1, 2, 3. */
+NB_API void nb_power_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float exponent, float *y);
+/* f' = exponent x^(exponent - 1), 0 for exponent 0; s = x. */
+NB_API void nb_power_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float exponent, float *dz, float *db);
+/* f(x) = factor x. */
+NB_API void nb_scale_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float factor, float *y);
+/* f' = factor; s is not read and may be NULL. */
+NB_API void nb_scale_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float factor, float *dz, float *db);
+/* f(x) = x + offset. */
+NB_API void nb_shift_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float offset, float *y);
+/* f' = 1; s is not read and may be NULL. */
+NB_API void nb_shift_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float offset, float *dz, float *db);
+
+/* Binary functions of n elements, c[i] = f(a[i inc_a], b[i inc_b]). An increment is 1, or 0 to broadcast one value. c may be an operand
+ * whose increment is 1. */
+/* a + b. */
+NB_API void nb_add_f32(const float *a, size_t inc_a, const float *b, size_t inc_b, size_t n, float *c);
+/* a - b. */
+NB_API void nb_subtract_f32(const float *a, size_t inc_a, const float *b, size_t inc_b, size_t n, float *c);
+/* a b. */
+NB_API void nb_multiply_f32(const float *a, size_t inc_a, const float *b, size_t inc_b, size_t n, float *c);
+/* a / b. */
+NB_API void nb_divide_f32(const float *a, size_t inc_a, const float *b, size_t inc_b, size_t n, float *c);
+/* max(a, b): a on ties, NaN if either is NaN. */
+NB_API void nb_maximum_f32(const float *a, size_t inc_a, const float *b, size_t inc_b, size_t n, float *c);
+/* min(a, b): a on ties, NaN if either is NaN. */
+NB_API void nb_minimum_f32(const float *a, size_t inc_a, const float *b, size_t inc_b, size_t n, float *c);
+/* 1 if a > b, else 0. */
+NB_API void nb_greater_f32(const float *a, size_t inc_a, const float *b, size_t inc_b, size_t n, float *c);
+/* 1 if a >= b, else 0. */
+NB_API void nb_greater_equal_f32(const float *a, size_t inc_a, const float *b, size_t inc_b, size_t n, float *c);
+/* 1 if a = b, else 0. */
+NB_API void nb_equal_f32(const float *a, size_t inc_a, const float *b, size_t inc_b, size_t n, float *c);
+
+/* Reductions of x [outer, reduce, inner] over its middle dimension to y [outer, inner]; ld >= inner is the stride from one step of
+ * reduce to the next. */
+/* y[o,i] = sum over r of x[o,r,i]; 0 when reduce is 0. */
+NB_API void nb_sum_f32(const float *x, size_t outer, size_t reduce, size_t inner, size_t ld, float *y);
+/* y[o,i] = max over r of x[o,r,i], NaN if one of them is; reduce >= 1. */
+NB_API void nb_max_f32(const float *x, size_t outer, size_t reduce, size_t inner, size_t ld, float *y);
+/* dx[o,r,i] = dy[o,i] at the first r with x[o,r,i] = y[o,i] (the first NaN if y is NaN), 0 elsewhere; ld = inner; dx is not x. */
+NB_API void nb_max_backward_f32(const float *dy, const float *x, const float *y, size_t outer, size_t reduce, size_t inner, float *dx);
+/* y[r,c] = exp(z[r,c]) / sum over j of exp(z[r,j]), each row shifted by its maximum; y may be z. */
+NB_API void nb_softmax_f32(const float *z, size_t rows, size_t cols, float *y);
+/* y[r] = log of the sum over c of exp(z[r,c]), shifted by the row's maximum. */
+NB_API void nb_log_sum_exp_f32(const float *z, size_t rows, size_t cols, float *y);
+
+/* Losses of rows [rows, cols]: the loss of each row, l [rows], and its gradient times the upstream gradient dl [rows]. l and the
+ * gradient may each be NULL; dl is read only with a gradient. */
+/* l = -z[t] + log sum exp z, dz = dl (softmax(z) - onehot(t)), t [rows] in 0..cols-1; dz may be z. A logit of +Inf or NaN gives NaN. */
+NB_API void nb_softmax_cross_entropy_f32(const float *z, const int32_t *t, const float *dl, size_t rows, size_t cols, float *l, float *dz);
+/* l = sum over j of t[j] (log sum exp z - z[j]), dz = dl (softmax(z) sum(t) - t), t [rows, cols]; dz may be z or t. */
+NB_API void nb_softmax_cross_entropy_dense_f32(const float *z, const float *t, const float *dl, size_t rows, size_t cols, float *l, float *dz);
+/* l = mean over c of (y - t)^2, dy = dl 2 (y - t) / cols, t [rows, cols]; dy may be y or t. */
+NB_API void nb_squared_error_f32(const float *y, const float *t, const float *dl, size_t rows, size_t cols, float *l, float *dy);
+
+/* Updates of n parameters w by their gradient g, in PyTorch's order of operations. d = g + weight_decay w. */
+/* w -= lr d. */
+NB_API void nb_sgd_update_f32(const float *g, size_t n, float lr, float weight_decay, float *w);
+/* v = momentum v + d; w -= lr (nesterov ? d + momentum v : v). */
+NB_API void nb_momentum_update_f32(const float *g, size_t n, float lr, float momentum, float weight_decay, int32_t nesterov, float *v, float *w);
+/* s += d^2; w -= lr d / (sqrt(s) + epsilon). */
+NB_API void nb_adagrad_update_f32(const float *g, size_t n, float lr, float epsilon, float weight_decay, float *s, float *w);
+/* s = alpha s + (1 - alpha) d^2; w -= lr d / (sqrt(s) + epsilon). */
+NB_API void nb_rmsprop_update_f32(const float *g, size_t n, float lr, float alpha, float epsilon, float weight_decay, float *s, float *w);
+/* m = beta1 m + (1 - beta1) d; v = beta2 v + (1 - beta2) d^2; w -= lr / correction1 m / (sqrt(v) / sqrt(correction2) + epsilon), with
+ * correction1 = 1 - beta1^t and correction2 = 1 - beta2^t at step t = 1, 2, ... Decoupled (AdamW): w *= 1 - lr weight_decay first, and d = g. */
+NB_API void nb_adam_update_f32(const float *g, size_t n, float lr, float beta1, float beta2, float epsilon, float weight_decay, int32_t decoupled, float correction1, float correction2, float *m, float *v, float *w);
+
+/* y[i] = value. */
+NB_API void nb_fill_f32(float value, size_t n, float *y);
+/* y[c,r] = x[r,c]: x [rows, cols], y [cols, rows]; y is not x. */
+NB_API void nb_transpose_f32(const float *x, size_t rows, size_t cols, float *y);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
