@@ -82,7 +82,7 @@ internal static class LibraryProbe
         }
         catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
         {
-            throw new NativeLibraryException($"{variable} names '{path}', which does not load: {FirstReason(e.Message)}", e);
+            throw new NativeLibraryException($"{variable} names '{path}', which does not load: {FirstReason(e.Message)}.", e);
         }
     }
 
@@ -111,5 +111,5 @@ internal static class LibraryProbe
             .FirstOrDefault(line => line.StartsWith('/')
                 && !line.Contains("No such file", StringComparison.Ordinal)
                 && !line.Contains("no such file", StringComparison.Ordinal))
-        ?? "not a shared library of this platform.";
+        ?? "not a shared library of this platform";
 }

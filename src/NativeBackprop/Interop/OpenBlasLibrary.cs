@@ -85,7 +85,7 @@ internal sealed unsafe class OpenBlasLibrary
         Export("cblas_sgemm");
         if (Config.Contains("USE64BITINT", StringComparison.Ordinal))
         {
-            throw Unusable("has 64-bit indices (ILP64), a build with 32-bit indices (LP64) is needed");
+            throw Unusable($"has 64-bit indices (ILP64), a build with 32-bit indices is needed. {OpenBlasLocator.InstallHint}");
         }
     }
 
@@ -117,6 +117,12 @@ internal sealed unsafe class OpenBlasLibrary
 
     private void ExamineSetting(string asked, nb_isa cpu, string variable)
     {
+        // OpenBLAS obeys, and the first product would end the process with an illegal instruction.
+        if (OpenBlasCores.LevelOf(Core) > cpu)
+        {
+            throw Unusable($"runs {Core} kernels because {variable}={asked}, which this CPU cannot run: unset {variable}");
+        }
+
         if (!string.Equals(asked, Core, StringComparison.OrdinalIgnoreCase))
         {
             _warnings.Add($"{variable}={asked} is not a core that OpenBLAS {Version} takes; it runs {Core} kernels.");
@@ -165,11 +171,11 @@ internal sealed unsafe class OpenBlasLibrary
     private nint Export(string name) =>
         NativeLibrary.TryGetExport(Handle, name, out nint address)
             ? address
-            : throw Unusable($"is not a usable OpenBLAS: it lacks {name}");
+            : throw Unusable($"is not a usable OpenBLAS: it lacks {name}. {OpenBlasLocator.InstallHint}");
 
     private NativeLibraryException Unusable(string fault)
     {
         NativeLibrary.Free(Handle);
-        return new NativeLibraryException($"{Name} {fault}. {OpenBlasLocator.InstallHint}");
+        return new NativeLibraryException($"{Name} {fault}");
     }
 }
