@@ -1,1 +1,14 @@
-return 0;
+using System.CommandLine;
+using NativeBackprop.Cli;
+
+return await CliHost.RunAsync(Program.CreateRoot(), args);
+
+/// <summary>The <c>nbp</c> command: one line for each of its commands.</summary>
+internal sealed partial class Program
+{
+    public static RootCommand CreateRoot() =>
+        new("Trains, runs and measures neural networks on the CPU.")
+        {
+            InfoCommand.Create(),
+        };
+}
