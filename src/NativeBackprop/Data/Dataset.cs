@@ -1,0 +1,291 @@
+namespace NativeBackprop.Data;
+
+/// <summary>A training set and, where the source fixes one, its test set.</summary>
+/// <param name="Train">The rows to train on.</param>
+/// <param name="Test">The rows to test on, or null when none are set apart.</param>
+public readonly record struct DataSplit(Dataset Train, Dataset? Test);
+
+/// <summary>
+/// Rows of inputs with a class label or a dense target each, checked once, when it is made. Immutable, and safe to read
+/// from several threads.
+/// </summary>
+public sealed class Dataset
+{
+    // "holdout" in ASCII: a stream of the seed that no epoch and no initialiser uses.
+    private const ulong HoldoutStream = 0x74756F646C6F68;
+
+    private readonly float[] _inputs;
+    private readonly int[] _inputShape;
+    private readonly int[] _labels;
+    private readonly float[] _targets;
+
+    private Dataset(
+        string name, float[] inputs, int[] inputShape, int[] labels, int classes, float[] targets, int targetWidth)
+    {
+        (Name, _inputs, _inputShape) = (name, inputs, inputShape);
+        (_labels, Classes, _targets, TargetWidth) = (labels, classes, targets, targetWidth);
+        Features = inputShape.Aggregate(1, (product, extent) => product * extent);
+        Count = inputs.Length / Features;
+    }
+
+    /// <summary>What the data set is called in messages.</summary>
+    public string Name { get; }
+
+    /// <summary>The number of rows, at least 1.</summary>
+    public int Count { get; }
+
+    /// <summary>The width of an input row: the product of <see cref="InputShape"/>.</summary>
+    public int Features { get; }
+
+    /// <summary>The shape of one input, without the batch: (28, 28) for an image, (Features) for a plain row.</summary>
+    public ReadOnlySpan<int> InputShape => _inputShape;
+
+    /// <summary>The inputs, row-major [Count, Features]; every value is finite.</summary>
+    public ReadOnlySpan<float> Inputs => _inputs;
+
+    /// <summary>True when the rows have class labels, false when they have dense targets.</summary>
+    public bool IsClassification => Classes > 0;
+
+    /// <summary>The class of each row, in 0..Classes−1; empty for dense targets.</summary>
+    public ReadOnlySpan<int> Labels => _labels;
+
+    /// <summary>The number of classes; 0 for dense targets.</summary>
+    public int Classes { get; }
+
+    /// <summary>The targets, row-major [Count, TargetWidth], every value finite; empty for class labels.</summary>
+    public ReadOnlySpan<float> Targets => _targets;
+
+    /// <summary>The width of a target row; 0 for class labels.</summary>
+    public int TargetWidth { get; }
+
+    /// <summary>A data set for classification.</summary>
+    /// <param name="name">What to call it in messages.</param>
+    /// <param name="inputs">Row-major [N, features]; kept, not copied, so it must not be written to afterwards.</param>
+    /// <param name="features">The width of an input row.</param>
+    /// <param name="labels">One class a row, in 0..classes−1; kept, not copied.</param>
+    /// <param name="classes">The number of classes K.</param>
+    /// <param name="inputShape">The shape of one input, of product <paramref name="features"/>; (features) by default.</param>
+    /// <exception cref="DataException">The data set is empty, sizes differ, an input is NaN or infinite, or a label is out of range.</exception>
+    public static Dataset FromLabels(
+        string name, float[] inputs, int features, int[] labels, int classes, ReadOnlySpan<int> inputShape = default)
+    {
+        ArgumentNullException.ThrowIfNull(labels);
+        int[] shape = CheckInputs(name, inputs, features, inputShape);
+        int count = inputs.Length / features;
+        if (labels.Length != count)
+        {
+            throw new DataException($"{name}: expected {count} labels, one for each input row, found {labels.Length}");
+        }
+
+        if (classes < 1)
+        {
+            throw new DataException($"{name}: expected at least 1 class, found {classes}");
+        }
+
+        for (int row = 0; row < labels.Length; row++)
+        {
+            if ((uint)labels[row] >= (uint)classes)
+            {
+                throw new DataException($"{name}: label {labels[row]} in row {row} is outside 0..{classes - 1}");
+            }
+        }
+
+        return new Dataset(name, inputs, shape, labels, classes, [], 0);
+    }
+
+    /// <summary>A data set with dense targets: regression, several labels a row, or class probabilities.</summary>
+    /// <param name="name">What to call it in messages.</param>
+    /// <param name="inputs">Row-major [N, features]; kept, not copied, so it must not be written to afterwards.</param>
+    /// <param name="features">The width of an input row.</param>
+    /// <param name="targets">Row-major [N, targetWidth]; kept, not copied.</param>
+    /// <param name="targetWidth">The width of a target row.</param>
+    /// <param name="inputShape">The shape of one input, of product <paramref name="features"/>; (features) by default.</param>
+    /// <exception cref="DataException">The data set is empty, sizes differ, or an input or a target is NaN or infinite.</exception>
+    public static Dataset FromTargets(
+        string name, float[] inputs, int features, float[] targets, int targetWidth, ReadOnlySpan<int> inputShape = default)
+    {
+        ArgumentNullException.ThrowIfNull(targets);
+        int[] shape = CheckInputs(name, inputs, features, inputShape);
+        int count = inputs.Length / features;
+        if (targetWidth < 1)
+        {
+            throw new DataException($"{name}: expected a target width of at least 1, found {targetWidth}");
+        }
+
+        if (targets.Length != (long)count * targetWidth)
+        {
+            throw new DataException(
+                $"{name}: expected {(long)count * targetWidth} target values ({count} rows of {targetWidth}), found {targets.Length}");
+        }
+
+        CheckFinite(name, "target", targets, targetWidth);
+        return new Dataset(name, inputs, shape, [], 0, targets, targetWidth);
+    }
+
+    /// <summary>Sets a share of the rows apart for testing.</summary>
+    /// <param name="testFraction">The share, in [0, 1): the test set has that many rows, rounded to the nearest. 0 leaves everything to training.</param>
+    /// <param name="shuffle">Draws the test rows at random; otherwise they are the last ones and both sides keep their order.</param>
+    /// <param name="seed">Determines the draw.</param>
+    /// <returns>The two sides as copies; for a fraction of 0 this data set itself and null.</returns>
+    /// <exception cref="OptionException"><paramref name="testFraction"/> is outside [0, 1).</exception>
+    /// <exception cref="DataException">The fraction leaves one of the sides without a row.</exception>
+    public DataSplit Split(double testFraction, bool shuffle, ulong seed)
+    {
+        if (!(testFraction >= 0 && testFraction < 1))
+        {
+            throw new OptionException($"test fraction: expected a number in [0, 1), found {testFraction}");
+        }
+
+        if (testFraction == 0)
+        {
+            return new DataSplit(this, null);
+        }
+
+        int testCount = (int)Math.Round(Count * testFraction, MidpointRounding.AwayFromZero);
+        if (testCount == 0 || testCount == Count)
+        {
+            string side = testCount == 0 ? "test" : "training";
+            throw new DataException(
+                $"{Name}: a test fraction of {testFraction} of {Count} rows leaves no {side} row; expected at least 1 on each side");
+        }
+
+        int[] order = new int[Count];
+        for (int i = 0; i < order.Length; i++)
+        {
+            order[i] = i;
+        }
+
+        if (shuffle)
+        {
+            new RandomSource(seed).Split(HoldoutStream).Shuffle(order);
+        }
+
+        int trainCount = Count - testCount;
+        return new DataSplit(Subset(order.AsSpan(0, trainCount)), Subset(order.AsSpan(trainCount)));
+    }
+
+    /// <summary>A copy of the given rows, in the given order.</summary>
+    /// <exception cref="DataException">No row is given, or a row is outside 0..Count−1.</exception>
+    public Dataset Subset(ReadOnlySpan<int> rows)
+    {
+        if (rows.IsEmpty)
+        {
+            throw new DataException($"{Name}: a subset needs at least 1 row, found 0");
+        }
+
+        float[] inputs = GC.AllocateUninitializedArray<float>(checked(rows.Length * Features));
+        Gather(rows, inputs);
+        if (IsClassification)
+        {
+            int[] labels = new int[rows.Length];
+            GatherLabels(rows, labels);
+            return new Dataset(Name, inputs, _inputShape, labels, Classes, [], 0);
+        }
+
+        float[] targets = GC.AllocateUninitializedArray<float>(checked(rows.Length * TargetWidth));
+        GatherTargets(rows, targets);
+        return new Dataset(Name, inputs, _inputShape, [], 0, targets, TargetWidth);
+    }
+
+    /// <summary>Copies the inputs of the given rows, [rows, Features], to the start of <paramref name="destination"/>.</summary>
+    /// <exception cref="DataException">A row is outside 0..Count−1.</exception>
+    /// <exception cref="ShapeException"><paramref name="destination"/> is too small.</exception>
+    public void Gather(ReadOnlySpan<int> rows, Span<float> destination) =>
+        GatherRows<float>(_inputs, Features, rows, destination);
+
+    /// <summary>Copies the class labels of the given rows to the start of <paramref name="destination"/>.</summary>
+    /// <exception cref="InvalidOperationException">The data set has dense targets.</exception>
+    /// <inheritdoc cref="Gather"/>
+    public void GatherLabels(ReadOnlySpan<int> rows, Span<int> destination)
+    {
+        if (!IsClassification)
+        {
+            throw new InvalidOperationException($"{Name} has dense targets, not class labels");
+        }
+
+        GatherRows<int>(_labels, 1, rows, destination);
+    }
+
+    /// <summary>Copies the targets of the given rows, [rows, TargetWidth], to the start of <paramref name="destination"/>.</summary>
+    /// <exception cref="InvalidOperationException">The data set has class labels.</exception>
+    /// <inheritdoc cref="Gather"/>
+    public void GatherTargets(ReadOnlySpan<int> rows, Span<float> destination)
+    {
+        if (IsClassification)
+        {
+            throw new InvalidOperationException($"{Name} has class labels, not dense targets");
+        }
+
+        GatherRows<float>(_targets, TargetWidth, rows, destination);
+    }
+
+    private void GatherRows<T>(ReadOnlySpan<T> source, int width, ReadOnlySpan<int> rows, Span<T> destination)
+    {
+        if (destination.Length < (long)rows.Length * width)
+        {
+            throw new ShapeException(
+                $"{Name}: {rows.Length} rows of {width} need {(long)rows.Length * width} values, the destination has {destination.Length}");
+        }
+
+        int start = 0;
+        while (start < rows.Length)
+        {
+            // Rows that follow each other in the source are copied in one go: the whole batch when nothing is shuffled.
+            int end = start + 1;
+            while (end < rows.Length && rows[end] == rows[end - 1] + 1)
+            {
+                end++;
+            }
+
+            int first = rows[start], run = end - start;
+            if (first < 0 || first > Count - run)
+            {
+                int culprit = first < 0 || first >= Count ? first : Count;
+                throw new DataException($"{Name}: row {culprit} is outside 0..{Count - 1}");
+            }
+
+            source.Slice(first * width, run * width).CopyTo(destination[(start * width)..]);
+            start = end;
+        }
+    }
+
+    private static int[] CheckInputs(string name, float[] inputs, int features, ReadOnlySpan<int> inputShape)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        ArgumentNullException.ThrowIfNull(inputs);
+        if (features < 1)
+        {
+            throw new DataException($"{name}: expected at least 1 feature, found {features}");
+        }
+
+        int[] shape = inputShape.IsEmpty ? [features] : inputShape.ToArray();
+        if (shape.Any(extent => extent < 1) || shape.Aggregate((Int128)1, (p, extent) => p > features ? p : p * extent) != features)
+        {
+            throw new DataException($"{name}: an input shape of ({string.Join(", ", shape)}) does not hold {features} features");
+        }
+
+        if (inputs.Length == 0)
+        {
+            throw new DataException($"{name}: the data set is empty, expected at least 1 row");
+        }
+
+        if (inputs.Length % features != 0)
+        {
+            throw new DataException(
+                $"{name}: {inputs.Length} input values are not a whole number of rows of {features} features");
+        }
+
+        CheckFinite(name, "input", inputs, features);
+        return shape;
+    }
+
+    private static void CheckFinite(string name, string what, ReadOnlySpan<float> values, int width)
+    {
+        int index = FiniteCheck.IndexOfNonFinite(values);
+        if (index >= 0)
+        {
+            throw new DataException(
+                $"{name}: {what} in row {index / width}, column {index % width} is {values[index]}, expected a finite number");
+        }
+    }
+}
