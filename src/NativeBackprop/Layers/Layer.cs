@@ -1,0 +1,48 @@
+using NativeBackprop.Ops;
+
+namespace NativeBackprop.Layers;
+
+/// <summary>What a network is built for.</summary>
+public enum BuildMode
+{
+    /// <summary>Training: dropout drops.</summary>
+    Training,
+
+    /// <summary>Evaluation and inference: dropout is the identity.</summary>
+    Evaluation,
+}
+
+/// <summary>
+/// A piece of a network: parameters, and the graph that maps an input to an output. Any elementwise function is a layer
+/// too: <c>new Sequential(new Linear(64, 32), new Relu(), new Linear(32, 10))</c>.
+/// </summary>
+public abstract class Layer
+{
+    /// <summary>The parameters, named from within the layer: <c>weight</c>, <c>bias</c>.</summary>
+    protected internal virtual IEnumerable<Parameter> OwnParameters => [];
+
+    /// <summary>The width of input that the layer insists on, or null when it takes any.</summary>
+    protected internal virtual int? InputWidth => null;
+
+    /// <summary>Makes the elementwise function a layer.</summary>
+    public static implicit operator Layer(Elementwise function) => new Activation(function);
+
+    /// <summary>Adds the layer to the graph of its input, of shape [B, features].</summary>
+    /// <exception cref="ShapeException">The input does not fit.</exception>
+    public abstract Node Build(Node input, BuildMode mode);
+
+    /// <summary>Draws initial values for the parameters.</summary>
+    protected internal virtual void Initialize(RandomSource random)
+    {
+    }
+}
+
+/// <summary>An elementwise function as a layer.</summary>
+public sealed class Activation(Elementwise function) : Layer
+{
+    /// <summary>The function applied to every element.</summary>
+    public Elementwise Function => function;
+
+    /// <inheritdoc/>
+    public override Node Build(Node input, BuildMode mode) => input.Apply(function);
+}

@@ -1,0 +1,71 @@
+namespace NativeBackprop.Layers;
+
+/// <summary>Layers one after the other. Parameters are named by position as PyTorch names them: <c>0.weight</c>.</summary>
+public sealed class Sequential : Layer
+{
+    private readonly Layer[] _layers;
+    private ParameterSet? _parameters;
+
+    /// <summary>Puts the layers in order; elementwise functions may stand among them.</summary>
+    public Sequential(params ReadOnlySpan<Layer> layers)
+    {
+        _layers = layers.ToArray();
+        for (int i = 0; i < _layers.Length; i++)
+        {
+            foreach (Parameter parameter in _layers[i].OwnParameters)
+            {
+                parameter.Name = $"{i}.{parameter.Name}";
+            }
+        }
+    }
+
+    /// <summary>The layers in order.</summary>
+    public IReadOnlyList<Layer> Layers => _layers;
+
+    /// <summary>The parameters of all layers, in one arena. Their memory is allocated at the first use.</summary>
+    public ParameterSet Parameters => _parameters ??= new ParameterSet(OwnParameters);
+
+    /// <summary>True once the parameters have been initialised, loaded or set.</summary>
+    public bool IsInitialized { get; private set; }
+
+    /// <inheritdoc/>
+    protected internal override IEnumerable<Parameter> OwnParameters => _layers.SelectMany(layer => layer.OwnParameters);
+
+    /// <inheritdoc/>
+    protected internal override int? InputWidth => _layers.Select(layer => layer.InputWidth).FirstOrDefault(width => width is not null);
+
+    /// <inheritdoc/>
+    public override Node Build(Node input, BuildMode mode)
+    {
+        foreach (Layer layer in _layers)
+        {
+            input = layer.Build(input, mode);
+        }
+
+        return input;
+    }
+
+    /// <summary>Draws the initial values of every parameter from a seed; the same seed gives the same values.</summary>
+    public void Initialize(ulong seed)
+    {
+        _ = Parameters;
+        Initialize(new RandomSource(seed));
+        IsInitialized = true;
+    }
+
+    /// <summary>Says that the caller has set the parameters, so that training starts from them.</summary>
+    public void MarkInitialized() => IsInitialized = true;
+
+    /// <summary>A session that computes outputs for up to <paramref name="maxBatch"/> rows; one for each thread.</summary>
+    /// <exception cref="OptionException">maxBatch is below 1.</exception>
+    public InferenceSession CreateSession(int maxBatch, int threads = 1) => new(this, maxBatch, threads);
+
+    /// <inheritdoc/>
+    protected internal override void Initialize(RandomSource random)
+    {
+        foreach (Layer layer in _layers)
+        {
+            layer.Initialize(random);
+        }
+    }
+}

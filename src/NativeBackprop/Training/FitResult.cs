@@ -1,0 +1,24 @@
+namespace NativeBackprop.Training;
+
+/// <summary>Loss and accuracy over some rows.</summary>
+/// <param name="Loss">Mean loss of a row, without penalties on the parameters.</param>
+/// <param name="Accuracy">Share of rows whose largest output is at their class; null unless the targets are classes.</param>
+public readonly record struct Evaluation(double Loss, double? Accuracy);
+
+/// <summary>What an epoch came to.</summary>
+/// <param name="Epoch">Counted from 1.</param>
+/// <param name="Train">Over the minibatches as they were trained on, each before its update.</param>
+/// <param name="Test">Over the held-out rows after the epoch; null when there are none.</param>
+/// <param name="Seconds">Time of the epoch's training, without the evaluation.</param>
+public sealed record EpochReport(int Epoch, Evaluation Train, Evaluation? Test, double Seconds);
+
+/// <summary>What a training run came to.</summary>
+/// <param name="Epochs">The finished epochs.</param>
+/// <param name="Steps">Updates made.</param>
+/// <param name="SamplesPerSecond">Rows trained on for each second of training.</param>
+/// <param name="IsCancelled">True when the caller stopped it before the end.</param>
+public sealed record FitResult(IReadOnlyList<EpochReport> Epochs, long Steps, double SamplesPerSecond, bool IsCancelled)
+{
+    /// <summary>The last finished epoch, or null.</summary>
+    public EpochReport? Last => Epochs.Count > 0 ? Epochs[^1] : null;
+}

@@ -1,0 +1,31 @@
+namespace NativeBackprop.Training;
+
+/// <summary>How a <see cref="Trainer"/> works.</summary>
+public sealed record TrainerOptions
+{
+    /// <summary>Rows of a minibatch, at least 1.</summary>
+    public int BatchSize { get; init; } = 32;
+
+    /// <summary>Seed of the initial values (if the model has none yet) and of the shuffling.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>False keeps the rows in the data set's order.</summary>
+    public bool Shuffle { get; init; } = true;
+
+    /// <summary>λ of a penalty λ Σ W² over weights, not biases, added to the cost.</summary>
+    public float L2 { get; init; }
+
+    /// <summary>How many threads run a step; 0 lets the work decide.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>False runs one kernel a node, for comparison.</summary>
+    public bool Fuse { get; init; } = true;
+
+    internal TrainerOptions Validated()
+    {
+        return BatchSize < 1 ? throw new OptionException($"the batch size must be at least 1, got {BatchSize}")
+            : !(L2 >= 0) || float.IsInfinity(L2) ? throw new OptionException($"the L2 factor must be a finite number of at least 0, got {L2}")
+            : Threads is < 0 or > 1024 ? throw new OptionException($"the thread count must lie in 0..1024, got {Threads}")
+            : this;
+    }
+}

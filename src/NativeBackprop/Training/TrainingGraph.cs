@@ -1,0 +1,119 @@
+using NativeBackprop.Layers;
+using NativeBackprop.Losses;
+using NativeBackprop.Ops;
+using NativeBackprop.Optimizers;
+
+namespace NativeBackprop.Training;
+
+/// <summary>A model, its loss, its gradients and its updates as one graph, and the plans made from it for each batch size.</summary>
+internal sealed class TrainingGraph : IDisposable
+{
+    private readonly Graph _graph = new();
+    private readonly Node _evaluationLoss, _evaluationOutput, _cost;
+    private readonly Node[] _gradients;
+    private readonly IReadOnlyList<Node> _updates;
+    private readonly TrainerOptions _options;
+    private readonly Dictionary<(PlanKind Kind, int Rows), Plan> _plans = [];
+    private ThreadTeam? _team;
+
+    public TrainingGraph(Sequential model, Loss loss, Optimizer optimizer, int inputWidth, TrainerOptions options)
+    {
+        _options = options;
+        Input = _graph.Input("x", [Shape.Batch, inputWidth]);
+        Output = model.Build(Input, BuildMode.Training);
+        if (Output.Shape.Rank != 2)
+        {
+            throw new ShapeException($"a model's output must have the shape [B, K], got {Output.Shape}");
+        }
+
+        Targets = loss.CreateTargets(Output);
+        Loss = loss.Build(Output, Targets);
+        _evaluationOutput = model.Build(Input, BuildMode.Evaluation);
+        _evaluationLoss = loss.Build(_evaluationOutput, Targets);
+        _cost = options.L2 > 0 ? Penalised(model, Loss, options.L2) : Loss;
+        Parameter[] parameters = [.. model.Parameters];
+        _gradients = _graph.Gradient(_cost, [.. parameters.Select(parameter => _graph.Variable(parameter))]);
+        Rate = _graph.Input("learning_rate");
+        _updates = optimizer.AddUpdates([.. parameters.Zip(_gradients)], Rate);
+    }
+
+    public enum PlanKind
+    {
+        Step,
+        Halves,
+        Evaluate,
+    }
+
+    public Node Input { get; }
+
+    public Node Targets { get; }
+
+    public Node Output { get; }
+
+    /// <summary>The loss without penalties.</summary>
+    public Node Loss { get; }
+
+    public Node Rate { get; }
+
+    /// <summary>The nodes of loss and output in a plan of a kind.</summary>
+    public (Node Loss, Node Output) Results(PlanKind kind) => kind == PlanKind.Evaluate ? (_evaluationLoss, _evaluationOutput) : (Loss, Output);
+
+    public Plan PlanFor(PlanKind kind, int rows)
+    {
+        if (!_plans.TryGetValue((kind, rows), out Plan? plan))
+        {
+            _plans.Add((kind, rows), plan = Compile(kind, rows));
+        }
+
+        return plan;
+    }
+
+    /// <summary>Makes the gradients of a plan of halves the parameters' gradients.</summary>
+    public void PublishGradients(Plan plan, ParameterSet parameters)
+    {
+        for (int i = 0; i < _gradients.Length; i++)
+        {
+            parameters[i].SetGradient(plan[_gradients[i]]);
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (Plan plan in _plans.Values)
+        {
+            plan.Dispose();
+        }
+
+        _team?.Dispose();
+    }
+
+    private Plan Compile(PlanKind kind, int rows)
+    {
+        ReadOnlySpan<Node> outputs = kind switch
+        {
+            PlanKind.Step => [Loss, Output, .. _updates],
+            PlanKind.Halves => [Loss, Output, .. _gradients],
+            _ => [_evaluationLoss, _evaluationOutput],
+        };
+        int threads = _options.Threads > 0 ? _options.Threads : Environment.ProcessorCount;
+        return _graph.Compile(outputs, new PlanOptions
+        {
+            BatchSize = rows,
+            Threads = _options.Threads,
+            Fuse = _options.Fuse,
+            First = kind == PlanKind.Halves ? [Loss, Output] : [],
+            Team = threads > 1 ? _team ??= new ThreadTeam(threads) : null,
+        });
+    }
+
+    // λ Σ W² over weights: biases are left alone, because shrinking them only shifts what they were fitted to.
+    private Node Penalised(Sequential model, Node loss, float l2)
+    {
+        foreach (Parameter parameter in model.Parameters.Where(parameter => parameter.Shape.Rank > 1))
+        {
+            loss += l2 * _graph.Variable(parameter).Square().Sum();
+        }
+
+        return loss;
+    }
+}
