@@ -84,7 +84,7 @@ internal static class NativeLibraries
         AbiVersion: Kernels.nb_abi_version(),
         ActiveIsa: KernelLibrary.IsaName(Kernels.nb_active_isa()),
         BestIsa: KernelLibrary.IsaName(Kernels.nb_best_isa()),
-        BlasPath: LibraryProbe.PathOf(blas.Handle, "cblas_sgemm", blas.Name),
+        BlasPath: LibraryProbe.PathOf(blas.Handle, "openblas_get_config", blas.Name),
         BlasVersion: blas.Version,
         BlasConfig: blas.Config,
         BlasCore: blas.Core,

@@ -82,7 +82,7 @@ internal sealed unsafe class OpenBlasLibrary
         Config = Text("openblas_get_config");
         Core = Text("openblas_get_corename");
         BestCore = Core;
-        Export("cblas_sgemm");
+        Export("cblas_sgemv");
         if (Config.Contains("USE64BITINT", StringComparison.Ordinal))
         {
             throw Unusable($"has 64-bit indices (ILP64), a build with 32-bit indices is needed. {OpenBlasLocator.InstallHint}");

@@ -51,12 +51,13 @@ internal static class OpenBlasLocator
             }
         }
 
-        string[] candidates =
-        [
-            .. InFolders(LibraryProbe.AppFolders),
-            .. FileNames,
-            .. InFolders(HomebrewFolders),
-        ];
+        return FindAmong([.. InFolders(LibraryProbe.AppFolders), .. FileNames, .. InFolders(HomebrewFolders)]);
+    }
+
+    /// <summary>Loads the first candidate that loads.</summary>
+    /// <exception cref="NativeLibraryException">None does; the message lists them all.</exception>
+    public static (nint Handle, string Name) FindAmong(string[] candidates)
+    {
         (nint Handle, string Name) found = LibraryProbe.TryLoad(candidates);
         return found.Handle != 0
             ? found
