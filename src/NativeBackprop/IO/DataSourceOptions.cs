@@ -1,0 +1,14 @@
+namespace NativeBackprop.IO;
+
+/// <summary>What a data source cannot say of itself.</summary>
+public sealed record DataSourceOptions
+{
+    /// <summary>The number of classes, where a file does not say; the largest label that occurs plus 1 when null.</summary>
+    public int? Classes { get; init; }
+
+    /// <summary>For a CSV file: the column with the class or target; the last one when null.</summary>
+    public string? TargetColumn { get; init; }
+
+    /// <summary>For a CSV file: the target column is a real number, not a class.</summary>
+    public bool Regression { get; init; }
+}
