@@ -1,5 +1,3 @@
-using System.Numerics;
-
 namespace NativeBackprop;
 
 public sealed unsafe partial class Plan
@@ -102,28 +100,8 @@ public sealed unsafe partial class Plan
 
     private static void CheckFinite(Node input, ReadOnlySpan<float> values)
     {
-        // x·0 is NaN exactly for NaN and ±Inf, and NaN survives a sum.
-        var sum = Vector<float>.Zero;
-        int i = 0;
-        for (; i <= values.Length - Vector<float>.Count; i += Vector<float>.Count)
+        if (FiniteCheck.IndexOfNonFinite(values) is var at && at >= 0)
         {
-            sum += new Vector<float>(values[i..]) * Vector<float>.Zero;
-        }
-
-        float rest = Vector.Sum(sum);
-        for (; i < values.Length; i++)
-        {
-            rest += values[i] * 0;
-        }
-
-        if (float.IsNaN(rest))
-        {
-            int at = 0;
-            while (float.IsFinite(values[at]))
-            {
-                at++;
-            }
-
             throw new DataException($"{input}: element {at} is {values[at]}; every input must be finite");
         }
     }

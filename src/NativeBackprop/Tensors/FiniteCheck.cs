@@ -1,7 +1,7 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
 
-namespace NativeBackprop.Data;
+namespace NativeBackprop;
 
 /// <summary>Finds NaN and infinity in a block of numbers, at about the speed of reading it.</summary>
 internal static class FiniteCheck
