@@ -78,7 +78,7 @@ function Invoke-Tests {
     if ($LASTEXITCODE -eq 0) { $ctestSaid = & ctest --preset release --output-junit $junit 2>&1 }
     $ctestStatus = $LASTEXITCODE
     $dotnetSaid = & dotnet build $solution -c Release -v quiet -tl:off 2>&1
-    if ($LASTEXITCODE -eq 0) { $dotnetSaid = & dotnet test $solution -c Release --no-build -v quiet -tl:off --logger "trx;LogFileName=$trx" 2>&1 }
+    if ($LASTEXITCODE -eq 0) { $dotnetSaid = & dotnet test $solution -c Release --no-build -v quiet -tl:off --logger "console;verbosity=minimal" --logger "trx;LogFileName=$trx" 2>&1 }
     $dotnetStatus = $LASTEXITCODE
 
     $broken = @(); $passed = 0; $failed = 0; $skipped = 0

@@ -129,7 +129,7 @@ run_tests() {
     fi
     if (build "$solution"); then
         dotnet test "$solution" -c Release --no-build -v quiet -tl:off \
-            --logger "trx;LogFileName=$trx" >"$results/dotnet.log" 2>&1 </dev/null || dotnet_status=$?
+            --logger "console;verbosity=minimal" --logger "trx;LogFileName=$trx" >"$results/dotnet.log" 2>&1 </dev/null || dotnet_status=$?
         [[ $dotnet_status -eq 0 ]] || cat "$results/dotnet.log"
     fi
 
