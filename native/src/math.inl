@@ -5,7 +5,7 @@
 #define NB_LN2_LOW -0x1.bd0106p-13f
 #define NB_ROUNDER 12582912.0f /* 1.5 2^23: adding it rounds to an integer */
 
-/* exp(x) = 2^n (1 + e) with e = expm1(x - n log 2), |x| < 126 log 2 or so that n fits v_ldexp. */
+/* exp(x) = 2^n (1 + e), e = expm1(x - n log 2), |x| <= 104. */
 NB_INLINE vf expm1_reduced(vf x, vf *n) {
     *n = v_sub(v_fma(x, v_set1(0x1.715476p+0f), v_set1(NB_ROUNDER)), v_set1(NB_ROUNDER));
     vf r = v_fnma(*n, v_set1(NB_LN2_LOW), v_fnma(*n, v_set1(NB_LN2_HIGH), x));
