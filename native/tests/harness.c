@@ -92,11 +92,11 @@ uint32_t to_bits(float x) {
 int same_bits(float a, float b) { return to_bits(a) == to_bits(b); }
 
 double ulp_distance(float got, double exact) {
-    if (isnan(got) || isnan(exact)) return isnan(got) && isnan(exact) ? 0.0 : HUGE_VAL;
+    if (is_nan((double)got) || is_nan((double)exact)) return is_nan((double)got) && is_nan((double)exact) ? 0.0 : HUGE_VAL;
     double largest = (double)FLT_MAX, edge = largest + 0x1p103;
-    if (fabs(exact) >= edge || isinf(got)) { /* the exact value rounds to infinity, or the result says so */
-        if (isinf(got) && fabs(exact) > largest) return (got < 0.0f) == (exact < 0.0) ? 0.0 : HUGE_VAL;
-        return isinf(got) || isinf(exact) ? HUGE_VAL : fabs((double)got - exact) / 0x1p104;
+    if (fabs(exact) >= edge || is_inf((double)got)) { /* the exact value rounds to infinity, or the result says so */
+        if (is_inf((double)got) && fabs(exact) > largest) return (got < 0.0f) == (exact < 0.0) ? 0.0 : HUGE_VAL;
+        return is_inf((double)got) || is_inf((double)exact) ? HUGE_VAL : fabs((double)got - exact) / 0x1p104;
     }
     int exponent;
     frexp(exact, &exponent);
@@ -105,8 +105,8 @@ double ulp_distance(float got, double exact) {
 }
 
 int close_to(float got, double exact, double tolerance, double scale) {
-    if (isnan(got) || isnan(exact)) return isnan(got) && isnan(exact);
-    if (isinf(got) || isinf(exact)) return (double)got == (double)(float)exact;
+    if (is_nan((double)got) || is_nan((double)exact)) return is_nan((double)got) && is_nan((double)exact);
+    if (is_inf((double)got) || is_inf((double)exact)) return (double)got == (double)(float)exact;
     return fabs((double)got - exact) <= tolerance * (fabs(exact) + scale);
 }
 

@@ -24,6 +24,9 @@ void fill_random(float *x, size_t n, float low, float high);
 float from_bits(uint32_t bits);
 uint32_t to_bits(float x);
 int same_bits(float a, float b);
+/* The macros of math.h warn of conversions in some C libraries. */
+static inline int is_nan(double x) { return x != x; }
+static inline int is_inf(double x) { return fabs(x) == (double)INFINITY; }
 /* The distance of got from the exact value in units of the last place of a float there; 0 if both are NaN, HUGE_VAL if one is. */
 double ulp_distance(float got, double exact);
 /* |got - exact| <= tolerance (|exact| + scale), and NaN only where it is due. */

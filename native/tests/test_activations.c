@@ -143,7 +143,7 @@ static void test_nan(const activation *a) {
             FOR_EACH_ISA(isa) {
                 a->forward(z, NULL, 1, n, n, p, y);
                 for (size_t i = 0; i < n; i++)
-                    check(!isnan(y[i]) == (i != k), "%s of NaN, %s, %zu of %zu: got %g", a->name, isa_names[isa], i, n, (double)y[i]);
+                    check(!is_nan((double)y[i]) == (i != k), "%s of NaN, %s, %zu of %zu: got %g", a->name, isa_names[isa], i, n, (double)y[i]);
             }
         }
     }
@@ -203,7 +203,7 @@ static void test_special(void) {
             else
                 a->forward(x, NULL, 1, 19, 19, v.p, y);
             for (size_t k = 0; k < 19; k++) {
-                int ok = isnan(v.y) ? isnan(y[k]) : y[k] == v.y && (derivative || signbit(y[k]) == signbit(v.y));
+                int ok = is_nan((double)v.y) ? is_nan((double)y[k]) : y[k] == v.y && (derivative || signbit(y[k]) == signbit(v.y));
                 check(ok, "%s%s(%g), parameter %g, %s, lane %zu: got %.9g, expected %.9g", v.name, derivative ? "'" : "", (double)v.x,
                       (double)v.p, isa_names[isa], k, (double)y[k], (double)v.y);
             }

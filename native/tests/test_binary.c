@@ -13,8 +13,8 @@ static float e_add(float a, float b) { return a + b; }
 static float e_subtract(float a, float b) { return a - b; }
 static float e_multiply(float a, float b) { return a * b; }
 static float e_divide(float a, float b) { return a / b; }
-static float e_maximum(float a, float b) { return isnan(a) || isnan(b) ? NAN : b > a ? b : a; }
-static float e_minimum(float a, float b) { return isnan(a) || isnan(b) ? NAN : b < a ? b : a; }
+static float e_maximum(float a, float b) { return is_nan((double)a) || is_nan((double)b) ? NAN : b > a ? b : a; }
+static float e_minimum(float a, float b) { return is_nan((double)a) || is_nan((double)b) ? NAN : b < a ? b : a; }
 static float e_greater(float a, float b) { return a > b; }
 static float e_greater_equal(float a, float b) { return a >= b; }
 static float e_equal(float a, float b) { return a == b; }
@@ -26,7 +26,7 @@ static const binary functions[] = {
 };
 
 /* IEEE arithmetic leaves one right answer: compared bit for bit, NaNs as one value. */
-static int equal(float got, float exact) { return isnan(exact) ? isnan(got) : same_bits(got, exact); }
+static int equal(float got, float exact) { return is_nan((double)exact) ? is_nan((double)got) : same_bits(got, exact); }
 
 static void run(const binary *f, nb_isa isa, const float *a, size_t inc_a, const float *b, size_t inc_b, size_t n, float *c) {
     static float want[300];

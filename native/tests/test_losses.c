@@ -151,10 +151,10 @@ static void test_spoilt(size_t cols, float spoilt, nb_isa isa) {
     nb_log_sum_exp_f32(z, 3, cols, s);
     for (size_t r = 0; r < 3; r++) {
         int bad = r == 1 && is_spoilt;
-        check((isnan(l[r]) != 0) == bad && (isnan(s[r]) != 0) == bad, "logit %g in row 1 of %zu columns, %s: loss of row %zu is %g", (double)spoilt, cols,
+        check((is_nan((double)l[r]) != 0) == bad && (is_nan((double)s[r]) != 0) == bad, "logit %g in row 1 of %zu columns, %s: loss of row %zu is %g", (double)spoilt, cols,
               isa_names[isa], r, (double)l[r]);
         for (size_t c = 0; c < cols; c++)
-            check((isnan(dz[r * cols + c]) != 0) == bad && (isnan(y[r * cols + c]) != 0) == bad, "logit %g in row 1 of %zu columns, %s: gradient (%zu,%zu) is %g",
+            check((is_nan((double)dz[r * cols + c]) != 0) == bad && (is_nan((double)y[r * cols + c]) != 0) == bad, "logit %g in row 1 of %zu columns, %s: gradient (%zu,%zu) is %g",
                   (double)spoilt, cols, isa_names[isa], r, c, (double)dz[r * cols + c]);
     }
 }

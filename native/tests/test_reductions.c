@@ -18,9 +18,9 @@ static double exact_sum(const float *x, size_t count, size_t ld, double *magnitu
 static float exact_max(const float *x, size_t count, size_t ld) {
     float max = -INFINITY;
     for (size_t r = 0; r < count; r++)
-        if (isnan(x[r * ld]) || x[r * ld] > max) {
+        if (is_nan((double)x[r * ld]) || x[r * ld] > max) {
             max = x[r * ld];
-            if (isnan(max)) break;
+            if (is_nan((double)max)) break;
         }
     return max;
 }
@@ -58,7 +58,7 @@ static void test_max(size_t outer, size_t count, size_t inner, size_t ld, int wi
         for (size_t o = 0; o < outer; o++)
             for (size_t i = 0; i < inner; i++) {
                 float exact = exact_max(x + o * count * ld + i, count, ld), got = y[o * inner + i];
-                check(isnan(exact) ? isnan(got) : got == exact, "max %s [%zu,%zu,%zu] ld %zu: got %g, expected %g", isa_names[isa], outer,
+                check(is_nan((double)exact) ? is_nan((double)got) : got == exact, "max %s [%zu,%zu,%zu] ld %zu: got %g, expected %g", isa_names[isa], outer,
                       count, inner, ld, (double)got, (double)exact);
             }
         if (ld != inner) continue;
@@ -71,7 +71,7 @@ static void test_max(size_t outer, size_t count, size_t inner, size_t ld, int wi
                 for (size_t r = 0; r < count; r++) {
                     size_t at = (o * count + r) * inner + i;
                     float max = y[o * inner + i];
-                    int here = !spent && (x[at] == max || (isnan(x[at]) && isnan(max)));
+                    int here = !spent && (x[at] == max || (is_nan((double)x[at]) && is_nan((double)max)));
                     spent |= here;
                     check(dx[at] == (here ? dy[o * inner + i] : 0.0f), "max backward %s [%zu,%zu,%zu] at (%zu,%zu,%zu): got %g", isa_names[isa],
                           outer, count, inner, o, r, i, (double)dx[at]);
