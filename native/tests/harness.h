@@ -7,8 +7,14 @@
 
 #include "nativebackprop.h"
 
+#ifdef __MINGW32__
+#define NB_PRINTF gnu_printf /* with __USE_MINGW_ANSI_STDIO, so that %zu is known */
+#else
+#define NB_PRINTF printf
+#endif
+
 /* The first few failures are printed in full, all are counted. Returns ok. */
-int check(int ok, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int check(int ok, const char *format, ...) __attribute__((format(NB_PRINTF, 2, 3)));
 /* Prints the counts; the exit code of main. */
 int finish(const char *name);
 
