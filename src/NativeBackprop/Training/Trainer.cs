@@ -34,11 +34,16 @@ public sealed class Trainer : IDisposable
         {
             model.Initialize(_options.Seed);
         }
+
+        model.Reseed(_options.Seed);
     }
 
     /// <summary>The output of the last forward pass or step, [B, K].</summary>
     /// <exception cref="GraphException">There was none.</exception>
     public Tensor Output { get; private set; }
+
+    /// <summary>Updates made so far, by which the schedule goes; a run that is taken up again sets it to where the last one stopped.</summary>
+    public long Steps { get; set; }
 
     /// <summary>One step on a minibatch of class labels: forward, backward, update. Returns the mean loss before the update.</summary>
     /// <param name="inputs">B rows of the model's input, finite.</param>
@@ -222,7 +227,9 @@ public sealed class Trainer : IDisposable
     {
         if (kind == PlanKind.Step)
         {
-            plan.Fill(_graph!.Rate)[0] = _optimizer.LearningRate;
+            double factor = _options.Schedule?.Factor(Steps) ?? 1;
+            plan.Fill(_graph!.Rate)[0] = (float)(_optimizer.LearningRate * factor);
+            Steps++;
         }
     }
 
