@@ -32,8 +32,9 @@ typedef enum nb_status { NB_OK = 0, NB_ERROR_UNKNOWN_ISA = 1, NB_ERROR_UNSUPPORT
 
 /* The NB_ABI_VERSION that the library was built with. */
 NB_API int32_t nb_abi_version(void);
-/* Picks the kernels: the best level of this machine, or the one in NBP_FORCE_ISA (scalar, avx2, avx512). An unknown or unsupported
- * value is reported and the scalar kernels stay active, as they are before the call. Idempotent and thread safe. */
+/* Picks the kernels: the best level of this machine, or the one that NBP_FORCE_ISA names (scalar, avx2 or avx512; empty is unset). With
+ * an unknown or unsupported value the status says so and the scalar kernels are active, as before the first call. Idempotent and
+ * thread safe. */
 NB_API nb_status nb_initialize(void);
 /* The level whose kernels run now. */
 NB_API nb_isa nb_active_isa(void);
@@ -169,7 +170,7 @@ NB_API void nb_log_sum_exp_f32(const float *z, size_t rows, size_t cols, float *
  * gradient may each be NULL; dl is read only with a gradient. */
 /* l = -z[t] + log sum exp z, dz = dl (softmax(z) - onehot(t)), t [rows] in 0..cols-1; dz may be z. A logit of +Inf or NaN gives NaN. */
 NB_API void nb_softmax_cross_entropy_f32(const float *z, const int32_t *t, const float *dl, size_t rows, size_t cols, float *l, float *dz);
-/* l = sum over j of t[j] (log sum exp z - z[j]), dz = dl (softmax(z) sum(t) - t), t [rows, cols]; dz may be z or t. */
+/* l = sum over j of t[j] (log sum exp z - z[j]), dz = dl (softmax(z) sum(t) - t), t [rows, cols]; dz may be z. */
 NB_API void nb_softmax_cross_entropy_dense_f32(const float *z, const float *t, const float *dl, size_t rows, size_t cols, float *l, float *dz);
 /* l = mean over c of (y - t)^2, dy = dl 2 (y - t) / cols, t [rows, cols]; dy may be y or t. */
 NB_API void nb_squared_error_f32(const float *y, const float *t, const float *dl, size_t rows, size_t cols, float *l, float *dy);

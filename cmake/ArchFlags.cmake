@@ -1,0 +1,35 @@
+# Compile options, and the kernel units that the target's architecture has. Only the unit of an instruction set gets its flags: the
+# rest of the library must run on any CPU.
+include(CheckCSourceCompiles)
+check_c_source_compiles("#if !defined(__x86_64__)\n#error not x86-64\n#endif\nint main(void) { return 0; }" NB_TARGET_IS_X86)
+
+if(NOT CMAKE_C_COMPILER_ID MATCHES "GNU|Clang")
+  message(FATAL_ERROR "nativebackprop needs gcc or clang (on Windows: mingw-w64 or clang), not ${CMAKE_C_COMPILER_ID}")
+endif()
+
+function(nb_compile_options target)
+  # -ffp-contract=off: a multiply and an add are fused where the source says v_fma and nowhere else, whichever compiler is used.
+  target_compile_options(${target} PRIVATE
+    -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror -ffp-contract=off)
+  if(NB_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    target_link_options(${target} PRIVATE -fsanitize=address,undefined)
+  endif()
+endfunction()
+
+function(nb_add_kernels target)
+  target_sources(${target} PRIVATE native/src/kernels_scalar.c)
+  # The scalar unit is the reference: one lane at a time, as written.
+  set(scalar_flags -fno-tree-vectorize)
+  if(CMAKE_C_COMPILER_ID MATCHES "Clang")
+    set(scalar_flags -fno-vectorize -fno-slp-vectorize)
+  endif()
+  set_source_files_properties(native/src/kernels_scalar.c PROPERTIES COMPILE_OPTIONS "${scalar_flags}")
+  if(NB_TARGET_IS_X86)
+    target_sources(${target} PRIVATE native/src/kernels_avx2.c native/src/kernels_avx512.c)
+    target_compile_definitions(${target} PRIVATE NB_WITH_X86)
+    set_source_files_properties(native/src/kernels_avx2.c PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
+    set_source_files_properties(native/src/kernels_avx512.c PROPERTIES
+      COMPILE_OPTIONS "-mavx2;-mfma;-mavx512f;-mavx512dq;-mavx512bw;-mavx512vl")
+  endif()
+endfunction()

@@ -1,0 +1,22 @@
+/* Every kernel, over the vector functions that the including unit has chosen, and the table of them. */
+#include "table.h"
+
+#include "math.inl"
+#include "activations.inl"
+#include "binary.inl"
+#include "reductions.inl"
+#include "losses.inl"
+#include "optimizers.inl"
+
+const nb_table NB_TABLE = {
+    .isa = NB_ISA,
+#define X(name, operand, p) .name##_forward = name##_forward, .name##_backward = name##_backward,
+#include "activations.def"
+#undef X
+#define X(name) .name = name,
+#include "binary.def"
+#undef X
+#define X(name, params, args) .name = k_##name,
+#include "kernels.def"
+#undef X
+};

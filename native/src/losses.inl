@@ -1,0 +1,197 @@
+/* Softmax, log-sum-exp and the losses, row by row. Every exponential is of z - max z, so that none overflows. A logit of +Inf makes
+ * Inf - Inf, hence NaN, and a NaN reaches the sum: both spoil their own row only. */
+
+typedef struct row_sum {
+    float max; /* of the row's logits */
+    float sum; /* of exp(z - max) */
+} row_sum;
+
+/* A row of at most two vectors never leaves the registers. e, if given, becomes gain softmax(z). */
+NB_INLINE row_sum softmax_short(const float *z, vt t0, vt t1, int two, float gain, float *e) {
+    const vf lowest = v_set1(-INFINITY);
+    vf z0 = v_load_part_or(z, t0, lowest), z1 = two ? v_load_part_or(z + VL, t1, lowest) : lowest;
+    row_sum row;
+    row.max = v_largest(two ? v_max(z0, z1) : z0);
+    const vf max = v_set1(row.max);
+    vf e0 = v_exp(v_sub(z0, max)), e1 = two ? v_exp(v_sub(z1, max)) : lowest;
+    row.sum = v_sum(two ? v_add(e0, e1) : e0);
+    if (e) {
+        const vf scale = v_set1(gain / row.sum);
+        v_store_part(e, t0, v_mul(e0, scale));
+        if (two) v_store_part(e + VL, t1, v_mul(e1, scale));
+    }
+    return row;
+}
+
+NB_INLINE float row_max(const float *z, size_t n) {
+    vf m0 = v_set1(-INFINITY), m1 = m0;
+    size_t i = 0;
+    for (; i + 2 * VL <= n; i += 2 * VL) {
+        m0 = v_max(m0, v_load(z + i));
+        m1 = v_max(m1, v_load(z + i + VL));
+    }
+    for (; i + VL <= n; i += VL) m0 = v_max(m0, v_load(z + i));
+    if (i < n) m1 = v_max(m1, v_load_part_or(z + i, v_tail(n - i), v_set1(-INFINITY)));
+    return v_largest(v_max(m0, m1));
+}
+
+/* The sum of exp(z - max); the terms go to e, if given. */
+NB_INLINE float row_exp(const float *z, size_t n, float max, float *e) {
+    const vf m = v_set1(max);
+    vf sum = v_set1(0.0f);
+    size_t i = 0;
+    for (; i + VL <= n; i += VL) {
+        vf v = v_exp(v_sub(v_load(z + i), m));
+        if (e) v_store(e + i, v);
+        sum = v_add(sum, v);
+    }
+    if (i < n) {
+        vt t = v_tail(n - i);
+        vf v = v_exp(v_sub(v_load_part_or(z + i, t, v_set1(-INFINITY)), m));
+        if (e) v_store_part(e + i, t, v);
+        sum = v_add(sum, v);
+    }
+    return v_sum(sum);
+}
+
+static row_sum softmax_long(const float *z, size_t n, float gain, float *e) {
+    row_sum row;
+    row.max = row_max(z, n);
+    row.sum = row_exp(z, n, row.max, e);
+    if (e) multiply(e, 1, &(float){gain / row.sum}, 0, n, e);
+    return row;
+}
+
+NB_INLINE row_sum softmax_row(const float *z, size_t cols, vt t0, vt t1, float gain, float *e) {
+    if (cols <= VL) return softmax_short(z, t0, t1, 0, gain, e);
+    if (cols <= 2 * VL) return softmax_short(z, t0, t1, 1, gain, e);
+    return softmax_long(z, cols, gain, e);
+}
+
+NB_INLINE size_t at_most(size_t n, size_t limit) { return n < limit ? n : limit; }
+
+/* The tails of a short row's two vectors. */
+#define ROW_TAILS(cols) \
+    const vt t0 = v_tail(at_most(cols, VL)), t1 = v_tail((cols) > VL ? at_most((cols)-VL, VL) : 0)
+
+static void k_softmax(const float *z, size_t rows, size_t cols, float *y) {
+    ROW_TAILS(cols);
+    for (size_t r = 0; r < rows; r++) softmax_row(z + r * cols, cols, t0, t1, 1.0f, y + r * cols);
+}
+
+/* The logarithms of the rows are taken a vector of rows at a time. */
+typedef struct row_logs {
+    float weight[VL], offset[VL], sum[VL]; /* weight log(sum) + offset */
+} row_logs;
+
+NB_INLINE void store_logs(const row_logs *logs, size_t n, float *l) {
+    vf value = v_fma(v_load(logs->weight), v_log(v_load(logs->sum)), v_load(logs->offset));
+    v_store_part(l, v_tail(n), value);
+}
+
+static void k_log_sum_exp(const float *z, size_t rows, size_t cols, float *y) {
+    ROW_TAILS(cols);
+    row_logs logs = {{0}, {0}, {0}};
+    for (size_t r0 = 0; r0 < rows; r0 += VL) {
+        size_t n = at_most(rows - r0, VL);
+        for (size_t k = 0; k < n; k++) {
+            row_sum row = softmax_row(z + (r0 + k) * cols, cols, t0, t1, 1.0f, NULL);
+            logs.weight[k] = 1.0f;
+            logs.offset[k] = row.max;
+            logs.sum[k] = row.sum;
+        }
+        store_logs(&logs, n, y + r0);
+    }
+}
+
+static void k_softmax_cross_entropy(const float *z, const int32_t *t, const float *dl, size_t rows, size_t cols, float *l, float *dz) {
+    ROW_TAILS(cols);
+    row_logs logs = {{0}, {0}, {0}};
+    for (size_t r0 = 0; r0 < rows; r0 += VL) {
+        size_t n = at_most(rows - r0, VL);
+        for (size_t k = 0; k < n; k++) {
+            size_t r = r0 + k, target = r * cols + (size_t)t[r];
+            float z_target = z[target]; /* before dz, which may be z, overwrites it */
+            row_sum row = softmax_row(z + r * cols, cols, t0, t1, dz ? dl[r] : 0.0f, dz ? dz + r * cols : NULL);
+            logs.weight[k] = 1.0f;
+            logs.offset[k] = row.max - z_target;
+            logs.sum[k] = row.sum;
+            if (dz) dz[target] -= dl[r];
+        }
+        if (l) store_logs(&logs, n, l + r0);
+    }
+}
+
+/* With z shifted by its maximum, l = T log(sum) + sum of t (max - z), T the sum of t. */
+NB_INLINE void target_sums(const float *z, const float *t, size_t n, float max, float *weight, float *offset) {
+    const vf m = v_set1(max);
+    vf w = v_set1(0.0f), o = w;
+    size_t i = 0;
+    for (; i + VL <= n; i += VL) {
+        vf target = v_load(t + i);
+        w = v_add(w, target);
+        o = v_fma(target, v_sub(m, v_load(z + i)), o);
+    }
+    if (i < n) {
+        vt tail = v_tail(n - i);
+        vf target = v_load_part(t + i, tail);
+        w = v_add(w, target);
+        o = v_fma(target, v_sub(m, v_load_part_or(z + i, tail, m)), o);
+    }
+    *weight = v_sum(w);
+    *offset = v_sum(o);
+}
+
+NB_INLINE void dense_gradient(const float *t, size_t n, float gain, float dl, float *e) {
+    const vf g = v_set1(gain), d = v_set1(dl);
+    size_t i = 0;
+    for (; i + VL <= n; i += VL) v_store(e + i, v_fnma(d, v_load(t + i), v_mul(g, v_load(e + i))));
+    if (i < n) {
+        vt tail = v_tail(n - i);
+        v_store_part(e + i, tail, v_fnma(d, v_load_part(t + i, tail), v_mul(g, v_load_part(e + i, tail))));
+    }
+}
+
+static void k_softmax_cross_entropy_dense(const float *z, const float *t, const float *dl, size_t rows, size_t cols, float *l,
+                                          float *dz) {
+    row_logs logs = {{0}, {0}, {0}};
+    for (size_t r0 = 0; r0 < rows; r0 += VL) {
+        size_t n = at_most(rows - r0, VL);
+        for (size_t k = 0; k < n; k++) {
+            size_t r = r0 + k;
+            const float *zr = z + r * cols, *tr = t + r * cols;
+            float max = row_max(zr, cols);
+            target_sums(zr, tr, cols, max, &logs.weight[k], &logs.offset[k]);
+            logs.sum[k] = row_exp(zr, cols, max, dz ? dz + r * cols : NULL);
+            if (dz) dense_gradient(tr, cols, dl[r] * logs.weight[k] / logs.sum[k], dl[r], dz + r * cols);
+        }
+        if (l) store_logs(&logs, n, l + r0);
+    }
+}
+
+/* The sum of squared differences of a row, and gain times the differences to dy, if given. */
+NB_INLINE float squared_error_row(const float *y, const float *t, size_t n, float gain, float *dy) {
+    const vf g = v_set1(gain);
+    vf sum = v_set1(0.0f);
+    size_t i = 0;
+    for (; i + VL <= n; i += VL) {
+        vf d = v_sub(v_load(y + i), v_load(t + i));
+        sum = v_fma(d, d, sum);
+        if (dy) v_store(dy + i, v_mul(g, d));
+    }
+    if (i < n) {
+        vt tail = v_tail(n - i);
+        vf d = v_sub(v_load_part(y + i, tail), v_load_part(t + i, tail));
+        sum = v_fma(d, d, sum);
+        if (dy) v_store_part(dy + i, tail, v_mul(g, d));
+    }
+    return v_sum(sum);
+}
+
+static void k_squared_error(const float *y, const float *t, const float *dl, size_t rows, size_t cols, float *l, float *dy) {
+    const float count = (float)cols;
+    for (size_t r = 0; r < rows; r++) {
+        float sum = squared_error_row(y + r * cols, t + r * cols, cols, dy ? dl[r] * 2.0f / count : 0.0f, dy ? dy + r * cols : NULL);
+        if (l) l[r] = sum / count;
+    }
+}
