@@ -229,7 +229,15 @@ public sealed unsafe partial class Plan : IDisposable
             throw new OptionException($"the thread count must lie in 0..1024, got {options.Threads}");
         }
 
-        int limit = options.Team?.Count ?? (options.Threads > 0 ? options.Threads : Environment.ProcessorCount);
-        return options.Threads > 0 ? limit : CostModel.Threads(kernels, limit);
+        if (options.ExactThreads)
+        {
+            return options.Threads > 0 ? options.Threads : throw new OptionException("an exact thread count must be at least 1, got 0");
+        }
+
+        int limit = options.Team?.Count ?? Limit(options.Threads);
+        return CostModel.Threads(kernels, limit);
     }
+
+    /// <summary>The most threads that are of use where up to <paramref name="threads"/> are asked for; 0 asks for all processors.</summary>
+    internal static int Limit(int threads) => threads > 0 ? Math.Min(threads, Environment.ProcessorCount) : Environment.ProcessorCount;
 }

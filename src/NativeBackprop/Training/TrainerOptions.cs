@@ -15,7 +15,7 @@ public sealed record TrainerOptions
     /// <summary>λ of a penalty λ Σ W² over weights, not biases, added to the cost.</summary>
     public float L2 { get; init; }
 
-    /// <summary>How many threads run a step; 0 lets the work decide.</summary>
+    /// <summary>The most threads that run a step; 0 stands for the machine's processors.</summary>
     public int Threads { get; init; }
 
     /// <summary>False runs one kernel a node, for comparison.</summary>
