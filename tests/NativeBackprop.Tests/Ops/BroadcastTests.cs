@@ -42,7 +42,7 @@ internal sealed class BroadcastTests(OpRow row)
         ReferenceEvaluator reference = example.Reference().Run(nodes);
         foreach (int threads in (int[])[1, 2])
         {
-            float[][] actual = example.Run(nodes, new PlanOptions { Threads = threads });
+            float[][] actual = example.Run(nodes, new PlanOptions { Threads = threads, ExactThreads = true });
             Assert.Multiple(() =>
             {
                 for (int i = 0; i < nodes.Length; i++)

@@ -66,7 +66,7 @@ internal sealed class OpCase
 
     public Plan Compile(ReadOnlySpan<Node> outputs, PlanOptions? options = null)
     {
-        Plan plan = Graph.Compile(outputs, (options ?? new PlanOptions { Threads = 1 }) with { BatchSize = Batch });
+        Plan plan = Graph.Compile(outputs, (options ?? new PlanOptions { Threads = 1, ExactThreads = true }) with { BatchSize = Batch });
         foreach (Node node in Reachable(outputs))
         {
             if (_labels.TryGetValue(node, out int[]? labels))

