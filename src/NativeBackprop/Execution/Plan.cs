@@ -82,6 +82,9 @@ public sealed unsafe partial class Plan : IDisposable
     /// <summary>Floating-point operations of one run, a multiply-add counted as two.</summary>
     public long Flops => _kernels.Sum(kernel => kernel.Kernel.Flops);
 
+    /// <summary>The kernels in the order that they run in.</summary>
+    internal IReadOnlyList<ScheduledKernel> Kernels => _kernels;
+
     /// <summary>The value of an output after the last run, as a view into the plan's memory.</summary>
     /// <exception cref="GraphException">The node is not among the outputs that the plan was compiled for.</exception>
     public Tensor this[Node output]
