@@ -14,7 +14,7 @@ internal sealed class TrainCommand
 {
     private readonly DataOptions _data = new();
     private readonly ModelOptions _model = new();
-    private readonly Option<int?> _epochs = Options.Count("--epochs", "Passes over the training rows", 20);
+    private readonly Option<int?> _epochs = Options.Count("--epochs", "Passes over the training rows", 30);
     private readonly Option<int?> _steps = Options.Count("--steps", "Updates in all, instead of --epochs; goes on past the end of an epoch");
     private readonly Option<int?> _batchSize = Options.Count("--batch-size", "Rows of a minibatch", 32);
     private readonly Option<double?> _testSplit = Options.Number<double>(
