@@ -1,67 +1,55 @@
 using System.CommandLine;
-using System.Globalization;
 using NativeBackprop.Data;
 using NativeBackprop.IO;
-using NativeBackprop.Layers;
-using NativeBackprop.Losses;
 
 namespace NativeBackprop.Cli;
 
-/// <summary>What <c>nbp train</c> trains: a network of fully connected layers by their widths.</summary>
+/// <summary><c>--model</c> and <c>--weights</c>.</summary>
 internal sealed class ModelOptions
 {
-    private readonly Option<int[]> _hidden = new("--hidden")
-    {
-        HelpName = "N,N,…",
-        Description = "Widths of the hidden layers; none for no hidden layer",
-        DefaultValueFactory = _ => [128],
-        CustomParser = result => Options.Parse(result, "widths of at least 1 with commas between them, or none", Widths),
-    };
+    private readonly Option<string?> _weights;
 
-    private readonly Option<string> _activation =
-        Options.Choice("--activation", "NAME", "Function of the hidden units", ActivationCatalog.Names, "relu");
+    public ModelOptions(bool modelRequired, bool weightsRequired, string weightsHelp)
+    {
+        Model = Options.Text("--model", "M.json", "Model file: input shape, layers, loss", modelRequired);
+        _weights = Options.Text("--weights", "W", weightsHelp, weightsRequired);
+    }
+
+    public Option<string?> Model { get; }
 
     public void AddTo(Command command)
     {
-        command.Add(_hidden);
-        command.Add(_activation);
+        command.Add(Model);
+        command.Add(_weights);
     }
 
-    /// <summary>Makes the model and the loss that go with the data.</summary>
-    public (Sequential Model, Loss Loss) Create(ParseResult result, Dataset data)
-    {
-        int outputs = data.IsClassification ? data.Classes : data.TargetWidth;
-        Layer activation = ActivationCatalog.Create(result.GetRequiredValue(_activation));
-        var layers = new List<Layer>();
-        int width = data.Features;
-        foreach (int units in result.GetRequiredValue(_hidden))
-        {
-            layers.Add(new Linear(width, units));
-            layers.Add(activation);
-            width = units;
-        }
+    /// <summary>Reads the model file that the command line names.</summary>
+    public ModelDescription Read(ParseResult result) => ModelFile.Read(result.GetValue(Model)!);
 
-        layers.Add(new Linear(width, outputs));
-        return (new Sequential([.. layers]), data.IsClassification ? new SoftmaxCrossEntropy() : new MeanSquaredError());
+    /// <summary>Reads the model file, and the weights if there are any.</summary>
+    public ModelDescription ReadWithWeights(ParseResult result)
+    {
+        ModelDescription description = Read(result);
+        LoadWeights(result, description);
+        return description;
     }
 
-    private static int[]? Widths(string text)
+    /// <summary>Reads the weights, if the command line names any.</summary>
+    public void LoadWeights(ParseResult result, ModelDescription description)
     {
-        if (text == "none")
+        if (result.GetValue(_weights) is { } path)
         {
-            return [];
+            WeightsFile.Load(path, description.Model);
         }
+    }
 
-        string[] parts = text.Split(',');
-        int[] widths = new int[parts.Length];
-        for (int i = 0; i < parts.Length; i++)
+    /// <summary>Checks that rows of a data set are what a model takes.</summary>
+    /// <exception cref="DataException">They are wider or narrower.</exception>
+    public static void CheckWidth(ModelDescription description, Dataset data)
+    {
+        if (data.Features != description.InputWidth)
         {
-            if (!int.TryParse(parts[i], NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out widths[i]) || widths[i] < 1)
-            {
-                return null;
-            }
+            throw new DataException($"{data.Name}: expected rows of {description.InputWidth} inputs, as the model takes them, found {data.Features}");
         }
-
-        return widths;
     }
 }

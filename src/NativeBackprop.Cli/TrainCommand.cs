@@ -2,8 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using NativeBackprop.Data;
 using NativeBackprop.Interop;
-using NativeBackprop.Layers;
-using NativeBackprop.Losses;
+using NativeBackprop.IO;
 using NativeBackprop.Optimizers;
 using NativeBackprop.Training;
 
@@ -13,7 +12,7 @@ namespace NativeBackprop.Cli;
 internal sealed class TrainCommand
 {
     private readonly DataOptions _data = new();
-    private readonly ModelOptions _model = new();
+    private readonly NetworkOptions _network = new();
     private readonly Option<int?> _epochs = Options.Count("--epochs", "Passes over the training rows", 30);
     private readonly Option<int?> _steps = Options.Count("--steps", "Updates in all, instead of --epochs; goes on past the end of an epoch");
     private readonly Option<int?> _batchSize = Options.Count("--batch-size", "Rows of a minibatch", 32);
@@ -30,6 +29,8 @@ internal sealed class TrainCommand
     private readonly Option<ulong?> _seed = Options.Seed("Seed of the initial weights, the split and the shuffling");
     private readonly Option<int?> _threads = Options.Threads();
     private readonly Option<bool> _noShuffle = Options.Flag("--no-shuffle", "Keep the order of the file, for the split and for the batches");
+    private readonly Option<string?> _save = Options.Text("--save", "W", "Write the weights there at the end (safetensors), after Ctrl-C too");
+    private readonly Option<string?> _saveModel = Options.Text("--save-model", "M.json", "Write the model file there at the end");
     private readonly Option<string?> _json = Options.Text("--json", "LOG", "Write one JSON object a line there: each epoch, and a summary");
 
     private TrainCommand()
@@ -42,8 +43,8 @@ internal sealed class TrainCommand
     {
         var command = new Command("train", "Train a network on a data set. Ctrl-C stops it at the next step; the summary comes all the same.");
         _data.AddTo(command);
-        _model.AddTo(command);
-        Option[] options = [_epochs, _steps, _batchSize, _testSplit, _optimizer, _rate, _weightDecay, _l2, _seed, _threads, _noShuffle, _json];
+        _network.AddTo(command);
+        Option[] options = [_epochs, _steps, _batchSize, _testSplit, _optimizer, _rate, _weightDecay, _l2, _seed, _threads, _noShuffle, _save, _saveModel, _json];
         foreach (Option option in options)
         {
             command.Add(option);
@@ -55,6 +56,7 @@ internal sealed class TrainCommand
     private int Run(ParseResult result, TextWriter output, CancellationToken cancellation)
     {
         Options.RefuseBoth(result, _epochs, _steps);
+        _network.Check(result);
         OptimizerChoice choice = OptimizerChoice.Find(result.GetRequiredValue(_optimizer));
         Optimizer optimizer = choice.Create(result.GetValue(_rate) ?? choice.LearningRate, result.GetValue(_weightDecay) ?? choice.WeightDecay);
         var options = new TrainerOptions
@@ -67,12 +69,28 @@ internal sealed class TrainCommand
         };
 
         DataSplit data = Split(result, _data.Open(result), options);
-        (Sequential model, Loss loss) = _model.Create(result, data.Train);
+        ModelDescription description = _network.Create(result, data.Train);
+        foreach (string path in new[] { _save, _saveModel }.Select(result.GetValue).OfType<string>())
+        {
+            RequireFolder(path);
+        }
+
         using var log = new TrainingLog(result.GetValue(_json));
-        using var trainer = new Trainer(model, loss, optimizer, options);
+        using var trainer = new Trainer(description.Model, description.CreateLoss(denseTargets: !data.Train.IsClassification), optimizer, options);
         output.WriteLine($"{data.Train.Name}: {data.Train.Count} rows to train on, {data.Test?.Count ?? 0} held out");
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{model.Parameters.Size} parameters, {choice.Name} at {optimizer.LearningRate}, batches of {options.BatchSize}"));
-        return Train(result, output, trainer, data, options, log, cancellation);
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{description.Model.Parameters.Size} parameters, {choice.Name} at {optimizer.LearningRate}, batches of {options.BatchSize}"));
+        int exitCode = Train(result, output, trainer, data, options, log, cancellation);
+        if (result.GetValue(_save) is { } weights)
+        {
+            WeightsFile.Save(weights, description.Model);
+        }
+
+        if (result.GetValue(_saveModel) is { } model)
+        {
+            ModelFile.Write(model, description);
+        }
+
+        return exitCode;
     }
 
     private int Train(
@@ -122,6 +140,16 @@ internal sealed class TrainCommand
         : Options.IsGiven(result, _testSplit)
         ? throw new OptionException($"--test-split: {data.Train.Name} has a test set of its own, expected no share to hold out")
         : data;
+
+    // Better now than after an hour of training.
+    private static void RequireFolder(string path)
+    {
+        string folder = Path.GetDirectoryName(Path.GetFullPath(path)) ?? path;
+        if (!Directory.Exists(folder))
+        {
+            throw new DataException($"{path}: cannot be written: there is no folder {folder}");
+        }
+    }
 
     private static string Defaults(Func<OptimizerChoice, float> value) => string.Join(", ", OptimizerChoice.All.GroupBy(value).Select(group =>
         string.Create(CultureInfo.InvariantCulture, $"{group.Key} for {string.Join(", ", group.Select(choice => choice.Name))}")));

@@ -30,7 +30,7 @@ internal static class TrainingDisplay
 
         FitResult? result = null;
         AnsiConsole.Progress()
-            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
+            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn { Width = 20 }, new PercentageColumn(), new RemainingTimeColumn())
             .Start(context =>
             {
                 ProgressTask bar = context.AddTask($"epoch {Math.Min((firstStep / Math.Max(1, steps / epochs)) + 1, epochs)}/{epochs}", maxValue: steps);
@@ -38,7 +38,7 @@ internal static class TrainingDisplay
                 result = fit(
                     new Listener<EpochReport>(report =>
                     {
-                        bar.Description = $"epoch {report.Epoch}/{epochs}  {Describe(report)}";
+                        bar.Description = $"epoch {report.Epoch}/{epochs}  {Brief(report)}";
                         onEpoch(report);
                     }),
                     new Listener<int>(step => bar.Value = step));
@@ -48,6 +48,10 @@ internal static class TrainingDisplay
     }
 
     private static string Describe(EpochReport report) => $"train {Describe(report.Train)}{(report.Test is { } test ? $"  held-out {Describe(test)}" : "")}";
+
+    // What fits beside a bar on 80 columns.
+    private static string Brief(EpochReport report) =>
+        $"loss {Text(report.Train.Loss, "0.0000")}{((report.Test ?? report.Train).Accuracy is { } accuracy ? $" accuracy {Text(accuracy, "0.0000")}" : "")}";
 
     private static string Describe(Evaluation evaluation) =>
         $"loss {Text(evaluation.Loss, "0.0000")}{(evaluation.Accuracy is { } accuracy ? $" accuracy {Text(accuracy, "0.0000")}" : "")}";
