@@ -10,6 +10,7 @@ internal sealed partial class Program
     public static RootCommand CreateRoot() =>
         new("Trains, runs and measures neural networks on the CPU.")
         {
+            TrainCommand.Create(),
             InfoCommand.Create(),
             BenchCommand.Create(),
         };
