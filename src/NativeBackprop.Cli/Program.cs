@@ -1,5 +1,6 @@
 using System.CommandLine;
 using NativeBackprop.Cli;
+using NativeBackprop.Cli.Bench;
 
 return await CliHost.RunAsync(Program.CreateRoot(), args);
 
@@ -10,5 +11,6 @@ internal sealed partial class Program
         new("Trains, runs and measures neural networks on the CPU.")
         {
             InfoCommand.Create(),
+            BenchCommand.Create(),
         };
 }

@@ -29,7 +29,7 @@ public sealed record TrainerOptions
     /// <summary>How the learning rate changes from step to step; null keeps the optimizer's.</summary>
     public LearningRateSchedule? Schedule { get; init; }
 
-    /// <summary>How many threads run a step; 0 lets the work decide.</summary>
+    /// <summary>The most threads that run a step; 0 stands for the machine's processors.</summary>
     public int Threads { get; init; }
 
     /// <summary>False runs one kernel a node, for comparison.</summary>

@@ -96,7 +96,7 @@ internal sealed class TrainingGraph : IDisposable
             PlanKind.Halves => [Loss, Output, .. _gradients],
             _ => [_evaluationLoss, _evaluationOutput],
         };
-        int threads = _options.Threads > 0 ? _options.Threads : Environment.ProcessorCount;
+        int threads = Plan.Limit(_options.Threads);
         return _graph.Compile(outputs, new PlanOptions
         {
             BatchSize = rows,
