@@ -131,6 +131,6 @@ public static class NodeFunctions
     extension(Shape shape)
     {
         /// <summary>The shape with a last dimension of extent 1 added.</summary>
-        internal Shape Column() => [.. shape, 1];
+        internal Shape Column() => [.. shape.Extents, 1];
     }
 }
