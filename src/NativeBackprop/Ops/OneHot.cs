@@ -4,14 +4,10 @@ namespace NativeBackprop.Ops;
 public sealed record OneHot(int Classes) : Op
 {
     /// <inheritdoc/>
-<<<<<<< HEAD
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => [.. inputs[0].Extents, Classes];
-=======
     public override ElementType InputType(int input) => ElementType.Int32;
 
     /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => [.. inputs[0], Classes];
->>>>>>> refs/heads/optable
+    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => [.. inputs[0].Extents, Classes];
 
     /// <inheritdoc/>
     public override Node? Gradient(Node node, int input, Node dy) => null;
