@@ -27,13 +27,17 @@ internal sealed class DataOptions
 
     /// <summary>Opens what the command line names.</summary>
     /// <exception cref="DataException">It is missing, malformed or empty.</exception>
-    public DataSplit Open(ParseResult result) => DataSource.Open(
+    public DataSplit Open(ParseResult result) => Open(
         result.GetRequiredValue(_data),
-        () => Assembly.GetExecutingAssembly().GetManifestResourceStream("digits.csv.gz")!,
         new DataSourceOptions
         {
             TargetColumn = result.GetValue(_target),
             Regression = result.GetValue(_regression),
             Classes = result.GetValue(_classes),
         });
+
+    /// <summary>Opens a data set, with the digits that are built into this program.</summary>
+    /// <exception cref="DataException">It is missing, malformed or empty.</exception>
+    public static DataSplit Open(string spec, DataSourceOptions options) =>
+        DataSource.Open(spec, () => Assembly.GetExecutingAssembly().GetManifestResourceStream("digits.csv.gz")!, options);
 }

@@ -11,6 +11,10 @@ internal sealed partial class Program
         new("Trains, runs and measures neural networks on the CPU.")
         {
             TrainCommand.Create(),
+            EvalCommand.Create(),
+            PredictCommand.Create(),
+            GradientsCommand.Create(),
+            GradcheckCommand.Create(),
             InfoCommand.Create(),
             BenchCommand.Create(),
         };
