@@ -51,7 +51,7 @@ public sealed class MinibatchSampler
     /// <summary>The number of rows.</summary>
     public int Count { get; }
 
-    /// <summary>The number of rows in every batch but, possibly, the last of an epoch; at most <see cref="Counter"/>.</summary>
+    /// <summary>The number of rows in every batch but, possibly, the last of an epoch; at most <see cref="Count"/>.</summary>
     public int BatchSize { get; }
 
     /// <summary>The number of batches in an epoch, the short one included.</summary>
