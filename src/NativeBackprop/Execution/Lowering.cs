@@ -29,9 +29,9 @@ internal static class Lowering
     /// Puts the steps into their final order: the first half first; otherwise as they were created, but an update as soon as its gradient is
     /// there and everybody has read the old value, while the gradient is still in cache.
     /// </summary>
-    public static void Schedule(PlanProgram program, IReadOnlyList<Node> first)
+    public static void Schedule(PlanProgram program, Graph graph, IReadOnlyList<Node> first)
     {
-        bool[] inFirst = first.Count == 0 ? [] : Needed(first[0].Graph, [.. first]);
+        bool[] inFirst = first.Count == 0 ? [] : Needed(graph, [.. first]);
         var keys = new Dictionary<PlanStep, int>(program.Steps.Count);
         var readers = new Dictionary<PlanValue, int>();
         foreach (PlanStep step in program.Steps.OrderBy(step => step.Order))
