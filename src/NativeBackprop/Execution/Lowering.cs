@@ -30,9 +30,9 @@ internal static class Lowering
     /// there and everybody has read the old value, while the gradient is still in cache. What only depends on updates (Adam's
     /// corrections on its step count) moves with them.
     /// </summary>
-    public static void Schedule(PlanProgram program, IReadOnlyList<Node> first)
+    public static void Schedule(PlanProgram program, Graph graph, IReadOnlyList<Node> first)
     {
-        bool[] inFirst = first.Count == 0 ? [] : Needed(first[0].Graph, [.. first]);
+        bool[] inFirst = first.Count == 0 ? [] : Needed(graph, [.. first]);
         var keys = new Dictionary<PlanStep, int>(program.Steps.Count);
         var moved = new HashSet<PlanStep>();
         var readers = new Dictionary<PlanValue, int>();
