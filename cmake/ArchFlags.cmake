@@ -7,6 +7,18 @@ if(NOT CMAKE_C_COMPILER_ID MATCHES "GNU|Clang")
   message(FATAL_ERROR "nativebackprop needs gcc or clang (on Windows: mingw-w64 or clang), not ${CMAKE_C_COMPILER_ID}")
 endif()
 
+# gcc for Windows spills vectors to a stack that is aligned to 16 bytes only, with aligned moves (gcc bug 54412): have the assembler make
+# them unaligned.
+if(MINGW AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
+  include(CheckCCompilerFlag)
+  check_c_compiler_flag(-Wa,-muse-unaligned-vector-move NB_HAVE_UNALIGNED_MOVES)
+  if(NB_HAVE_UNALIGNED_MOVES)
+    add_compile_options(-Wa,-muse-unaligned-vector-move)
+  else()
+    message(FATAL_ERROR "nativebackprop on Windows needs binutils 2.38 or later, or clang")
+  endif()
+endif()
+
 function(nb_compile_options target)
   # -ffp-contract=off: a multiply and an add are fused where the source says v_fma and nowhere else, whichever compiler is used.
   target_compile_options(${target} PRIVATE

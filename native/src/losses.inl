@@ -6,6 +6,9 @@ typedef struct row_sum {
     float sum; /* of exp(z - max) */
 } row_sum;
 
+/* exp of the lanes of a tail, 0 in the others; those are not left to underflow, which would cost a hundred cycles. */
+NB_INLINE vf exp_part(vt t, vf x) { return v_keep_part(t, v_exp(v_keep_part(t, x))); }
+
 /* A row of at most two vectors never leaves the registers. e, if given, becomes gain softmax(z). */
 NB_INLINE row_sum softmax_short(const float *z, vt t0, vt t1, int two, float gain, float *e) {
     const vf lowest = v_set1(-INFINITY);
@@ -13,7 +16,7 @@ NB_INLINE row_sum softmax_short(const float *z, vt t0, vt t1, int two, float gai
     row_sum row;
     row.max = v_largest(two ? v_max(z0, z1) : z0);
     const vf max = v_set1(row.max);
-    vf e0 = v_exp(v_sub(z0, max)), e1 = two ? v_exp(v_sub(z1, max)) : lowest;
+    vf e0 = exp_part(t0, v_sub(z0, max)), e1 = two ? exp_part(t1, v_sub(z1, max)) : lowest;
     row.sum = v_sum(two ? v_add(e0, e1) : e0);
     if (e) {
         const vf scale = v_set1(gain / row.sum);
@@ -47,7 +50,7 @@ NB_INLINE float row_exp(const float *z, size_t n, float max, float *e) {
     }
     if (i < n) {
         vt t = v_tail(n - i);
-        vf v = v_exp(v_sub(v_load_part_or(z + i, t, v_set1(-INFINITY)), m));
+        vf v = exp_part(t, v_sub(v_load_part(z + i, t), m));
         if (e) v_store_part(e + i, t, v);
         sum = v_add(sum, v);
     }

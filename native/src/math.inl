@@ -5,7 +5,7 @@
 #define NB_LN2_LOW -0x1.bd0106p-13f
 #define NB_ROUNDER 12582912.0f /* 1.5 2^23: adding it rounds to an integer */
 
-/* exp(x) = 2^n (1 + e) with e = expm1(x - n log 2), |x| < 126 log 2 or so that n fits v_ldexp. */
+/* exp(x) = 2^n (1 + e), e = expm1(x - n log 2), |x| <= 104. */
 NB_INLINE vf expm1_reduced(vf x, vf *n) {
     *n = v_sub(v_fma(x, v_set1(0x1.715476p+0f), v_set1(NB_ROUNDER)), v_set1(NB_ROUNDER));
     vf r = v_fnma(*n, v_set1(NB_LN2_LOW), v_fnma(*n, v_set1(NB_LN2_HIGH), x));
@@ -85,38 +85,39 @@ NB_INLINE vf v_softplus(vf x) {
     return v_add(v_max(v_set1(0.0f), x), v_log1p_unit(v_exp(v_neg(v_abs(x)))));
 }
 
-/* The normal distribution function Phi(x) and exp(-x^2 / 2). Phi(-t) = exp(-t^2 / 2) w P(w), w = 1 / (1 + t / 4), fitted on [0, 15];
- * the rounding error of x^2 is put back, because exp would multiply it by x^2 / 2. */
+/* The normal distribution function Phi(x) and exp(-x^2 / 2). Phi(-t) = exp(-t^2 / 2) (1 - v) P(v), v = t / (t + 4), fitted on [0, 15];
+ * P(0) = 1/2. The rounding error of x^2 is put back, because exp would multiply it by x^2 / 2. */
 NB_INLINE vf normal_cdf(vf x, vf *gauss) {
-    const vf one = v_set1(1.0f);
     vf t = v_min(v_set1(15.0f), v_abs(x));
-    vf w = v_div(one, v_fma(t, v_set1(0.25f), one));
+    vf inverse = v_div(v_set1(1.0f), v_add(t, v_set1(4.0f))), v = v_mul(t, inverse);
     vf square = v_mul(t, t), low = v_mul_low(t, t, square);
     vf e = v_exp(v_mul(v_set1(-0.5f), square));
     e = v_fnma(e, v_mul(v_set1(0.5f), low), e);
-    vf p = v_fma(w, v_set1(0x1.93f30cp-6f), v_set1(-0x1.2e360ep-3f));
-    p = v_fma(p, w, v_set1(0x1.2400f8p-2f));
-    p = v_fma(p, w, v_set1(-0x1.8b6b2p-3f));
-    p = v_fma(p, w, v_set1(0x1.8af032p-3f));
-    p = v_fma(p, w, v_set1(0x1.2d725cp-5f));
-    p = v_fma(p, w, v_set1(0x1.a4cd0ep-4f));
-    p = v_fma(p, w, v_set1(0x1.941f0ep-4f));
-    p = v_fma(p, w, v_set1(0x1.98bc02p-4f));
-    vf tail = v_mul(v_mul(p, w), e);
+    vf p = v_fma(v, v_set1(-0x1.164056p-6f), v_set1(0x1.674a8p-4f));
+    p = v_fma(p, v, v_set1(-0x1.2ed336p-3f));
+    p = v_fma(p, v, v_set1(0x1.a40c94p-6f));
+    p = v_fma(p, v, v_set1(0x1.456dbp-3f));
+    p = v_fma(p, v, v_set1(0x1.407144p-4f));
+    p = v_fma(p, v, v_set1(-0x1.98e512p-1f));
+    p = v_fma(p, v, v_set1(0x1.4ef996p0f));
+    p = v_fma(p, v, v_set1(-0x1.18846p0f));
+    p = v_fma(p, v, v_set1(0.5f));
+    vf tail = v_mul(v_mul(p, v_mul(v_set1(4.0f), inverse)), e);
     *gauss = e;
-    return v_select(v_lt(x, v_set1(0.0f)), tail, v_sub(one, tail));
+    return v_select(v_lt(x, v_set1(0.0f)), tail, v_sub(v_set1(1.0f), tail));
 }
 
 #define NB_WAVE_LIMIT 1e4f
 
-/* sin(x + quarter pi / 2), quarter 0 or 1. pi / 2 is split into four parts of which three have at most eleven bits, so that their products
- * with n < 2^13 are exact with or without FMA. */
+/* sin(x + quarter pi / 2), quarter 0 or 1. Of the four parts of pi / 2 the first two have at most eleven bits, so that their products with
+ * n < 2^13 are exact with or without FMA; the rounding error of the third product is put back. */
 NB_INLINE vf wave_polynomial(vf x, float quarter) {
     vf t = v_fma(x, v_set1(0x1.45f306p-1f), v_set1(NB_ROUNDER)), n = v_sub(t, v_set1(NB_ROUNDER));
-    vf r = v_fnma(n, v_set1(0x1.92p+0f), x);
-    r = v_fnma(n, v_set1(0x1.fb4p-12f), r);
-    r = v_fnma(n, v_set1(0x1.444p-24f), r);
-    r = v_fnma(n, v_set1(0x1.68c234p-39f), r);
+    vf r = v_fnma(n, v_set1(0x1.fb4p-12f), v_fnma(n, v_set1(0x1.92p+0f), x));
+    const vf third = v_set1(0x1.4442d2p-24f);
+    vf product = v_mul(n, third);
+    r = v_sub(v_sub(r, product), v_mul_low(n, third, product));
+    r = v_fnma(n, v_set1(-0x1.ee59dap-50f), r);
     vf r2 = v_mul(r, r);
     vf s = v_fma(r2, v_set1(-0x1.9ab414p-13f), v_set1(0x1.110be6p-7f));
     s = v_fma(s, r2, v_set1(-0x1.555552p-3f));

@@ -1,6 +1,7 @@
 /* Eight lanes, AVX2 and FMA. The vocabulary that kernel bodies are written in; simd_scalar.h and simd_avx512.h have the same names.
- *   vf, vm, vt   lanes of float; a mask of lanes; the first n < VL lanes of a row's end
+ *   vf, vm, vt   lanes of float; a mask of lanes; the first n <= VL lanes of a row's end
  *   *_part       touch only the lanes of a tail; the others read as 0 (or fill) and are not stored
+ *   v_keep_part  a in the lanes of a tail, else 0
  *   v_fma        a b + c, fused where the machine has it; v_fnma: c - a b; v_mul_low: the rounding error of ab = a b
  *   v_max/v_min  b when the order is undefined (NaN) or a tie, as the instruction does
  *   v_bit        lanes whose bit pattern has that bit
@@ -41,6 +42,10 @@ NB_INLINE vf v_load_part_or(const float *p, vt t, vf fill) {
 
 /* In pieces rather than by vmaskmovps, which AMD cores before Zen 5 run in tens of cycles when it stores. */
 NB_INLINE void v_store_part(float *p, vt t, vf a) {
+    if (t.n == VL) {
+        v_store(p, a);
+        return;
+    }
     __m128 x = _mm256_castps256_ps128(a);
     if (t.n & 4) {
         _mm_storeu_ps(p, x);
@@ -55,6 +60,7 @@ NB_INLINE void v_store_part(float *p, vt t, vf a) {
     if (t.n & 1) _mm_store_ss(p, x);
 }
 
+NB_INLINE vf v_keep_part(vt t, vf a) { return _mm256_and_ps(_mm256_castsi256_ps(t.mask), a); }
 NB_INLINE float v_first(vf a) { return _mm256_cvtss_f32(a); }
 
 NB_INLINE vf v_add(vf a, vf b) { return _mm256_add_ps(a, b); }

@@ -20,6 +20,7 @@ NB_INLINE vt v_tail(size_t n) { return (vt)((1u << n) - 1u); }
 NB_INLINE vf v_load_part(const float *p, vt t) { return _mm512_maskz_loadu_ps(t, p); }
 NB_INLINE vf v_load_part_or(const float *p, vt t, vf fill) { return _mm512_mask_loadu_ps(fill, t, p); }
 NB_INLINE void v_store_part(float *p, vt t, vf a) { _mm512_mask_storeu_ps(p, t, a); }
+NB_INLINE vf v_keep_part(vt t, vf a) { return _mm512_maskz_mov_ps(t, a); }
 NB_INLINE float v_first(vf a) { return _mm512_cvtss_f32(a); }
 
 NB_INLINE vf v_add(vf a, vf b) { return _mm512_add_ps(a, b); }

@@ -34,6 +34,7 @@ NB_INLINE vf v_load_part_or(const float *p, vt t, vf fill) { return t ? *p : fil
 NB_INLINE void v_store_part(float *p, vt t, vf a) {
     if (t) *p = a;
 }
+NB_INLINE vf v_keep_part(vt t, vf a) { return t ? a : 0.0f; }
 NB_INLINE float v_first(vf a) { return a; }
 
 NB_INLINE vf v_add(vf a, vf b) { return a + b; }

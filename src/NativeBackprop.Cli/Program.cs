@@ -1,5 +1,6 @@
 using System.CommandLine;
 using NativeBackprop.Cli;
+using NativeBackprop.Cli.Bench;
 
 return await CliHost.RunAsync(Program.CreateRoot(), args);
 
@@ -15,5 +16,6 @@ internal sealed partial class Program
             GradientsCommand.Create(),
             GradcheckCommand.Create(),
             InfoCommand.Create(),
+            BenchCommand.Create(),
         };
 }

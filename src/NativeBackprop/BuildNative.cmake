@@ -20,4 +20,5 @@ function(run what)
 endfunction()
 
 run("configure" --preset release)
-run("build" --build --preset release --target ${TARGET})
+cmake_host_system_information(RESULT cores QUERY NUMBER_OF_LOGICAL_CORES)
+run("build" --build --preset release --target ${TARGET} --parallel ${cores})

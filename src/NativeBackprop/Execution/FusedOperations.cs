@@ -117,8 +117,8 @@ internal sealed record LossWithGradient(Op Loss) : Operation
     public override Kernel CreateKernel(KernelArguments arguments)
     {
         (Operand y, Operand targets, Operand dl) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2]);
-        return Loss is SoftmaxCrossEntropy softmax
-            ? SoftmaxCrossEntropy.CreateKernel(softmax.Dense, y, targets, dl, arguments.Outputs[0], arguments.Outputs[1])
+        return Loss is SoftmaxCrossEntropyPerExample softmax
+            ? SoftmaxCrossEntropyPerExample.CreateKernel(softmax.Dense, y, targets, dl, arguments.Outputs[0], arguments.Outputs[1])
             : SquaredError.CreateKernel(y, targets, dl, arguments.Outputs[0], arguments.Outputs[1]);
     }
 }

@@ -17,7 +17,7 @@ internal sealed class Fusion
         var fusion = new Fusion(program);
         fusion.ForEach<MatMul>(fusion.FuseAffineActivation);
         fusion.ForEach<ElementwiseGradient>(fusion.FuseActivationGradient);
-        fusion.ForEach<SoftmaxCrossEntropy>((step, loss) => fusion.FuseLoss(step, loss, typeof(SoftmaxCrossEntropyGradient)));
+        fusion.ForEach<SoftmaxCrossEntropyPerExample>((step, loss) => fusion.FuseLoss(step, loss, typeof(SoftmaxCrossEntropyGradient)));
         fusion.ForEach<SquaredError>((step, loss) => fusion.FuseLoss(step, loss, typeof(SquaredErrorGradient)));
         fusion.ForEach<SgdUpdate>(fusion.FuseSgd);
         fusion._steps.RemoveAll(step => step.IsReplaced);

@@ -82,6 +82,9 @@ public sealed unsafe partial class Plan : IDisposable
     /// <summary>Floating-point operations of one run, a multiply-add counted as two.</summary>
     public long Flops => _kernels.Sum(kernel => kernel.Kernel.Flops);
 
+    /// <summary>The kernels in the order that they run in.</summary>
+    internal IReadOnlyList<ScheduledKernel> Kernels => _kernels;
+
     /// <summary>The value of an output after the last run, as a view into the plan's memory.</summary>
     /// <exception cref="GraphException">The node is not among the outputs that the plan was compiled for.</exception>
     public Tensor this[Node output]
@@ -226,7 +229,15 @@ public sealed unsafe partial class Plan : IDisposable
             throw new OptionException($"the thread count must lie in 0..1024, got {options.Threads}");
         }
 
-        int limit = options.Team?.Count ?? (options.Threads > 0 ? options.Threads : Environment.ProcessorCount);
-        return options.Threads > 0 ? limit : CostModel.Threads(kernels, limit);
+        if (options.ExactThreads)
+        {
+            return options.Threads > 0 ? options.Threads : throw new OptionException("an exact thread count must be at least 1, got 0");
+        }
+
+        int limit = options.Team?.Count ?? Limit(options.Threads);
+        return CostModel.Threads(kernels, limit);
     }
+
+    /// <summary>The most threads that are of use where up to <paramref name="threads"/> are asked for; 0 asks for all processors.</summary>
+    internal static int Limit(int threads) => threads > 0 ? Math.Min(threads, Environment.ProcessorCount) : Environment.ProcessorCount;
 }

@@ -6,8 +6,14 @@ public sealed record PlanOptions
     /// <summary>The batch size that replaces <see cref="Shape.Batch"/>; needed only when a shape holds it.</summary>
     public int? BatchSize { get; init; }
 
-    /// <summary>How many threads run the plan; 0 lets the plan choose by its work and the machine's cores.</summary>
+    /// <summary>
+    /// The most threads that run the plan; 0 stands for the machine's processors. A plan takes fewer where its work is not worth
+    /// them, and never more than there are processors.
+    /// </summary>
     public int Threads { get; init; }
+
+    /// <summary>True takes exactly <see cref="Threads"/> threads, whatever the work and the machine.</summary>
+    public bool ExactThreads { get; init; }
 
     /// <summary>False runs one kernel a node, for comparison; results agree to rounding.</summary>
     public bool Fuse { get; init; } = true;

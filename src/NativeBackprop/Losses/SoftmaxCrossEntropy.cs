@@ -11,5 +11,5 @@ public sealed class SoftmaxCrossEntropy(bool denseTargets = false) : Loss
 
     /// <inheritdoc/>
     public override Node PerExample(Node output, Node targets) =>
-        output.Graph.Add(new Ops.SoftmaxCrossEntropy(targets.Op.ElementType == ElementType.Float32), output, targets);
+        output.Graph.Add(new Ops.SoftmaxCrossEntropyPerExample(targets.Op.ElementType == ElementType.Float32), output, targets);
 }

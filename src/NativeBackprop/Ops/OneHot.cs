@@ -4,7 +4,7 @@ namespace NativeBackprop.Ops;
 public sealed record OneHot(int Classes) : Op
 {
     /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => [.. inputs[0], Classes];
+    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => [.. inputs[0].Extents, Classes];
 
     /// <inheritdoc/>
     public override Node? Gradient(Node node, int input, Node dy) => null;

@@ -29,19 +29,6 @@ public sealed class Shape : IEquatable<Shape>, IEnumerable<int>
     /// <summary>True when an extent is <see cref="Batch"/>.</summary>
     public bool IsSymbolic => _extents.AsSpan().Contains(Batch);
 
-    /// <summary>Number of elements.</summary>
-    /// <exception cref="ShapeException">The batch size is still open, or the count exceeds 2^31 − 1.</exception>
-    public int Length
-    {
-        get
-        {
-            (long count, int batches) = Count();
-            return batches != 0
-                ? throw new ShapeException($"the batch size of {this} is still open")
-                : count > int.MaxValue ? throw new ShapeException($"{this} has more than {int.MaxValue} elements") : (int)count;
-        }
-    }
-
     /// <summary>The extent of a dimension; negative indices count from the end.</summary>
     public int this[int dimension] => _extents[dimension < 0 ? dimension + Rank : dimension];
 
@@ -152,4 +139,25 @@ public sealed class Shape : IEquatable<Shape>, IEnumerable<int>
     IEnumerator IEnumerable.GetEnumerator() => _extents.GetEnumerator();
 
     private static string Text(int extent) => extent == Batch ? "B" : extent.ToString();
+}
+
+/// <summary>The number of elements of a shape.</summary>
+public static class ShapeLength
+{
+    // An extension, because the compiler takes a type's own Length for the number of items that [.. shape, 1] spreads.
+    extension(Shape shape)
+    {
+        /// <summary>Number of elements.</summary>
+        /// <exception cref="ShapeException">The batch size is still open, or the count exceeds 2^31 − 1.</exception>
+        public int Length
+        {
+            get
+            {
+                (long count, int batches) = shape.Count();
+                return batches != 0
+                    ? throw new ShapeException($"the batch size of {shape} is still open")
+                    : count > int.MaxValue ? throw new ShapeException($"{shape} has more than {int.MaxValue} elements") : (int)count;
+            }
+        }
+    }
 }

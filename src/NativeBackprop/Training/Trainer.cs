@@ -34,6 +34,8 @@ public sealed class Trainer : IDisposable
         {
             model.Initialize(_options.Seed);
         }
+
+        model.Reseed(_options.Seed);
     }
 
     /// <summary>The output of the last forward pass or step, [B, K].</summary>
@@ -42,6 +44,9 @@ public sealed class Trainer : IDisposable
 
     /// <summary>How many threads run a step; 0 before the first.</summary>
     public int Threads { get; private set; }
+
+    /// <summary>Updates made so far, by which the schedule goes; a run that is taken up again sets it to where the last one stopped.</summary>
+    public long Steps { get; set; }
 
     /// <summary>One step on a minibatch of class labels: forward, backward, update. Returns the mean loss before the update.</summary>
     /// <param name="inputs">B rows of the model's input, finite.</param>
@@ -98,6 +103,7 @@ public sealed class Trainer : IDisposable
         long end = options.Validated().Steps ?? (long)options.Epochs * batches;
         var reports = new List<EpochReport>();
         long step = options.CompletedSteps, rows = 0;
+        Steps = step > 0 ? step : Steps;
         double seconds = 0;
         while (step < end && !cancellationToken.IsCancellationRequested)
         {
@@ -230,7 +236,9 @@ public sealed class Trainer : IDisposable
     {
         if (kind == PlanKind.Step)
         {
-            plan.Fill(_graph!.Rate)[0] = _optimizer.LearningRate;
+            double factor = _options.Schedule?.Factor(Steps) ?? 1;
+            plan.Fill(_graph!.Rate)[0] = (float)(_optimizer.LearningRate * factor);
+            Steps++;
         }
     }
 

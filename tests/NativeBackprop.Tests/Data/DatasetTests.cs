@@ -84,6 +84,21 @@ public sealed class DatasetTests
     }
 
     [Test]
+    public void FiniteCheck_FindsTheOnlyCulpritAtEveryPosition_OfEveryLength()
+    {
+        // Odd and even numbers of vectors, with and without a tail, for vectors of any width.
+        for (int length = 1; length <= 100; length++)
+        {
+            for (int position = 0; position < length; position++)
+            {
+                float[] values = new float[length];
+                values[position] = float.NaN;
+                Assert.That(FiniteCheck.IndexOfNonFinite(values), Is.EqualTo(position), $"length {length}");
+            }
+        }
+    }
+
+    [Test]
     public void FiniteCheck_FindsACulpritInALateBlock()
     {
         float[] values = new float[10_000];

@@ -121,6 +121,7 @@ public sealed class IdxFolderTests
         yield return Case("no pixel", Images(2, 0, 2, []), ": expected at least 1 feature, found 0");
         yield return Case("dimensions overflow", Images(-1, -1, -1, []), $": dimensions of 4294967295 × 4294967295 × 4294967295 are 79228162458924105385300197375 bytes, at most {Array.MaxLength} can be read");
         yield return Case("dimensions wrap to 0 in 64 bits", Images(2, int.MinValue, int.MinValue, []), $": dimensions of 2 × 2147483648 × 2147483648 are 9223372036854775808 bytes, at most {Array.MaxLength} can be read");
+        yield return Case("dimensions wrap to 0 in 32 bits", Images(4, 1 << 16, 1 << 16, []), $": dimensions of 4 × 65536 × 65536 are 17179869184 bytes, at most {Array.MaxLength} can be read");
         yield return Case("promises a gigabyte", Images(1 << 10, 1 << 10, 1 << 10, new byte[3]), ": expected 1073741824 bytes after the header, found 3");
         yield return Case("gzip cut short", TemporaryFolder.Gzip(Images(2, 30, 30, [.. Enumerable.Range(0, 1800).Select(i => (byte)(i * i >> 3))]))[..^30], ": expected 1800 bytes after the header, found ");
         yield return Case("gzip of 5 bytes", [0x1F, 0x8B, 8, 0, 0], ": a gzip file has at least 18 bytes, found 5");

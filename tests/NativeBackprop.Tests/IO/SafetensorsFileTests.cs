@@ -69,6 +69,16 @@ public sealed class SafetensorsFileTests
             """{"a":{"dtype":"F32","shape":[0],"data_offsets":[4,4]},"b":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"c":{"dtype":"I32","shape":[2,0],"data_offsets":[4,4]}}""",
             new byte[4]);
         Assert.That(file.Tensors, Has.Count.EqualTo(3));
+        file = Parse("""{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}""", new byte[4]);
+        Assert.That(file.Tensors.Select(tensor => tensor.Name), Is.EqualTo(new[] { "b", "a" }));
+    }
+
+    [Test]
+    public void Read_CountsTheElementsOfScalarsAndEmptyTensors()
+    {
+        SafetensorsFile file = Parse(
+            """{"b":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"c":{"dtype":"I32","shape":[2,0],"data_offsets":[4,4]}}""",
+            new byte[4]);
         Assert.That(file["b"].Count, Is.EqualTo(1));
         Assert.That(file["c"].Count, Is.Zero);
     }

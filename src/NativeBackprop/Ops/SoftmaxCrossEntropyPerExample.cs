@@ -7,8 +7,11 @@ namespace NativeBackprop.Ops;
 /// The logarithm undoes the exponential, so that the gradient dl·(softmax(z) − t) never saturates
 /// (lecture notes 002, softmax output units). Inputs: logits and labels [N] or probabilities [N, K].
 /// </summary>
-public sealed record SoftmaxCrossEntropy(bool Dense) : Op
+public sealed record SoftmaxCrossEntropyPerExample(bool Dense) : Op
 {
+    /// <inheritdoc/>
+    public override string Name => "softmax_cross_entropy";
+
     /// <inheritdoc/>
     public override Shape InferShape(ReadOnlySpan<Shape> inputs)
     {
@@ -93,12 +96,12 @@ public sealed record SoftmaxCrossEntropyGradient(bool Dense) : Op
 
     /// <inheritdoc/>
     public override Kernel CreateKernel(KernelArguments arguments) =>
-        SoftmaxCrossEntropy.CreateKernel(Dense, arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2], null, arguments.Output);
+        SoftmaxCrossEntropyPerExample.CreateKernel(Dense, arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2], null, arguments.Output);
 
     /// <inheritdoc/>
     public override void Evaluate(ReferenceArguments arguments)
     {
-        var loss = new SoftmaxCrossEntropy(Dense);
+        var loss = new SoftmaxCrossEntropyPerExample(Dense);
         (int rows, int classes) = RowKernel.Split(arguments.Shapes[0]);
         for (int r = 0; r < rows; r++)
         {

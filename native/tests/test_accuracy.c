@@ -1,0 +1,75 @@
+/* Errors in ULP over the float range: every stride-th bit pattern, or every one with --full. The bounds are those of nativebackprop.h. */
+#include <float.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "reference.h"
+
+typedef struct bound {
+    const char *name;
+    float low, high;  /* the arguments that the bound is for */
+    double ulp;
+    double smallest;  /* results below it are not judged (0: all, denormals too) */
+} bound;
+
+static const bound bounds[] = {
+    {"exp", -INFINITY, INFINITY, 2.0, 0.0},
+    {"log", 0.0f, INFINITY, 2.0, 0.0},
+    {"tanh", -INFINITY, INFINITY, 4.0, 0.0},
+    {"sigmoid", -INFINITY, INFINITY, 4.0, 0.0},
+    {"sin", -1e4f, 1e4f, 2.0, 0.0},
+    {"cos", -1e4f, 1e4f, 2.0, 0.0},
+    {"sin", 1e4f, INFINITY, 1.0, 0.0},
+    {"cos", 1e4f, INFINITY, 1.0, 0.0},
+    {"softplus", -INFINITY, INFINITY, 4.0, FLT_MIN},
+    {"elu", -INFINITY, INFINITY, 4.0, 0.0},
+    {"silu", -87.0f, INFINITY, 4.0, FLT_MIN},
+    {"gelu", -1.0f, INFINITY, 4.0, FLT_MIN},
+    {"gelu", -13.0f, -1.0f, 16.0, FLT_MIN},
+    {"gelu_tanh", -1.0f, INFINITY, 4.0, FLT_MIN},
+    {"gelu_tanh", -10.0f, -1.0f, 256.0, FLT_MIN},
+};
+
+enum { BLOCK = 4096 };
+
+static void sweep(const bound *k, uint64_t stride) {
+    static float x[BLOCK], y[BLOCK];
+    static double exact[BLOCK];
+    const activation *a = find_activation(k->name);
+    const reference *ref = find_reference(k->name);
+    double worst[3] = {0};
+    float where[3] = {0};
+    uint64_t points = 0;
+    for (uint64_t u = 0; u < UINT64_C(1) << 32;) {
+        size_t n = 0;
+        for (; n < BLOCK && u < UINT64_C(1) << 32; u += stride) {
+            float v = from_bits((uint32_t)u);
+            if (v >= k->low && v <= k->high) x[n++] = v;
+        }
+        for (size_t i = 0; i < n; i++) exact[i] = ref->f((double)x[i], 1.0);
+        points += n;
+        FOR_EACH_ISA(isa) {
+            a->forward(x, NULL, 1, n, n, 1.0f, y);
+            for (size_t i = 0; i < n; i++) {
+                if (fabs(exact[i]) < k->smallest) continue;
+                double distance = ulp_distance(y[i], exact[i]);
+                if (distance > worst[isa]) {
+                    worst[isa] = distance;
+                    where[isa] = x[i];
+                }
+            }
+        }
+    }
+    FOR_EACH_ISA(isa) {
+        printf("%-10s [%g, %g] %-7s %8.3f ULP at %.9g\n", k->name, (double)k->low, (double)k->high, isa_names[isa], worst[isa],
+               (double)where[isa]);
+        check(worst[isa] <= k->ulp && points > 0, "%s %s: %.3f ULP at %.9g, bound %g", k->name, isa_names[isa], worst[isa],
+              (double)where[isa], k->ulp);
+    }
+}
+
+int main(int argc, char **argv) {
+    uint64_t stride = argc > 1 && !strcmp(argv[1], "--full") ? 1 : 1021;
+    for (size_t i = 0; i < COUNT(bounds); i++) sweep(&bounds[i], stride);
+    return finish("accuracy");
+}

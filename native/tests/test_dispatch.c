@@ -1,0 +1,105 @@
+/* NBP_FORCE_ISA, nb_set_isa, the ABI version, and that no kernel leaves the floating-point modes changed. */
+#ifndef _WIN32
+#define _DEFAULT_SOURCE 1 /* setenv */
+#endif
+#include <stdlib.h>
+
+#include "reference.h"
+
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+enum { STATUS_FLAGS = 0x3f, FLUSH_AND_DENORMALS_ZERO = 0x8040, ROUND_UP = 0x4000 };
+#endif
+
+static void force(const char *value) {
+#ifdef _WIN32
+    _putenv_s("NBP_FORCE_ISA", value ? value : "");
+#else
+    if (value)
+        setenv("NBP_FORCE_ISA", value, 1);
+    else
+        unsetenv("NBP_FORCE_ISA");
+#endif
+}
+
+static void test_dispatch(void) {
+    check(nb_abi_version() == NB_ABI_VERSION, "ABI version %d", (int)nb_abi_version());
+    check(nb_active_isa() == NB_ISA_SCALAR, "scalar before nb_initialize");
+    force(NULL);
+    check(nb_initialize() == NB_OK && nb_active_isa() == nb_best_isa(), "the best level when nothing is forced");
+    check(nb_initialize() == NB_OK && nb_active_isa() == nb_best_isa(), "initialising again changes nothing");
+    force("");
+    check(nb_initialize() == NB_OK && nb_active_isa() == nb_best_isa(), "an empty variable forces nothing");
+    for (int i = NB_ISA_SCALAR; i <= NB_ISA_AVX512; i++) {
+        int supported = i <= (int)nb_best_isa();
+        force(isa_names[i]);
+        check(nb_initialize() == (supported ? NB_OK : NB_ERROR_UNSUPPORTED_ISA), "status of forced %s", isa_names[i]);
+        check((int)nb_active_isa() == (supported ? i : NB_ISA_SCALAR), "level after forced %s", isa_names[i]);
+        check(nb_set_isa((nb_isa)i) == (supported ? NB_OK : NB_ERROR_UNSUPPORTED_ISA), "nb_set_isa(%s)", isa_names[i]);
+    }
+    static const char *const unknown[] = {"sse9", "AVX2", "avx", "avx2 ", "0"};
+    for (size_t i = 0; i < COUNT(unknown); i++) {
+        nb_set_isa(nb_best_isa());
+        force(unknown[i]);
+        check(nb_initialize() == NB_ERROR_UNKNOWN_ISA && nb_active_isa() == NB_ISA_SCALAR, "forced '%s'", unknown[i]);
+    }
+    force(NULL);
+    check(nb_set_isa((nb_isa)3) == NB_ERROR_UNKNOWN_ISA && nb_active_isa() == NB_ISA_SCALAR, "nb_set_isa(3)");
+}
+
+static void run_everything(void) {
+    enum { N = 67 };
+    static float x[N], y[N], a[N], b[N], w[N];
+    static const int32_t labels[1] = {3};
+    static const float dl[1] = {1};
+    for (size_t i = 0; i < N; i++) x[i] = random_in(-20, 20);
+    x[0] = 1e6f;
+    x[1] = -100.0f;
+    for (size_t i = 0; i < activation_count; i++) {
+        activations[i].forward(x, x, 1, N, N, 1.5f, y);
+        activations[i].backward(x, y, 1, N, N, 1.5f, a, b);
+    }
+    nb_softmax_cross_entropy_f32(x, labels, dl, 1, N, a, y);
+    nb_softmax_cross_entropy_dense_f32(x, x, dl, 1, N, a, y);
+    nb_squared_error_f32(x, x, dl, 1, N, a, y);
+    nb_softmax_f32(x, 1, N, y);
+    nb_log_sum_exp_f32(x, 1, N, y);
+    nb_divide_f32(x, 1, x, 1, N, y);
+    nb_sum_f32(x, 1, N, 1, 1, y);
+    nb_max_f32(x, 1, N, 1, 1, y);
+    nb_transpose_f32(x, 1, N, y);
+    nb_fill_f32(0.1f, N, a);
+    nb_fill_f32(0.1f, N, b);
+    nb_adam_update_f32(x, N, 1e-3f, 0.9f, 0.999f, 1e-8f, 0, 0, 0.1f, 0.001f, a, b, w);
+}
+
+#if defined(__x86_64__)
+static void test_modes(void) {
+    unsigned original = _mm_getcsr();
+    const unsigned modes[] = {original, original | FLUSH_AND_DENORMALS_ZERO, original | ROUND_UP};
+    FOR_EACH_ISA(isa) {
+        for (size_t i = 0; i < COUNT(modes); i++) {
+            _mm_setcsr(modes[i]);
+            run_everything();
+            unsigned after = _mm_getcsr();
+            _mm_setcsr(original);
+            check((after | STATUS_FLAGS) == (modes[i] | STATUS_FLAGS), "MXCSR %x became %x, %s", modes[i], after, isa_names[isa]);
+        }
+    }
+}
+#else
+#include <fenv.h>
+static void test_modes(void) {
+    FOR_EACH_ISA(isa) {
+        int before = fegetround();
+        run_everything();
+        check(fegetround() == before, "rounding mode changed, %s", isa_names[isa]);
+    }
+}
+#endif
+
+int main(void) {
+    test_dispatch();
+    test_modes();
+    return finish("dispatch");
+}

@@ -1,0 +1,147 @@
+using System.Diagnostics;
+using NativeBackprop.Interop;
+using NativeBackprop.Ops;
+
+namespace NativeBackprop.Cli.Bench;
+
+/// <summary>
+/// The matrix products of a row's step and nothing else, in the step's order and with its operands' sizes, three ways: OpenBLAS's own
+/// threads, our threads on a part of the rows each, our threads on a part of the columns each. What a step is compared with
+/// is the sum of each product's fastest time.
+/// </summary>
+internal sealed unsafe class BareProducts : IDisposable
+{
+    private readonly List<Product> _products = [];
+    private readonly ThreadTeam? _team;
+    private readonly int _threads;
+    private readonly Action<int> _split;
+    private readonly long[] _stamps;
+    private bool _byColumns;
+
+    public BareProducts(Workload workload, int threads)
+    {
+        _threads = threads;
+        int batch = workload.Batch, layers = workload.Layers;
+        PinnedBuffer[] x = [.. workload.Widths.Select(width => Random((long)batch * width))];
+        PinnedBuffer[] w = [.. Enumerable.Range(0, layers).Select(l => Random((long)workload.Widths[l] * workload.Widths[l + 1]))];
+        Shape X(int l) => [batch, workload.Widths[l]];
+        Shape W(int l) => [workload.Widths[l], workload.Widths[l + 1]];
+        for (int l = 0; l < layers; l++)
+        {
+            _products.Add(new(new Gemm(false, false, X(l), W(l)), x[l], w[l], x[l + 1], 1, 0));
+        }
+
+        for (int l = layers - 1; l >= 0 && !workload.IsForwardOnly; l--)
+        {
+            if (l > 0)
+            {
+                _products.Add(new(new Gemm(false, true, X(l + 1), W(l)), x[l + 1], w[l], x[l], 1, 0));
+            }
+
+            // The update of plain gradient descent, with a rate so small that the weights stay what they are.
+            _products.Add(new(new Gemm(true, false, X(l), X(l + 1)), x[l], x[l + 1], w[l], -1e-30f, 1));
+        }
+
+        _stamps = new long[_products.Count + 1];
+        _team = threads > 1 ? new ThreadTeam(threads) : null;
+        _split = Split;
+    }
+
+    /// <summary>The sum of each product's fastest time so far, in µs.</summary>
+    public double BestMicroseconds => _products.Sum(product => product.Best);
+
+    /// <summary>Runs every product once in each way, or once when there is one thread.</summary>
+    public void Measure()
+    {
+        if (_team is null)
+        {
+            RunAlone();
+            return;
+        }
+
+        Cblas.openblas_set_num_threads(_threads);
+        RunAlone();
+        Cblas.openblas_set_num_threads(1);
+        RunAlone();
+        foreach (bool byColumns in (ReadOnlySpan<bool>)[false, true])
+        {
+            _byColumns = byColumns;
+            _team.Run(_split);
+            Keep();
+        }
+    }
+
+    public void Dispose() => _team?.Dispose();
+
+    private static PinnedBuffer Random(long length)
+    {
+        var buffer = new PinnedBuffer(length);
+        var random = new RandomSource((ulong)length);
+        foreach (ref float value in buffer.Span)
+        {
+            value = (random.NextSingle() - 0.5f) * 0.01f;
+        }
+
+        return buffer;
+    }
+
+    private void RunAlone()
+    {
+        _stamps[0] = Stopwatch.GetTimestamp();
+        for (int i = 0; i < _products.Count; i++)
+        {
+            Product product = _products[i];
+            product.Run(product.Gemm, 0, product.Gemm.Units);
+            _stamps[i + 1] = Stopwatch.GetTimestamp();
+        }
+
+        Keep();
+    }
+
+    private void Split(int thread)
+    {
+        for (int i = 0; i < _products.Count; i++)
+        {
+            _team!.Synchronize();
+            if (thread == 0)
+            {
+                _stamps[i] = Stopwatch.GetTimestamp();
+            }
+
+            Product product = _products[i];
+            Gemm gemm = _byColumns ? product.ByColumns : product.ByRows;
+            int blocks = (gemm.Units + gemm.Grain - 1) / gemm.Grain;
+            int begin = Math.Min(gemm.Units, blocks * thread / _threads * gemm.Grain);
+            int end = Math.Min(gemm.Units, blocks * (thread + 1) / _threads * gemm.Grain);
+            product.Run(gemm, begin, end);
+        }
+
+        _team!.Synchronize();
+        if (thread == 0)
+        {
+            _stamps[^1] = Stopwatch.GetTimestamp();
+        }
+    }
+
+    private void Keep()
+    {
+        for (int i = 0; i < _products.Count; i++)
+        {
+            double us = (_stamps[i + 1] - _stamps[i]) * 1e6 / Stopwatch.Frequency;
+            _products[i].Best = Math.Min(_products[i].Best, us);
+        }
+    }
+
+    private sealed class Product(Gemm gemm, PinnedBuffer a, PinnedBuffer b, PinnedBuffer c, float alpha, float beta)
+    {
+        public Gemm Gemm => gemm;
+
+        public Gemm ByColumns { get; } = gemm.ByColumns();
+
+        public Gemm ByRows { get; } = gemm.ByRows();
+
+        public double Best { get; set; } = double.PositiveInfinity;
+
+        public void Run(Gemm part, int begin, int end) => part.Run(alpha, a.Pointer, b.Pointer, beta, c.Pointer, begin, end);
+    }
+}

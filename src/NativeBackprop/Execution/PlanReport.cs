@@ -1,0 +1,47 @@
+namespace NativeBackprop;
+
+/// <summary>One step of a plan, as it prints itself.</summary>
+/// <param name="Name">The operation.</param>
+/// <param name="Inputs">Names and shapes of what it reads.</param>
+/// <param name="Outputs">Names and shapes of what it writes.</param>
+/// <param name="Call">The native call.</param>
+/// <param name="Flops">Floating-point operations.</param>
+/// <param name="Bytes">Bytes read or written.</param>
+/// <param name="Threads">How many threads share it.</param>
+/// <param name="Waits">True when the threads meet before it.</param>
+/// <param name="Place">Where the first output lies: an offset into the arena in bytes, marked when it overwrites an operand; a parameter; nothing.</param>
+public sealed record PlanStepReport(string Name, string Inputs, string Outputs, string Call, long Flops, long Bytes, int Threads, bool Waits, string Place);
+
+/// <summary>A plan as it prints itself.</summary>
+/// <param name="Steps">The steps in order.</param>
+/// <param name="ArenaBytes">Memory of all intermediate values.</param>
+/// <param name="UnsharedBytes">What it would be if no value reused another's memory.</param>
+/// <param name="InPlace">How many results overwrite an operand.</param>
+public sealed record PlanReport(IReadOnlyList<PlanStepReport> Steps, long ArenaBytes, long UnsharedBytes, int InPlace);
+
+public sealed unsafe partial class Plan
+{
+    /// <summary>Bytes of the arena that holds the intermediate values, constants and input slots.</summary>
+    public long ArenaBytes => _arena.Length * sizeof(float);
+
+    /// <summary>Describes every step: shapes, flops, bytes, native call, threads, and where its result lies.</summary>
+    public PlanReport Describe() => new(
+        [.. _kernels.Select(Describe)], ArenaBytes, _memory.Unshared * sizeof(float), _memory.InPlace);
+
+    private static PlanStepReport Describe(ScheduledKernel scheduled)
+    {
+        PlanStep step = scheduled.Step;
+        return new PlanStepReport(
+            step.Operation.Name, List(step.Inputs), List(step.Outputs), scheduled.Kernel.Call, scheduled.Kernel.Flops, scheduled.Kernel.Bytes,
+            scheduled.Threads, scheduled.Waits, PlaceOf(step));
+    }
+
+    private static string List(IEnumerable<PlanValue> values) => string.Join(", ", values.Select(value => $"{value.Node} {value.Shape}"));
+
+    private static string PlaceOf(PlanStep step)
+    {
+        PlanValue result = step.Outputs[0].Memory;
+        bool overwrites = step.Inputs.Any(input => input.Memory != result && input.Memory.Storage == Storage.Computed && input.Memory.Offset == result.Offset);
+        return result.Storage == Storage.Variable ? "parameter" : $"{result.Offset * sizeof(float)}{(overwrites ? " in place" : "")}";
+    }
+}

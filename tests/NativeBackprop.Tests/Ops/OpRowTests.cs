@@ -1,0 +1,153 @@
+using NUnit.Framework;
+
+namespace NativeBackprop.Tests.Ops;
+
+/// <summary>What is asked of every row: the float32 plan against the double reference, and the reference against finite differences.</summary>
+[TestFixtureSource(typeof(OpTable), nameof(OpTable.Rows))]
+internal sealed class OpRowTests(OpRow row)
+{
+    private const double Single = 1e-5, Differences = 1e-6, Second = 1e-4;
+
+    // Of the size that finite differences go over every element of, and of a size that threads share.
+    private readonly OpCase _small = new(row, 5, 3);
+
+    [Test]
+    public void Plan_AgreesWithTheReference() => AssertMatchesReference(_small, new PlanOptions { Threads = 1, ExactThreads = true });
+
+    [Test]
+    public void Plan_WithoutFusion_AgreesWithTheReference() => AssertMatchesReference(_small, new PlanOptions { Threads = 1, ExactThreads = true, Fuse = false });
+
+    [TestCase(1)]
+    [TestCase(2)]
+    [TestCase(3)]
+    public void Plan_OfAnySizeAndThreads_AgreesWithTheReference(int threads)
+    {
+        if (row.Operands.Length > 0)
+        {
+            AssertMatchesReference(new OpCase(row, 515, 48, seed: 2), new PlanOptions { Threads = threads, ExactThreads = true }, second: false);
+        }
+
+        AssertMatchesReference(_small, new PlanOptions { Threads = threads, ExactThreads = true });
+    }
+
+    [Test]
+    public void Work_IsShared_UnlessTheRowSaysOtherwise()
+    {
+        var large = new OpCase(row, 515, 48);
+        using Plan plan = large.Compile([large.Result], new PlanOptions { Threads = 2, ExactThreads = true });
+        Assert.That(plan.Kernels.Any(kernel => kernel.Threads > 1), Is.EqualTo(!row.IsSerial));
+    }
+
+    [Test]
+    public void Gradient_AgreesWithCentralDifferences()
+    {
+        ReferenceEvaluator reference = _small.Reference().Run([_small.Result, .. _small.Gradients]);
+        double[][] gradients = [.. _small.Gradients.Select(gradient => reference[gradient])];
+        double[] u = Norms.Widen(_small[_small.Cotangent]);
+        for (int i = 0; i < gradients.Length; i++)
+        {
+            double[] x = reference.Leaf(_small.Smooth[i]), differences = new double[x.Length];
+            for (int k = 0; k < x.Length; k++)
+            {
+                differences[k] = CentralDifference(reference, x, k, _small.Result, u);
+            }
+
+            Assert.That(Norms.Error(gradients[i], differences), Is.LessThanOrEqualTo(Differences), $"operand {i}");
+        }
+    }
+
+    [Test]
+    public void GradientOfGradient_AgreesWithDifferencesOfTheGradient()
+    {
+        if (_small.Smooth.Length == 0)
+        {
+            Assert.That(_small.Second, Is.Empty);
+            return;
+        }
+
+        ReferenceEvaluator reference = _small.Reference().Run(_small.Second);
+        double[][] second = [.. _small.Second.Select(node => reference[node])];
+        double[][] differences = AlongDirections(reference, _small.Gradients);
+        Assert.That(Norms.Error([.. second.SelectMany(x => x)], Settled(differences)), Is.LessThanOrEqualTo(Second));
+    }
+
+    [Test]
+    public void JacobianVectorProduct_AgreesWithDifferences_AndWithTheVectorJacobianProduct()
+    {
+        if (_small.Tangent is null)
+        {
+            Assert.That(_small.Smooth, Is.Empty);
+            return;
+        }
+
+        ReferenceEvaluator reference = _small.Reference().Run(_small.Tangent);
+        double[] tangent = reference[_small.Tangent];
+        Assert.That(Norms.Error(tangent, Settled(AlongDirections(reference, [_small.Result]))), Is.LessThanOrEqualTo(Differences));
+
+        float[][] single = _small.Run([_small.Tangent, .. _small.Gradients]);
+        double[] u = Norms.Widen(_small[_small.Cotangent]), jv = Norms.Widen(single[0]);
+        double forward = Norms.Dot(u, jv), backward = 0;
+        for (int i = 0; i < _small.Smooth.Length; i++)
+        {
+            backward += Norms.Dot(Norms.Widen(single[i + 1]), Norms.Widen(_small[_small.Directions[i]]));
+        }
+
+        Assert.That(forward, Is.EqualTo(backward).Within(Single * Norms.Norm(u) * Norms.Norm(jv)));
+    }
+
+    private static void AssertMatchesReference(OpCase example, PlanOptions options, bool second = true)
+    {
+        Node[] nodes = second ? example.All : [example.Result, .. example.Gradients];
+        ReferenceEvaluator reference = example.Reference().Run(nodes);
+        float[][] actual = example.Run(nodes, options);
+        Assert.Multiple(() =>
+        {
+            for (int i = 0; i < nodes.Length; i++)
+            {
+                Assert.That(Norms.Error(actual[i], reference[nodes[i]]), Is.LessThanOrEqualTo(Single), nodes[i].ToString());
+            }
+        });
+    }
+
+    // d/dx_k ⟨u, y⟩
+    private static double CentralDifference(ReferenceEvaluator reference, double[] x, int k, Node y, double[] u)
+    {
+        const double step = 1e-5;
+        double at = x[k];
+        x[k] = at + step;
+        double[] above = reference.Run(y)[y];
+        x[k] = at - step;
+        double[] below = reference.Run(y)[y];
+        x[k] = at;
+        double[] difference = [.. above.Zip(below, (a, b) => (a - b) / (2 * step))];
+        return Norms.Dot(u, difference);
+    }
+
+    // d/dt of some nodes when every operand moves along its direction.
+    private double[][] AlongDirections(ReferenceEvaluator reference, Node[] nodes)
+    {
+        const double step = 1e-5;
+        double[][] Moved(double t)
+        {
+            for (int i = 0; i < _small.Smooth.Length; i++)
+            {
+                double[] x = reference.Leaf(_small.Smooth[i]);
+                for (int k = 0; k < x.Length; k++)
+                {
+                    x[k] += t * _small[_small.Directions[i]][k];
+                }
+            }
+
+            reference.Run(nodes);
+            return [.. nodes.Select(node => reference[node])];
+        }
+
+        double[][] above = Moved(step), below = Moved(-2 * step);
+        Moved(step);
+        return [.. above.Zip(below, (a, b) => a.Zip(b, (p, q) => (p - q) / (2 * step)).ToArray())];
+    }
+
+    // Differences of what does not change at all are rounding: exactly zero is meant.
+    private static double[] Settled(double[][] differences) =>
+        differences.SelectMany(x => x).All(d => Math.Abs(d) < 1e-9) ? new double[differences.Sum(x => x.Length)] : [.. differences.SelectMany(x => x)];
+}

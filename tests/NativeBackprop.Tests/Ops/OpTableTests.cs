@@ -1,0 +1,66 @@
+using NativeBackprop.Ops;
+using NUnit.Framework;
+
+namespace NativeBackprop.Tests.Ops;
+
+/// <summary>The table is whole: reflection finds every op, and each has a row or is shown to be run by another's.</summary>
+[TestFixture]
+internal sealed class OpTableTests
+{
+    // Leaves compute nothing and have no gradient: a row that stands on them is all there is to try.
+    private static readonly Dictionary<string, string> Leaves = new()
+    {
+        [nameof(Input)] = "add",
+        [nameof(Labels)] = "one_hot",
+        ["Cotangent"] = "add",
+    };
+
+    public static IEnumerable<Type> Ops => typeof(Op).Assembly.GetTypes().Where(type => !type.IsAbstract && type.IsSubclassOf(typeof(Op)));
+
+    [TestCaseSource(nameof(Ops))]
+    public void EveryOp_HasARow(Type op)
+    {
+        if (op.IsSubclassOf(typeof(Update)) || op == typeof(Variable))
+        {
+            Assert.That(UpdateTable.Rows.Select(row => row.Op.GetType()).Append(typeof(Variable)), Does.Contain(op), $"{op.Name} needs a row in UpdateTable");
+        }
+        else if (op.IsSubclassOf(typeof(Leaf)))
+        {
+            Assert.That(Leaves, Does.ContainKey(op.Name), $"the leaf {op.Name} needs a row that stands on it");
+            var example = new OpCase(OpTable.Rows.Single(row => row.Name == Leaves[op.Name]), 5, 3);
+            Assert.That(example.Graph.Nodes.Any(node => node.Op.GetType() == op), Is.True, $"{Leaves[op.Name]} does not stand on {op.Name}");
+        }
+        else
+        {
+            Assert.That(OpTable.Rows.Select(row => row.Op), Does.Contain(op), $"{op.Name} needs a row in OpTable");
+        }
+    }
+
+    [TestCaseSource(typeof(OpTable), nameof(OpTable.Rows))]
+    public void Row_BuildsItsOp_UnderAUniqueName(object source)
+    {
+        var row = (OpRow)source;
+        Assert.That(new OpCase(row, 5, 3).Result.Op, Is.TypeOf(row.Op));
+        Assert.That(OpTable.Rows.Count(other => other.Name == row.Name), Is.EqualTo(1));
+    }
+
+    [Test]
+    public void UpdateRows_ReadTheirParameterAsAVariable()
+    {
+        foreach (UpdateRow row in UpdateTable.Rows)
+        {
+            Assert.That(new UpdateCase(row, 5).Step.Inputs[0].Op, Is.TypeOf<Variable>(), row.Name);
+        }
+    }
+
+    [Test]
+    public void ElementwiseRows_AreSmoothWhereTheyAreTried()
+    {
+        foreach (OpRow row in OpTable.ElementwiseRows)
+        {
+            var example = new OpCase(row, 5, 3);
+            var function = (Elementwise)example.Result.Op;
+            Assert.That(example[example.Operands[0]].ToArray().Any(x => function.IsKink(x)), Is.False, row.Name);
+        }
+    }
+}

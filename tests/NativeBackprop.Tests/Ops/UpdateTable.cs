@@ -1,0 +1,82 @@
+using NativeBackprop.Ops;
+
+namespace NativeBackprop.Tests.Ops;
+
+/// <summary>One optimizer's step: how many tensors of state it keeps beside the parameter, and how many shared scalars come before them.</summary>
+internal sealed record UpdateRow(string Name, Update Op, int States, int Scalars = 0)
+{
+    public override string ToString() => Name;
+}
+
+/// <summary>The steps of optimizers: ops that change a parameter and state in place, and so are tried by running them.</summary>
+internal static class UpdateTable
+{
+    public static IEnumerable<UpdateRow> Rows =>
+    [
+        new("sgd", new SgdUpdate(0), 0),
+        new("sgd with weight decay", new SgdUpdate(0.1f), 0),
+        new("momentum", new MomentumUpdate(0.9f, 0, false), 1),
+        new("momentum with weight decay", new MomentumUpdate(0.9f, 0.1f, false), 1),
+        new("nesterov", new MomentumUpdate(0.8f, 0.05f, true), 1),
+    ];
+}
+
+/// <summary>A step on a parameter of some length, in a graph with its gradient and learning rate as inputs.</summary>
+internal sealed class UpdateCase
+{
+    private readonly RandomSource _random = new(3);
+
+    public UpdateCase(UpdateRow row, int length)
+    {
+        Gradient = Graph.Input("g", [length]);
+        Rate = Graph.Input("rate");
+        Parameter = new Parameter("w", [length]);
+        State = [.. Enumerable.Range(0, row.States).Select(i => new Parameter($"state{i}", [length]))];
+        Shared = [.. Enumerable.Range(0, row.Scalars).Select(i => new Parameter($"shared{i}", Shape.Scalar))];
+        _ = new ParameterSet([Parameter, .. State, .. Shared]);
+        Domains.Normal(Parameter.Value, _random);
+        Step = Graph.Add(row.Op, [Graph.Variable(Parameter), Gradient, Rate, .. Shared.Concat(State).Select(Graph.Variable)]);
+    }
+
+    public Graph Graph { get; } = new();
+
+    public Parameter Parameter { get; }
+
+    public Parameter[] State { get; }
+
+    public Parameter[] Shared { get; }
+
+    public Node Gradient { get; }
+
+    public Node Rate { get; }
+
+    public Node Step { get; }
+
+    /// <summary>The largest error of parameter and state, after some steps, in units of the parameter's norm.</summary>
+    public double RunAgainstReference(int steps, PlanOptions options)
+    {
+        using Plan plan = Graph.Compile([Step], options);
+        var reference = new ReferenceEvaluator(Graph);
+        var gradient = new float[Gradient.Shape.Length];
+        foreach (Parameter parameter in (Parameter[])[Parameter, .. State, .. Shared])
+        {
+            reference.Leaf(Graph.Variable(parameter));
+        }
+
+        for (int step = 1; step <= steps; step++)
+        {
+            Domains.Normal(gradient, _random);
+            float rate = 0.1f / step;
+            reference.Set(Gradient, gradient).Set(Rate, [(double)rate]).Run(Step);
+            plan.Bind(Gradient, gradient).Bind(Rate, rate).Run();
+        }
+
+        double worst = Norms.Error(plan[Step].Span, reference[Step]);
+        foreach (Parameter parameter in (Parameter[])[Parameter, .. State, .. Shared])
+        {
+            worst = Math.Max(worst, Norms.Error(parameter.Value, reference.Leaf(Graph.Variable(parameter))));
+        }
+
+        return worst;
+    }
+}
