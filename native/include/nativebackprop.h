@@ -23,6 +23,7 @@
 extern "C" {
 #endif
 
+/* clang-format off: one declaration a line, under its one comment. */
 #define NB_ABI_VERSION 1
 
 /* Instruction sets. AVX2 means AVX2 and FMA; AVX512 means F, DQ, BW and VL; both with the register state enabled by the OS. */

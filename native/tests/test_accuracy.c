@@ -1,4 +1,5 @@
-/* Errors in ULP over the float range: every stride-th bit pattern, or, with --full [name], every one. The bounds are those of nativebackprop.h. */
+/* Errors in ULP over the float range: every stride-th bit pattern, or, with --full [name], every one. The bounds are those of
+ * nativebackprop.h. */
 #include <float.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,9 +8,9 @@
 
 typedef struct bound {
     const char *name;
-    float low, high;  /* the arguments that the bound is for */
+    float low, high; /* the arguments that the bound is for */
     double ulp;
-    double smallest;  /* results below it are not judged (0: all, denormals too) */
+    double smallest; /* results below it are not judged (0: all, denormals too) */
 } bound;
 
 static const bound bounds[] = {
