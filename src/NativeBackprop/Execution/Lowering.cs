@@ -132,6 +132,7 @@ internal static class Lowering
         else if (node.Op.IsView)
         {
             value.Producer = inputs[0].Producer;
+            inputs[0].HasViews = true;
         }
     }
 }
