@@ -26,14 +26,14 @@ internal static class Lowering
     }
 
     /// <summary>
-    /// Puts the steps into their final order: the first half first; otherwise as they were created, but an update as soon as its gradient is
+    /// Puts the steps into their final order: the first half first; otherwise as they were created, but an update as soon as what it reads is
     /// there and everybody has read the old value, while the gradient is still in cache.
     /// </summary>
     public static void Schedule(PlanProgram program, Graph graph, IReadOnlyList<Node> first)
     {
         bool[] inFirst = first.Count == 0 ? [] : Needed(graph, [.. first]);
         var keys = new Dictionary<PlanStep, int>(program.Steps.Count);
-        var readers = new Dictionary<PlanValue, int>();
+        Dictionary<PlanValue, int> readers = [], writers = [];
         foreach (PlanStep step in program.Steps.OrderBy(step => step.Order))
         {
             int key = step.Order;
@@ -44,14 +44,20 @@ internal static class Lowering
                 {
                     PlanValue input = step.Inputs[i];
                     key = Math.Max(key, input.Producer is { } producer && keys.TryGetValue(producer, out int made) ? made : -1);
+                    key = Math.Max(key, writers.GetValueOrDefault(input.Memory, -1));
                     key = Math.Max(key, step.Operation.Updates(i) ? readers.GetValueOrDefault(input.Memory, -1) : -1);
                 }
             }
 
             keys.Add(step, key);
-            foreach (PlanValue input in step.Inputs)
+            for (int i = 0; i < step.Inputs.Length; i++)
             {
-                readers[input.Memory] = Math.Max(key, readers.GetValueOrDefault(input.Memory, -1));
+                PlanValue memory = step.Inputs[i].Memory;
+                readers[memory] = Math.Max(key, readers.GetValueOrDefault(memory, -1));
+                if (step.Operation.Updates(i))
+                {
+                    writers[memory] = key;
+                }
             }
         }
 
@@ -117,10 +123,6 @@ internal static class Lowering
         {
             var step = new PlanStep(node.Op, inputs, [value], node.Index);
             (isConstant ? program.ConstantSteps : program.Steps).Add(step);
-        }
-        else if (node.Op.IsView)
-        {
-            value.Producer = inputs[0].Producer;
         }
     }
 }
