@@ -1,6 +1,4 @@
 using System.CommandLine;
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using NativeBackprop.Diagnostics;
 using Spectre.Console;
 
@@ -9,23 +7,16 @@ namespace NativeBackprop.Cli;
 /// <summary><c>nbp info</c>: what this machine and its native libraries are, and what costs speed on it.</summary>
 internal static class InfoCommand
 {
-    private static readonly JsonSerializerOptions _json = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        WriteIndented = true,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    };
-
     public static Command Create()
     {
-        var json = new Option<bool>("--json") { Description = "Print one JSON object." };
+        Option<bool> json = JsonText.Option();
         return new Command("info", "Show CPU, instruction set, native libraries and what costs speed here.") { json }
             .WithAction((result, output, _) =>
             {
                 SystemInfo info = SystemInfo.Collect();
                 if (result.GetValue(json))
                 {
-                    output.WriteLine(JsonSerializer.Serialize(Document(info), _json));
+                    JsonText.Write(output, Document(info));
                 }
                 else if (CliHost.IsTerminal(output))
                 {

@@ -10,6 +10,11 @@ internal sealed partial class Program
     public static RootCommand CreateRoot() =>
         new("Trains, runs and measures neural networks on the CPU.")
         {
+            TrainCommand.Create(),
+            EvalCommand.Create(),
+            PredictCommand.Create(),
+            GradientsCommand.Create(),
+            GradcheckCommand.Create(),
             InfoCommand.Create(),
             BenchCommand.Create(),
         };

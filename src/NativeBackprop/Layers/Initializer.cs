@@ -63,3 +63,97 @@ public sealed record GlorotInitializer(bool IsUniform = true) : Initializer
         }
     }
 }
+
+/// <summary>Uniform in [Low, High).</summary>
+/// <exception cref="OptionException">The bounds are not finite, or out of order.</exception>
+public sealed record UniformInitializer(float Low, float High) : Initializer
+{
+    /// <summary>The upper bound.</summary>
+    public float High { get; } = float.IsFinite(Low) && float.IsFinite(High) && Low <= High
+        ? High
+        : throw new OptionException($"a uniform initializer needs finite bounds in order, got {Low} and {High}");
+
+    /// <inheritdoc/>
+    public override void Fill(Span<float> values, int fanIn, int fanOut, RandomSource random)
+    {
+        foreach (ref float value in values)
+        {
+            value = (float)(Low + (((double)High - Low) * random.NextDouble()));
+        }
+    }
+}
+
+/// <summary>Normal with mean 0.</summary>
+/// <param name="Deviation">The standard deviation, at least 0: 0.01 for the small random numbers of lecture notes 002.</param>
+/// <exception cref="OptionException">The deviation is negative or not finite.</exception>
+public sealed record NormalInitializer(float Deviation = 0.01f) : Initializer
+{
+    /// <summary>The standard deviation.</summary>
+    public float Deviation { get; } = Deviation >= 0 && float.IsFinite(Deviation)
+        ? Deviation
+        : throw new OptionException($"a normal initializer's deviation must be a finite number of at least 0, got {Deviation}");
+
+    /// <inheritdoc/>
+    public override void Fill(Span<float> values, int fanIn, int fanOut, RandomSource random) => Normal(values, Deviation, random);
+}
+
+/// <summary>
+/// A random matrix whose shorter side's vectors are orthogonal and of length Gain, so that signals keep their scale through depth (Saxe et al.
+/// 2014): normal numbers, made orthogonal by Gram and Schmidt's process in double precision, twice over against rounding.
+/// </summary>
+/// <param name="Gain">√2 suits relu.</param>
+public sealed record OrthogonalInitializer(float Gain = 1) : Initializer
+{
+    /// <inheritdoc/>
+    /// <exception cref="OptionException">The parameter is no matrix [fanIn, fanOut].</exception>
+    public override void Fill(Span<float> values, int fanIn, int fanOut, RandomSource random)
+    {
+        if (values.Length != (long)fanIn * fanOut)
+        {
+            throw new OptionException($"an orthogonal initializer fills a matrix of {fanIn} times {fanOut} values, got {values.Length}");
+        }
+
+        int count = Math.Min(fanIn, fanOut), length = Math.Max(fanIn, fanOut);
+        var vectors = new double[count][];
+        for (int i = 0; i < count; i++)
+        {
+            vectors[i] = new double[length];
+            for (int j = 0; j < length; j++)
+            {
+                vectors[i][j] = random.NextNormal();
+            }
+
+            for (int k = 0; k < 2 * i; k++)
+            {
+                Subtract(vectors[i], vectors[k % i]);
+            }
+
+            double norm = Math.Sqrt(Dot(vectors[i], vectors[i]));
+            for (int j = 0; j < length; j++)
+            {
+                vectors[i][j] /= norm;
+                values[fanIn <= fanOut ? (i * fanOut) + j : (j * fanOut) + i] = (float)(Gain * vectors[i][j]);
+            }
+        }
+    }
+
+    private static double Dot(double[] a, double[] b)
+    {
+        double sum = 0;
+        for (int i = 0; i < a.Length; i++)
+        {
+            sum += a[i] * b[i];
+        }
+
+        return sum;
+    }
+
+    private static void Subtract(double[] vector, double[] unit)
+    {
+        double along = Dot(vector, unit);
+        for (int i = 0; i < vector.Length; i++)
+        {
+            vector[i] -= along * unit[i];
+        }
+    }
+}

@@ -21,11 +21,17 @@ public abstract class Layer
     /// <summary>The parameters, named from within the layer: <c>weight</c>, <c>bias</c>.</summary>
     protected internal virtual IEnumerable<Parameter> OwnParameters => [];
 
+    /// <summary>What the layer keeps besides parameters, such as the stream that dropout draws from; neither trained nor saved as a weight.</summary>
+    protected internal virtual IEnumerable<Parameter> OwnState => [];
+
     /// <summary>The width of input that the layer insists on, or null when it takes any.</summary>
     protected internal virtual int? InputWidth => null;
 
     /// <summary>Makes the elementwise function a layer.</summary>
     public static implicit operator Layer(Elementwise function) => new Activation(function);
+
+    /// <summary>Makes the softmax a layer.</summary>
+    public static implicit operator Layer(Softmax function) => new SoftmaxLayer();
 
     /// <summary>Adds the layer to the graph of its input, of shape [B, features].</summary>
     /// <exception cref="ShapeException">The input does not fit.</exception>
@@ -34,6 +40,23 @@ public abstract class Layer
     /// <summary>Draws initial values for the parameters.</summary>
     protected internal virtual void Initialize(RandomSource random)
     {
+    }
+
+    /// <summary>Starts the layer's stream of random numbers anew, if it has one.</summary>
+    protected internal virtual void Reseed(RandomSource random)
+    {
+    }
+
+    /// <summary>The width of input that gives an output of a width, or null when neither the layer nor the output fixes it.</summary>
+    protected internal virtual int? InputWidthFor(int? outputWidth) => InputWidth ?? outputWidth;
+
+    /// <summary>Puts a prefix before the names of all that a layer keeps.</summary>
+    private protected static void Prefix(string prefix, Layer layer)
+    {
+        foreach (Parameter parameter in layer.OwnParameters.Concat(layer.OwnState))
+        {
+            parameter.Name = $"{prefix}.{parameter.Name}";
+        }
     }
 }
 

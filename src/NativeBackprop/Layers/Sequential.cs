@@ -3,6 +3,9 @@ namespace NativeBackprop.Layers;
 /// <summary>Layers one after the other. Parameters are named by position as PyTorch names them: <c>0.weight</c>.</summary>
 public sealed class Sequential : Layer
 {
+    // Keeps the masks apart from the initial values and from the shuffling, which come from the same seed.
+    private const ulong MaskStream = 0x6D61736B;
+
     private readonly Layer[] _layers;
     private ParameterSet? _parameters;
 
@@ -12,10 +15,7 @@ public sealed class Sequential : Layer
         _layers = layers.ToArray();
         for (int i = 0; i < _layers.Length; i++)
         {
-            foreach (Parameter parameter in _layers[i].OwnParameters)
-            {
-                parameter.Name = $"{i}.{parameter.Name}";
-            }
+            Prefix($"{i}", _layers[i]);
         }
     }
 
@@ -25,6 +25,9 @@ public sealed class Sequential : Layer
     /// <summary>The parameters of all layers, in one arena. Their memory is allocated at the first use.</summary>
     public ParameterSet Parameters => _parameters ??= new ParameterSet(OwnParameters);
 
+    /// <summary>What the layers keep besides parameters: the streams of dropout, each a tensor, named by position.</summary>
+    public IEnumerable<Parameter> State => OwnState;
+
     /// <summary>True once the parameters have been initialised, loaded or set.</summary>
     public bool IsInitialized { get; private set; }
 
@@ -32,7 +35,10 @@ public sealed class Sequential : Layer
     protected internal override IEnumerable<Parameter> OwnParameters => _layers.SelectMany(layer => layer.OwnParameters);
 
     /// <inheritdoc/>
-    protected internal override int? InputWidth => _layers.Select(layer => layer.InputWidth).FirstOrDefault(width => width is not null);
+    protected internal override IEnumerable<Parameter> OwnState => _layers.SelectMany(layer => layer.OwnState);
+
+    /// <inheritdoc/>
+    protected internal override int? InputWidth => InputWidthFor(null);
 
     /// <inheritdoc/>
     public override Node Build(Node input, BuildMode mode)
@@ -53,6 +59,12 @@ public sealed class Sequential : Layer
         IsInitialized = true;
     }
 
+    /// <summary>
+    /// Starts the streams of random numbers of all layers anew; the same seed gives the same masks. A trainer does so with its own
+    /// seed.
+    /// </summary>
+    public void Reseed(ulong seed) => Reseed(new RandomSource(seed).Split(MaskStream));
+
     /// <summary>Says that the caller has set the parameters, so that training starts from them.</summary>
     public void MarkInitialized() => IsInitialized = true;
 
@@ -67,5 +79,25 @@ public sealed class Sequential : Layer
         {
             layer.Initialize(random);
         }
+    }
+
+    /// <inheritdoc/>
+    protected internal override void Reseed(RandomSource random)
+    {
+        for (int i = 0; i < _layers.Length; i++)
+        {
+            _layers[i].Reseed(random.Split((ulong)i));
+        }
+    }
+
+    /// <inheritdoc/>
+    protected internal override int? InputWidthFor(int? outputWidth)
+    {
+        for (int i = _layers.Length - 1; i >= 0; i--)
+        {
+            outputWidth = _layers[i].InputWidthFor(outputWidth);
+        }
+
+        return outputWidth;
     }
 }

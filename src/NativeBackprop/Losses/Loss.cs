@@ -28,4 +28,25 @@ public abstract class Loss
     /// <summary>Adds each example's loss, of shape [B].</summary>
     /// <exception cref="ShapeException">Output and targets do not fit.</exception>
     public abstract Node PerExample(Node output, Node targets);
+
+    /// <summary>Checks that an output has the shape [B, K].</summary>
+    /// <exception cref="ShapeException">It has not.</exception>
+    protected void RequireLogits(Shape output)
+    {
+        if (output.Rank != 2)
+        {
+            throw new ShapeException($"{Name}: expected an output of shape [N, K], got {output}");
+        }
+    }
+
+    /// <summary>Checks that the targets have the shape [B, K] that an output asks for.</summary>
+    /// <exception cref="ShapeException">They have not; broadcasting is not meant here.</exception>
+    protected void RequireSame(Shape expected, Node targets)
+    {
+        RequireLogits(expected);
+        if (!targets.Shape.Equals(expected))
+        {
+            throw new ShapeException($"{Name}: expected targets of shape {expected}, got {targets.Shape}");
+        }
+    }
 }

@@ -82,10 +82,10 @@ public static class NodeFunctions
         public Node Max(int axis, bool keepDimensions = false) => x.Graph.Add(new Max(x.Axis(axis), 1, keepDimensions), x);
 
         /// <summary>The same elements under another shape.</summary>
-        public Node Reshape(Shape shape) => x.Shape.Equals(shape) ? x : x.Graph.Add(new Reshape(shape), x);
+        public Node Reshape(Shape shape) => x.Shape.Equals(shape) ? x : x.Refilled(new Reshape(shape)) ?? x.Graph.Add(new Reshape(shape), x);
 
         /// <summary>Repeats x along the dimensions where it has extent 1.</summary>
-        public Node BroadcastTo(Shape shape) => x.Shape.Equals(shape) ? x : x.Graph.Add(new BroadcastTo(shape), x);
+        public Node BroadcastTo(Shape shape) => x.Shape.Equals(shape) ? x : x.Refilled(new BroadcastTo(shape)) ?? x.Graph.Add(new BroadcastTo(shape), x);
 
         /// <summary>Swaps the two dimensions of a matrix, or reverses those of any tensor.</summary>
         public Node Transpose() => x.Transpose([.. Enumerable.Range(0, x.Shape.Rank).Reverse()]);
@@ -119,12 +119,18 @@ public static class NodeFunctions
             return sum;
         }
 
+        /// <summary>
+        /// A number that is the same everywhere stays that under another shape: what starts a gradient reaches its first real
+        /// operand as one constant. Null for any other node.
+        /// </summary>
+        private Node? Refilled(Op op) => x.Op is Fill fill ? x.Graph.Constant(fill.Value, op.InferShape([x.Shape])) : null;
+
         internal int Axis(int axis) => axis < 0 ? axis + x.Shape.Rank : axis;
     }
 
     extension(Shape shape)
     {
         /// <summary>The shape with a last dimension of extent 1 added.</summary>
-        internal Shape Column() => [.. shape, 1];
+        internal Shape Column() => [.. shape.Extents, 1];
     }
 }

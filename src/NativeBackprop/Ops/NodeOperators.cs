@@ -29,8 +29,10 @@ public static class NodeOperators
         /// <summary>a ⊙ b.</summary>
         public static Node operator *(Node a, Node b) => a.Graph.Add(new Multiply(), a, b);
 
-        /// <summary>k·a.</summary>
-        public static Node operator *(float k, Node a) => a.Graph.Add(new Scale(k), a);
+        /// <summary>k·a; of a constant number, another constant number.</summary>
+        public static Node operator *(float k, Node a) => a.Op is Fill fill
+            ? a.Graph.Constant(k * fill.Value, a.Shape)
+            : a.Graph.Add(new Scale(k), a);
 
         /// <summary>a·k.</summary>
         public static Node operator *(Node a, float k) => k * a;

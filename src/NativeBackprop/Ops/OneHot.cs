@@ -7,7 +7,7 @@ public sealed record OneHot(int Classes) : Op
     public override ElementType InputType(int input) => ElementType.Int32;
 
     /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => [.. inputs[0], Classes];
+    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => [.. inputs[0].Extents, Classes];
 
     /// <inheritdoc/>
     public override Node? Gradient(Node node, int input, Node dy) => null;

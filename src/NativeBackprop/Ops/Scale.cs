@@ -9,7 +9,7 @@ public sealed unsafe record Scale(float Factor) : Elementwise
     public override SavedOperand Saved => SavedOperand.None;
 
     /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy) => node.Graph.Add(this, dy);
+    public override Node? Gradient(Node node, int input, Node dy) => Factor * dy;
 
     /// <inheritdoc/>
     public override double Value(double x) => Factor * x;

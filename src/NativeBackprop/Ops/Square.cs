@@ -8,6 +8,11 @@ public sealed unsafe record Square : Elementwise
     /// <inheritdoc/>
     public override SavedOperand Saved => SavedOperand.Input;
 
+    // A constant upstream gradient k, as the penalty k·Σw² has, leaves 2k·w: the form that gradient descent folds into its product.
+    /// <inheritdoc/>
+    public override Node? Gradient(Node node, int input, Node dy) =>
+        dy.Op is Fill fill ? 2 * fill.Value * node.Inputs[0] : base.Gradient(node, input, dy);
+
     /// <inheritdoc/>
     public override double Value(double x) => x * x;
 

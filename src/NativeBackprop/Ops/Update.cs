@@ -2,7 +2,7 @@ namespace NativeBackprop.Ops;
 
 /// <summary>
 /// A step of an optimizer on one parameter, in place. Input 0 is the parameter, input 1 its gradient, input 2 the learning
-/// rate; the rest is state, updated in place too. The result is the parameter's memory after the step.
+/// rate; the rest is state of the same shape, updated in place too, or shared by all parameters and only read. The result is the parameter's memory after the step.
 /// </summary>
 public abstract record Update : Op
 {
@@ -10,7 +10,7 @@ public abstract record Update : Op
     public override bool IsPure => false;
 
     /// <inheritdoc/>
-    public override bool Updates(int input) => input is 0 or > 2;
+    public override bool Updates(int input) => input == 0 || (input > 2 && !IsShared(input));
 
     /// <inheritdoc/>
     public override Shape InferShape(ReadOnlySpan<Shape> inputs)

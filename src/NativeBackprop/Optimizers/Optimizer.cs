@@ -26,7 +26,7 @@ public abstract class Optimizer
             : throw new OptionException($"the learning rate must be a finite number above 0, got {value}");
     }
 
-    /// <summary>The state, one tensor for each parameter and kind, named <c>0.weight.velocity</c>.</summary>
+    /// <summary>The state, one tensor for each parameter and kind, named <c>0.weight.velocity</c>, and what they share, such as Adam's <c>step</c>.</summary>
     public IEnumerable<Parameter> State => _known.Values;
 
     /// <summary>Adds the nodes that update the parameters in place, and returns them.</summary>
@@ -52,21 +52,23 @@ public abstract class Optimizer
     /// <summary>Adds the update of one parameter.</summary>
     protected abstract Node AddUpdate(Graph graph, Parameter parameter, Node gradient, Node rate);
 
-    /// <summary>The leaf of a state tensor, zero at first, of the parameter's shape unless another is given.</summary>
+    /// <summary>The leaf of a parameter's state, zero at first, of the parameter's shape.</summary>
     /// <exception cref="ShapeException">The state was made for a parameter of another shape.</exception>
-    protected Node StateOf(Graph graph, Parameter parameter, string kind, Shape? shape = null)
+    protected Node StateOf(Graph graph, Parameter parameter, string kind) => StateOf(graph, $"{parameter.Name}.{kind}", parameter.Shape);
+
+    /// <summary>The leaf of a state tensor that all parameters share, zero at first.</summary>
+    /// <exception cref="ShapeException">The state was made with another shape.</exception>
+    protected Node StateOf(Graph graph, string name, Shape shape)
     {
-        string name = $"{parameter.Name}.{kind}";
-        Shape wanted = shape ?? parameter.Shape;
         if (!_known.TryGetValue(name, out Parameter? state))
         {
-            _known.Add(name, state = new Parameter(name, wanted));
+            _known.Add(name, state = new Parameter(name, shape));
             _pending.Add(state);
         }
 
-        return state.Shape.Equals(wanted)
+        return state.Shape.Equals(shape)
             ? graph.Variable(state)
-            : throw new ShapeException($"the optimizer's state {name} has the shape {state.Shape}, the parameter needs {wanted}");
+            : throw new ShapeException($"the optimizer's state {name} has the shape {state.Shape}, the parameter needs {shape}");
     }
 
     /// <summary>Checks an option.</summary>

@@ -13,8 +13,8 @@ public readonly record struct Evaluation(double Loss, double? Accuracy);
 public sealed record EpochReport(int Epoch, Evaluation Train, Evaluation? Test, double Seconds);
 
 /// <summary>What a training run came to.</summary>
-/// <param name="Epochs">The finished epochs.</param>
-/// <param name="Steps">Updates made.</param>
+/// <param name="Epochs">The finished epochs; the last one may be a part, where the run was to end after a number of steps.</param>
+/// <param name="Steps">Updates made by this run.</param>
 /// <param name="SamplesPerSecond">Rows trained on for each second of training.</param>
 /// <param name="IsCancelled">True when the caller stopped it before the end.</param>
 public sealed record FitResult(IReadOnlyList<EpochReport> Epochs, long Steps, double SamplesPerSecond, bool IsCancelled)

@@ -8,9 +8,9 @@ using static NativeBackprop.Training.TrainingGraph;
 namespace NativeBackprop.Training;
 
 /// <summary>
-/// Trains a model: whole runs with <see cref="Fit"/>, single steps with <see cref="Step(ReadOnlySpan{float}, ReadOnlySpan{int})"/>, or the two
-/// halves of a step. The first step of each batch size makes a plan; later ones allocate nothing. Not safe for concurrent use; several
-/// trainers of different models may work at once.
+/// Trains a model: whole runs with <see cref="Fit(Dataset, Dataset, int, IProgress{EpochReport}, CancellationToken)"/>, single steps
+/// with <see cref="Step(ReadOnlySpan{float}, ReadOnlySpan{int})"/>, or the two halves of a step. The first step of each batch size makes
+/// a plan; later ones allocate nothing. Not safe for concurrent use; several trainers of different models may work at once.
 /// </summary>
 public sealed class Trainer : IDisposable
 {
@@ -34,11 +34,19 @@ public sealed class Trainer : IDisposable
         {
             model.Initialize(_options.Seed);
         }
+
+        model.Reseed(_options.Seed);
     }
 
     /// <summary>The output of the last forward pass or step, [B, K].</summary>
     /// <exception cref="GraphException">There was none.</exception>
     public Tensor Output { get; private set; }
+
+    /// <summary>Updates made so far, by which the schedule goes; a run that is taken up again sets it to where the last one stopped.</summary>
+    public long Steps { get; set; }
+
+    /// <summary>How many threads run a step; 0 before the first.</summary>
+    public int Threads { get; private set; }
 
     /// <summary>One step on a minibatch of class labels: forward, backward, update. Returns the mean loss before the update.</summary>
     /// <param name="inputs">B rows of the model's input, finite.</param>
@@ -80,46 +88,44 @@ public sealed class Trainer : IDisposable
     /// <param name="progress">Told of every epoch.</param>
     /// <param name="cancellationToken">Stops the run.</param>
     /// <exception cref="ShapeException">The data does not fit the model.</exception>
+    /// <exception cref="DataException">The data is not of the kind that the loss needs.</exception>
     /// <exception cref="OptionException">epochs is below 1.</exception>
-    public FitResult Fit(Dataset train, Dataset? test, int epochs, IProgress<EpochReport>? progress = null, CancellationToken cancellationToken = default)
+    public FitResult Fit(Dataset train, Dataset? test, int epochs, IProgress<EpochReport>? progress = null, CancellationToken cancellationToken = default) =>
+        Fit(train, test, new FitOptions { Epochs = epochs }, progress, cancellationToken);
+
+    /// <summary>Trains for a number of epochs or of steps, from the start or from where an earlier run has stopped.</summary>
+    /// <inheritdoc cref="Fit(Dataset, Dataset, int, IProgress{EpochReport}, CancellationToken)"/>
+    /// <exception cref="OptionException">An option is outside its domain.</exception>
+    public FitResult Fit(Dataset train, Dataset? test, FitOptions options, IProgress<EpochReport>? progress = null, CancellationToken cancellationToken = default)
     {
-        if (epochs < 1)
-        {
-            throw new OptionException($"the number of epochs must be at least 1, got {epochs}");
-        }
-
-        var reports = new List<EpochReport>(epochs);
         var sampler = new MinibatchSampler(train.Count, Math.Min(_options.BatchSize, train.Count), _options.Shuffle, _options.Seed);
-        long steps = 0, rows = 0;
+        int batches = sampler.BatchesPerEpoch;
+        long end = options.Validated().Steps ?? (long)options.Epochs * batches;
+        var reports = new List<EpochReport>();
+        long step = options.CompletedSteps, rows = 0;
         double seconds = 0;
-        for (int epoch = 1; epoch <= epochs && !cancellationToken.IsCancellationRequested; epoch++)
+        while (step < end && !cancellationToken.IsCancellationRequested)
         {
-            long start = Stopwatch.GetTimestamp();
+            int epoch = (int)(step / batches);
+            long stop = Math.Min(end, (epoch + 1L) * batches), start = Stopwatch.GetTimestamp();
             var tally = default(Tally);
-            foreach (ReadOnlySpan<int> batch in sampler.Epoch(epoch - 1))
+            for (; step < stop && !cancellationToken.IsCancellationRequested; step++)
             {
-                if (cancellationToken.IsCancellationRequested)
-                {
-                    break;
-                }
-
-                RunBatch(PlanKind.Step, train, batch, ref tally);
-                steps++;
+                RunBatch(PlanKind.Step, train, sampler.Batch(epoch, (int)(step % batches)), ref tally);
+                options.StepProgress?.Report((int)step + 1);
             }
 
             double elapsed = Stopwatch.GetElapsedTime(start).TotalSeconds;
             (seconds, rows) = (seconds + elapsed, rows + tally.Rows);
-            if (cancellationToken.IsCancellationRequested)
+            if (step == stop)
             {
-                break;
+                var report = new EpochReport(epoch + 1, tally.Evaluation, test is null ? null : Evaluate(test), elapsed);
+                reports.Add(report);
+                progress?.Report(report);
             }
-
-            var report = new EpochReport(epoch, tally.Evaluation, test is null ? null : Evaluate(test), elapsed);
-            reports.Add(report);
-            progress?.Report(report);
         }
 
-        return new FitResult(reports, steps, seconds > 0 ? rows / seconds : 0, cancellationToken.IsCancellationRequested);
+        return new FitResult(reports, step - options.CompletedSteps, seconds > 0 ? rows / seconds : 0, IsCancelled: step < end);
     }
 
     /// <summary>Mean loss and accuracy over a data set, in evaluation mode.</summary>
@@ -143,7 +149,7 @@ public sealed class Trainer : IDisposable
     {
         TrainingGraph graph = GraphFor(data.Features);
         Check(graph, data);
-        Plan plan = graph.PlanFor(kind, batch.Length);
+        Plan plan = PlanFor(graph, kind, batch.Length);
         data.Gather(batch, plan.Fill(graph.Input));
         if (_loss.IsClassifier)
         {
@@ -212,9 +218,16 @@ public sealed class Trainer : IDisposable
         }
 
         TrainingGraph graph = GraphFor(width);
-        Plan plan = graph.PlanFor(kind, rows);
+        Plan plan = PlanFor(graph, kind, rows);
         plan.Bind(graph.Input, inputs);
         BindRate(plan, kind);
+        return plan;
+    }
+
+    private Plan PlanFor(TrainingGraph graph, PlanKind kind, int rows)
+    {
+        Plan plan = graph.PlanFor(kind, rows);
+        Threads = kind == PlanKind.Evaluate ? Threads : plan.Threads;
         return plan;
     }
 
@@ -222,7 +235,9 @@ public sealed class Trainer : IDisposable
     {
         if (kind == PlanKind.Step)
         {
-            plan.Fill(_graph!.Rate)[0] = _optimizer.LearningRate;
+            double factor = _options.Schedule?.Factor(Steps) ?? 1;
+            plan.Fill(_graph!.Rate)[0] = (float)(_optimizer.LearningRate * factor);
+            Steps++;
         }
     }
 

@@ -1,3 +1,6 @@
+using NativeBackprop.Losses;
+using NativeBackprop.Optimizers;
+
 namespace NativeBackprop.Training;
 
 /// <summary>How a <see cref="Trainer"/> works.</summary>
@@ -12,8 +15,19 @@ public sealed record TrainerOptions
     /// <summary>False keeps the rows in the data set's order.</summary>
     public bool Shuffle { get; init; } = true;
 
-    /// <summary>λ of a penalty λ Σ W² over weights, not biases, added to the cost.</summary>
+    /// <summary>λ of a penalty λ Σ W² over weights, not biases, added to the cost: short for an <see cref="L2Penalty"/>.</summary>
     public float L2 { get; init; }
+
+    /// <summary>Penalties added to the cost, each on its own group of parameters.</summary>
+    public IReadOnlyList<Regularizer> Regularizers { get; init; } = [];
+
+    /// <summary>
+    /// What is done to the gradients before a step's update, in order: clipping. <see cref="Parameter.Gradient"/> shows them as they were before.
+    /// </summary>
+    public IReadOnlyList<GradientTransform> GradientTransforms { get; init; } = [];
+
+    /// <summary>How the learning rate changes from step to step; null keeps the optimizer's.</summary>
+    public LearningRateSchedule? Schedule { get; init; }
 
     /// <summary>The most threads that run a step; 0 stands for the machine's processors.</summary>
     public int Threads { get; init; }

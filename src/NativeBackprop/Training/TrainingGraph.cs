@@ -30,11 +30,12 @@ internal sealed class TrainingGraph : IDisposable
         Loss = loss.Build(Output, Targets);
         _evaluationOutput = model.Build(Input, BuildMode.Evaluation);
         _evaluationLoss = loss.Build(_evaluationOutput, Targets);
-        _cost = options.L2 > 0 ? Penalised(model, Loss, options.L2) : Loss;
+        _cost = Penalised(model, Loss, options);
         Parameter[] parameters = [.. model.Parameters];
         _gradients = _graph.Gradient(_cost, [.. parameters.Select(parameter => _graph.Variable(parameter))]);
         Rate = _graph.Input("learning_rate");
-        _updates = optimizer.AddUpdates([.. parameters.Zip(_gradients)], Rate);
+        IReadOnlyList<Node> transformed = options.GradientTransforms.Aggregate((IReadOnlyList<Node>)_gradients, (gradients, transform) => transform.Apply(gradients));
+        _updates = optimizer.AddUpdates([.. parameters.Zip(transformed)], Rate);
     }
 
     public enum PlanKind
@@ -106,14 +107,9 @@ internal sealed class TrainingGraph : IDisposable
         });
     }
 
-    // λ Σ W² over weights: biases are left alone, because shrinking them only shifts what they were fitted to.
-    private Node Penalised(Sequential model, Node loss, float l2)
+    private static Node Penalised(Sequential model, Node loss, TrainerOptions options)
     {
-        foreach (Parameter parameter in model.Parameters.Where(parameter => parameter.Shape.Rank > 1))
-        {
-            loss += l2 * _graph.Variable(parameter).Square().Sum();
-        }
-
-        return loss;
+        IEnumerable<Regularizer> all = options.L2 > 0 ? options.Regularizers.Prepend(new L2Penalty(options.L2)) : options.Regularizers;
+        return all.Aggregate(loss, (cost, regularizer) => regularizer.AddTo(cost, model.Parameters));
     }
 }

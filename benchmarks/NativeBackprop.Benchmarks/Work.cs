@@ -1,0 +1,53 @@
+using System.Globalization;
+using BenchmarkDotNet.Columns;
+using BenchmarkDotNet.Reports;
+using BenchmarkDotNet.Running;
+
+namespace NativeBackprop.Benchmarks;
+
+/// <summary>What a benchmark does for each element of its parameter <c>Length</c>.</summary>
+/// <param name="flopsPerElement">Floating-point operations.</param>
+/// <param name="bytesPerElement">Bytes read and written.</param>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class WorkAttribute(double flopsPerElement, double bytesPerElement) : Attribute
+{
+    public double FlopsPerElement => flopsPerElement;
+
+    public double BytesPerElement => bytesPerElement;
+}
+
+/// <summary>A rate in units of 10⁹ a second, from a benchmark's <see cref="WorkAttribute"/> and its mean time.</summary>
+public sealed class ThroughputColumn(string name, Func<WorkAttribute, double> perElement) : IColumn
+{
+    public string Id => name;
+
+    public string ColumnName => name;
+
+    public bool AlwaysShow => true;
+
+    public ColumnCategory Category => ColumnCategory.Custom;
+
+    public int PriorityInCategory => 0;
+
+    public bool IsNumeric => true;
+
+    public UnitType UnitType => UnitType.Dimensionless;
+
+    public string Legend => $"{name} of the mean time";
+
+    public bool IsAvailable(Summary summary) => true;
+
+    public bool IsDefault(Summary summary, BenchmarkCase benchmarkCase) => false;
+
+    public string GetValue(Summary summary, BenchmarkCase benchmarkCase) => GetValue(summary, benchmarkCase, SummaryStyle.Default);
+
+    public string GetValue(Summary summary, BenchmarkCase benchmarkCase, SummaryStyle style)
+    {
+        var work = (WorkAttribute?)Attribute.GetCustomAttribute(benchmarkCase.Descriptor.WorkloadMethod, typeof(WorkAttribute));
+        double? mean = summary[benchmarkCase]?.ResultStatistics?.Mean;
+        object? length = benchmarkCase.Parameters.Items.FirstOrDefault(item => item.Name == "Length")?.Value;
+        return work is null || mean is null || length is not int n
+            ? "-"
+            : (perElement(work) * n / mean.Value).ToString("0.0", CultureInfo.InvariantCulture);
+    }
+}

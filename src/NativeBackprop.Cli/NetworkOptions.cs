@@ -1,0 +1,84 @@
+using System.CommandLine;
+using System.Globalization;
+using NativeBackprop.Data;
+using NativeBackprop.IO;
+using NativeBackprop.Layers;
+
+namespace NativeBackprop.Cli;
+
+/// <summary>What <c>nbp train</c> trains: a model file, or a network of fully connected layers by their widths.</summary>
+internal sealed class NetworkOptions
+{
+    private readonly ModelOptions _file = new(modelRequired: false, weightsRequired: false, "Start from these weights (safetensors)");
+
+    private readonly Option<int[]> _hidden = new("--hidden")
+    {
+        HelpName = "N,N,…",
+        Arity = ArgumentArity.ExactlyOne,
+        Description = "Instead of --model: widths of the hidden layers, or none",
+        DefaultValueFactory = _ => [256],
+        CustomParser = result => Options.Parse(result, "widths of at least 1 with commas between them, or none", Widths),
+    };
+
+    private readonly Option<string> _activation =
+        Options.Choice("--activation", "NAME", "Instead of --model: function of the hidden units", ActivationCatalog.Names, "relu");
+
+    public void AddTo(Command command)
+    {
+        _file.AddTo(command);
+        command.Add(_hidden);
+        command.Add(_activation);
+    }
+
+    /// <summary>Refuses a model described twice.</summary>
+    public void Check(ParseResult result)
+    {
+        Options.RefuseBoth(result, _file.Model, _hidden);
+        Options.RefuseBoth(result, _file.Model, _activation);
+    }
+
+    /// <summary>Makes the model that goes with the data, with the weights to start from if there are any.</summary>
+    public ModelDescription Create(ParseResult result, Dataset data)
+    {
+        ModelDescription description = Options.IsGiven(result, _file.Model) ? _file.Read(result) : FullyConnected(result, data);
+        ModelOptions.CheckWidth(description, data);
+        _file.LoadWeights(result, description);
+        return description;
+    }
+
+    private ModelDescription FullyConnected(ParseResult result, Dataset data)
+    {
+        int outputs = data.IsClassification ? data.Classes : data.TargetWidth, width = data.Features;
+        Layer activation = ActivationCatalog.Create(result.GetRequiredValue(_activation));
+        var layers = new List<Layer>();
+        foreach (int units in result.GetRequiredValue(_hidden))
+        {
+            layers.Add(new Linear(width, units));
+            layers.Add(activation);
+            width = units;
+        }
+
+        layers.Add(new Linear(width, outputs));
+        return new ModelDescription(data.InputShape, new Sequential([.. layers]), data.IsClassification ? "softmax_cross_entropy" : "mse");
+    }
+
+    private static int[]? Widths(string text)
+    {
+        if (text == "none")
+        {
+            return [];
+        }
+
+        string[] parts = text.Split(',');
+        int[] widths = new int[parts.Length];
+        for (int i = 0; i < parts.Length; i++)
+        {
+            if (!int.TryParse(parts[i], NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out widths[i]) || widths[i] < 1)
+            {
+                return null;
+            }
+        }
+
+        return widths;
+    }
+}

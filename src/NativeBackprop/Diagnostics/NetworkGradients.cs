@@ -1,0 +1,81 @@
+using NativeBackprop.Data;
+using NativeBackprop.Layers;
+using NativeBackprop.Losses;
+using NativeBackprop.Ops;
+
+namespace NativeBackprop.Diagnostics;
+
+/// <summary>
+/// A network in evaluation mode (dropout is the identity) with its loss and all its gradients as one graph: what <c>nbp gradients</c>
+/// computes and the gradient check compares.
+/// </summary>
+internal sealed class NetworkGradients
+{
+    private readonly Loss _loss;
+    private readonly int _inputWidth;
+
+    /// <exception cref="ShapeException">The model does not fit the input, or the loss does not fit the output.</exception>
+    public NetworkGradients(Sequential model, Loss loss, int inputWidth)
+    {
+        (_loss, _inputWidth) = (loss, inputWidth);
+        Input = Graph.Input("x", [Shape.Batch, inputWidth]);
+        _ = model.Parameters;
+        Output = model.Build(Input, BuildMode.Evaluation);
+        Targets = loss.CreateTargets(Output);
+        Loss = loss.Build(Output, Targets);
+        Parameters = [.. model.Parameters];
+        Leaves = [.. Parameters.Select(parameter => Graph.Variable(parameter)), Input];
+        Gradients = Graph.Gradient(Loss, Leaves);
+    }
+
+    public Graph Graph { get; } = new();
+
+    public Node Input { get; }
+
+    public Node Targets { get; }
+
+    public Node Output { get; }
+
+    public Node Loss { get; }
+
+    public Parameter[] Parameters { get; }
+
+    /// <summary>The parameters and, last, the input.</summary>
+    public Node[] Leaves { get; }
+
+    /// <summary>The loss's gradient for each leaf.</summary>
+    public Node[] Gradients { get; }
+
+    /// <summary>Makes a plan for all rows of a data set as one batch, with its inputs bound.</summary>
+    /// <exception cref="DataException">The rows do not fit the model or the loss.</exception>
+    public Plan Compile(Dataset batch, int threads)
+    {
+        Check(batch);
+        Plan plan = Graph.Compile([Loss, Output, .. Gradients], new PlanOptions { BatchSize = batch.Count, Threads = threads });
+        plan.Bind(Input, batch.Inputs);
+        return _loss.IsClassifier ? plan.Bind(Targets, batch.Labels) : plan.Bind(Targets, batch.Targets);
+    }
+
+    /// <summary>Checks that a batch has what model and loss take.</summary>
+    /// <exception cref="DataException">It has not.</exception>
+    public void Check(Dataset batch)
+    {
+        if (batch.Features != _inputWidth)
+        {
+            throw new DataException($"{batch.Name}: expected rows of {_inputWidth} inputs, as the model takes them, found {batch.Features}");
+        }
+
+        if (batch.IsClassification != _loss.IsClassifier)
+        {
+            throw new DataException(_loss.IsClassifier
+                ? $"{batch.Name}: the loss {_loss.Name} needs class labels, found numbers as targets"
+                : $"{batch.Name}: the loss {_loss.Name} needs numbers as targets, found class labels");
+        }
+
+        int width = Targets.Shape.Rank > 1 ? Targets.Shape[1] : 0;
+        if (!_loss.IsClassifier && batch.TargetWidth != width)
+        {
+            throw new DataException($"{batch.Name}: expected targets of {width} numbers, as the loss {_loss.Name} takes them, found {batch.TargetWidth}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+using System.Text.Json;
+
+namespace NativeBackprop.IO;
+
+/// <summary>
+/// An object of a model file. Hands out the values of its keys, each of the kind that is asked for, and remembers which keys those were, so
+/// that <see cref="Finish"/> can refuse the others. Errors name the file, the JSON path, the expected and the actual.
+/// </summary>
+internal sealed class ModelObject
+{
+    private readonly JsonElement _element;
+    private readonly List<string> _known = [];
+
+    public ModelObject(JsonElement element, string file, string path)
+    {
+        (_element, File, Path) = (element, file, path);
+        if (element.ValueKind != JsonValueKind.Object)
+        {
+            throw Error("", "an object", Describe(element));
+        }
+    }
+
+    public string File { get; }
+
+    /// <summary>Where the object stands: <c>$.layers[2]</c>.</summary>
+    public string Path { get; }
+
+    public string Text(string key, string? fallback = null) => (fallback is null ? Required(key) : Optional(key)) is not { } value ? fallback!
+        : value.ValueKind == JsonValueKind.String ? value.GetString()!
+        : throw Error($".{key}", "a string", Describe(value));
+
+    public bool Flag(string key, bool fallback) => Optional(key) is not { } value ? fallback
+        : value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean()
+        : throw Error($".{key}", "true or false", Describe(value));
+
+    public float Number(string key, float? fallback) => (fallback is null ? Required(key) : Optional(key)) is not { } value ? fallback!.Value
+        : value.ValueKind == JsonValueKind.Number && value.TryGetSingle(out float number) && float.IsFinite(number) ? number
+        : throw Error($".{key}", "a finite number", Describe(value));
+
+    /// <summary>A whole number of at least 1.</summary>
+    public int Count(string key) => Count(Required(key), $".{key}");
+
+    /// <summary>A list of whole numbers of at least 1.</summary>
+    public int[] Counts(string key) => [.. Items(key).Select((item, i) => Count(item, $".{key}[{i}]"))];
+
+    /// <summary>A list of objects.</summary>
+    public ModelObject[] Objects(string key) => [.. Items(key).Select((item, i) => new ModelObject(item, File, $"{Path}.{key}[{i}]"))];
+
+    /// <summary>Refuses keys that nobody has asked for.</summary>
+    public void Finish()
+    {
+        foreach (JsonProperty property in _element.EnumerateObject())
+        {
+            if (!_known.Contains(property.Name))
+            {
+                throw Error("", $"{(_known.Count == 1 ? "the key" : "the keys")} {string.Join(", ", _known)}", $"'{property.Name}'");
+            }
+        }
+    }
+
+    public DataException Error(string at, string expected, string found) => new($"{File}: {Path}{at}: expected {expected}, found {found}");
+
+    private JsonElement[] Items(string key)
+    {
+        JsonElement value = Required(key);
+        return value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray()] : throw Error($".{key}", "a list", Describe(value));
+    }
+
+    private int Count(JsonElement value, string at) => value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int count) && count >= 1
+        ? count
+        : throw Error(at, "a whole number of at least 1", Describe(value));
+
+    private JsonElement Required(string key) => Optional(key)
+        ?? throw Error("", $"the key '{key}'", _element.EnumerateObject().Any() ? string.Join(", ", _element.EnumerateObject().Select(property => property.Name)) : "none");
+
+    private JsonElement? Optional(string key)
+    {
+        _known.Add(key);
+        return _element.TryGetProperty(key, out JsonElement value) ? value : null;
+    }
+
+    private static string Describe(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Object => "an object",
+        JsonValueKind.Array => "a list",
+        JsonValueKind.String => $"'{Shortened(value.GetString()!)}'",
+        _ => Shortened(value.GetRawText()),
+    };
+
+    private static string Shortened(string text) => text.Length > 40 ? $"{text[..40]}…" : text;
+}

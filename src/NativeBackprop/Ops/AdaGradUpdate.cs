@@ -1,0 +1,28 @@
+using NativeBackprop.Interop;
+
+namespace NativeBackprop.Ops;
+
+/// <summary>
+/// s ← s + d², w ← w − ηd/(√s + ε) with d = g + λw: every weight has its own rate, smaller where gradients were large
+/// (lecture notes 001; Duchi et al. 2011). State: s.
+/// </summary>
+public sealed record AdaGradUpdate(float Epsilon, float WeightDecay) : Update
+{
+    /// <inheritdoc/>
+    public override unsafe Kernel CreateKernel(KernelArguments arguments)
+    {
+        (Operand w, Operand g, Operand rate, Operand s) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2], arguments.Inputs[3]);
+        (float epsilon, float decay) = (Epsilon, WeightDecay);
+        return new UpdateKernel("nb_adagrad_update_f32", w, 5, (at, n) =>
+            Kernels.nb_adagrad_update_f32(g.Data + at, n, *rate.Data, epsilon, decay, s.Data + at, w.Data + at));
+    }
+
+    /// <inheritdoc/>
+    protected override double Step(ReferenceArguments arguments, int i, double w, double g, double rate)
+    {
+        double[] s = arguments.Inputs[3];
+        double d = g + (WeightDecay * w);
+        s[i] += d * d;
+        return w - (rate * d / (Math.Sqrt(s[i]) + Epsilon));
+    }
+}

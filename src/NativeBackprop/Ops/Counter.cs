@@ -1,0 +1,65 @@
+namespace NativeBackprop.Ops;
+
+/// <summary>
+/// Adds one to a counter in place, once a run, and gives its value. The counter is a variable of whole numbers below 2^24, the least
+/// significant first, so that each is exact in float32: [1] for the steps of an optimizer, more where the numbers must not repeat.
+/// A full counter stays where it is.
+/// </summary>
+/// <param name="Places">How many leading elements count; the rest is passed on as it is.</param>
+public sealed record Counter(int Places = 1) : Op
+{
+    private const float Radix = 1 << 24;
+
+    // Pure in the graph's sense: asked for twice it is one node, and counts once.
+    /// <inheritdoc/>
+    public override bool IsPure => true;
+
+    /// <inheritdoc/>
+    public override bool Updates(int input) => true;
+
+    /// <inheritdoc/>
+    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0].Rank == 1 && inputs[0][0] >= Places
+        ? inputs[0]
+        : throw new ShapeException($"a counter of {Places} digits needs a vector of at least as many, got {inputs[0]}");
+
+    /// <inheritdoc/>
+    public override Node? Gradient(Node node, int input, Node dy) => null;
+
+    /// <inheritdoc/>
+    public override Kernel CreateKernel(KernelArguments arguments)
+    {
+        Operand counter = arguments.Inputs[0];
+        return new ActionKernel("counter", arguments.Output, y =>
+        {
+            Span<float> digits = counter.Span;
+            int carry = 0;
+            while (carry < Places - 1 && digits[carry] >= Radix - 1)
+            {
+                digits[carry++] = 0;
+            }
+
+            digits[carry] = Math.Min(digits[carry] + 1, Radix - 1);
+            digits.CopyTo(y);
+        });
+    }
+
+    /// <inheritdoc/>
+    public override void Evaluate(ReferenceArguments arguments)
+    {
+        double[] digits = arguments.Inputs[0];
+        double value = 1, weight = 1, limit = 1;
+        for (int i = 0; i < Places; i++, weight *= Radix)
+        {
+            value += digits[i] * weight;
+            limit *= Radix;
+        }
+
+        value = Math.Min(value, limit - 1);
+        for (int i = 0; i < Places; i++)
+        {
+            (digits[i], value) = (value % Radix, Math.Floor(value / Radix));
+        }
+
+        digits.CopyTo(arguments.Output, 0);
+    }
+}

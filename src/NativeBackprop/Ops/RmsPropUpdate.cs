@@ -1,0 +1,27 @@
+using NativeBackprop.Interop;
+
+namespace NativeBackprop.Ops;
+
+/// <summary>
+/// s ← αs + (1 − α)d², w ← w − ηd/(√s + ε) with d = g + λw: AdaGrad that forgets (Hinton's lecture 6e, 2012). State: s.
+/// </summary>
+public sealed record RmsPropUpdate(float Alpha, float Epsilon, float WeightDecay) : Update
+{
+    /// <inheritdoc/>
+    public override unsafe Kernel CreateKernel(KernelArguments arguments)
+    {
+        (Operand w, Operand g, Operand rate, Operand s) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2], arguments.Inputs[3]);
+        (float alpha, float epsilon, float decay) = (Alpha, Epsilon, WeightDecay);
+        return new UpdateKernel("nb_rmsprop_update_f32", w, 5, (at, n) =>
+            Kernels.nb_rmsprop_update_f32(g.Data + at, n, *rate.Data, alpha, epsilon, decay, s.Data + at, w.Data + at));
+    }
+
+    /// <inheritdoc/>
+    protected override double Step(ReferenceArguments arguments, int i, double w, double g, double rate)
+    {
+        double[] s = arguments.Inputs[3];
+        double d = g + (WeightDecay * w);
+        s[i] = (Alpha * s[i]) + ((1.0 - Alpha) * d * d);
+        return w - (rate * d / (Math.Sqrt(s[i]) + Epsilon));
+    }
+}

@@ -1,0 +1,19 @@
+using NativeBackprop.Ops;
+
+namespace NativeBackprop.Optimizers;
+
+/// <summary>s ← s + d², w ← w − ηd/(√s + ε) with d = g + λw (lecture notes 001; Duchi et al. 2011).</summary>
+/// <param name="learningRate">η, above 0.</param>
+/// <param name="epsilon">ε ≥ 0, which bounds the first steps.</param>
+/// <param name="weightDecay">λ ≥ 0, added to the gradient as λw.</param>
+/// <exception cref="OptionException">A value is outside its domain.</exception>
+public sealed class AdaGrad(float learningRate = 1e-2f, float epsilon = 1e-10f, float weightDecay = 0) : Optimizer(learningRate)
+{
+    private readonly AdaGradUpdate _update = new(
+        Require("epsilon", epsilon, 0, float.PositiveInfinity),
+        Require("weight decay", weightDecay, 0, float.PositiveInfinity));
+
+    /// <inheritdoc/>
+    protected override Node AddUpdate(Graph graph, Parameter parameter, Node gradient, Node rate) =>
+        graph.Add(_update, graph.Variable(parameter), gradient, rate, StateOf(graph, parameter, "sum"));
+}

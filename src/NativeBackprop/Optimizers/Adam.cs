@@ -1,0 +1,54 @@
+using NativeBackprop.Ops;
+
+namespace NativeBackprop.Optimizers;
+
+/// <summary>
+/// Moving averages of gradient and squared gradient, corrected for their start at zero: w ← w − η·m̂/(√v̂ + ε)
+/// (Kingma and Ba 2015). <see cref="AdamW"/> is the form whose weight decay is not scaled by the averages.
+/// </summary>
+public class Adam : Optimizer
+{
+    private readonly AdamUpdate _update;
+
+    /// <param name="learningRate">η, above 0.</param>
+    /// <param name="beta1">β1 in [0, 1), the share of the gradient's average that is kept.</param>
+    /// <param name="beta2">β2 in [0, 1), the share of the squared gradient's average that is kept.</param>
+    /// <param name="epsilon">ε ≥ 0, outside the root as in PyTorch.</param>
+    /// <param name="weightDecay">λ ≥ 0, added to the gradient as λw.</param>
+    /// <exception cref="OptionException">A value is outside its domain.</exception>
+    public Adam(float learningRate = 1e-3f, float beta1 = 0.9f, float beta2 = 0.999f, float epsilon = 1e-8f, float weightDecay = 0)
+        : this(learningRate, beta1, beta2, epsilon, weightDecay, decoupled: false)
+    {
+    }
+
+    private protected Adam(float learningRate, float beta1, float beta2, float epsilon, float weightDecay, bool decoupled)
+        : base(learningRate) => _update = new AdamUpdate(
+            Require("beta1", beta1, 0, 1),
+            Require("beta2", beta2, 0, 1),
+            Require("epsilon", epsilon, 0, float.PositiveInfinity),
+            Require("weight decay", weightDecay, 0, float.PositiveInfinity),
+            decoupled);
+
+    /// <inheritdoc/>
+    protected override Node AddUpdate(Graph graph, Parameter parameter, Node gradient, Node rate)
+    {
+        // One count and one pair of corrections for all parameters: the graph gives the node that is there already.
+        Node step = graph.Add(new Counter(), StateOf(graph, "step", [1]));
+        Node corrections = graph.Add(new AdamCorrections(_update.Beta1, _update.Beta2), step);
+        return graph.Add(
+            _update, graph.Variable(parameter), gradient, rate,
+            StateOf(graph, parameter, "first_moment"), StateOf(graph, parameter, "second_moment"), corrections);
+    }
+}
+
+/// <summary>
+/// Adam with decoupled weight decay: w ← (1 − ηλ)w before Adam's step (Loshchilov and Hutter 2019).
+/// </summary>
+/// <param name="learningRate">η, above 0.</param>
+/// <param name="beta1">β1 in [0, 1).</param>
+/// <param name="beta2">β2 in [0, 1).</param>
+/// <param name="epsilon">ε ≥ 0.</param>
+/// <param name="weightDecay">λ ≥ 0.</param>
+/// <exception cref="OptionException">A value is outside its domain.</exception>
+public sealed class AdamW(float learningRate = 1e-3f, float beta1 = 0.9f, float beta2 = 0.999f, float epsilon = 1e-8f, float weightDecay = 1e-2f)
+    : Adam(learningRate, beta1, beta2, epsilon, weightDecay, decoupled: true);

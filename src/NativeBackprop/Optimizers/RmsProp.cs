@@ -1,0 +1,21 @@
+using NativeBackprop.Ops;
+
+namespace NativeBackprop.Optimizers;
+
+/// <summary>s ← αs + (1 − α)d², w ← w − ηd/(√s + ε) with d = g + λw (Hinton's lecture 6e, 2012).</summary>
+/// <param name="learningRate">η, above 0.</param>
+/// <param name="alpha">α in [0, 1), the share of s that is kept.</param>
+/// <param name="epsilon">ε ≥ 0, outside the root as in PyTorch.</param>
+/// <param name="weightDecay">λ ≥ 0, added to the gradient as λw.</param>
+/// <exception cref="OptionException">A value is outside its domain.</exception>
+public sealed class RmsProp(float learningRate = 1e-2f, float alpha = 0.99f, float epsilon = 1e-8f, float weightDecay = 0) : Optimizer(learningRate)
+{
+    private readonly RmsPropUpdate _update = new(
+        Require("alpha", alpha, 0, 1),
+        Require("epsilon", epsilon, 0, float.PositiveInfinity),
+        Require("weight decay", weightDecay, 0, float.PositiveInfinity));
+
+    /// <inheritdoc/>
+    protected override Node AddUpdate(Graph graph, Parameter parameter, Node gradient, Node rate) =>
+        graph.Add(_update, graph.Variable(parameter), gradient, rate, StateOf(graph, parameter, "square_average"));
+}

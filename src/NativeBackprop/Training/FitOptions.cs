@@ -1,0 +1,29 @@
+namespace NativeBackprop.Training;
+
+/// <summary>How far <see cref="Trainer.Fit(Data.Dataset, Data.Dataset, FitOptions, IProgress{EpochReport}, CancellationToken)"/> goes, and from where.</summary>
+public sealed record FitOptions
+{
+    /// <summary>Passes over the training rows, at least 1; not used when <see cref="Steps"/> is given.</summary>
+    public int Epochs { get; init; } = 1;
+
+    /// <summary>
+    /// Updates in all, at least 1, instead of a number of epochs. Past the end of an epoch the next one begins; the last
+    /// one may stop anywhere, and is reported like the others.
+    /// </summary>
+    public int? Steps { get; init; }
+
+    /// <summary>
+    /// Updates that an earlier run has made already. This run takes up the order of rows there, and counts epochs and
+    /// steps from there on.
+    /// </summary>
+    public int CompletedSteps { get; init; }
+
+    /// <summary>Told after each update how many have been made, <see cref="CompletedSteps"/> included.</summary>
+    public IProgress<int>? StepProgress { get; init; }
+
+    internal FitOptions Validated() =>
+        Epochs < 1 ? throw new OptionException($"the number of epochs must be at least 1, got {Epochs}")
+        : Steps < 1 ? throw new OptionException($"the number of steps must be at least 1, got {Steps}")
+        : CompletedSteps < 0 ? throw new OptionException($"the number of completed steps must be at least 0, got {CompletedSteps}")
+        : this;
+}

@@ -1,0 +1,73 @@
+using NativeBackprop.Layers;
+using NUnit.Framework;
+
+namespace NativeBackprop.Tests.Layers;
+
+public class InitializerTests
+{
+    [TestCase(20, 8)]
+    [TestCase(8, 20)]
+    [TestCase(16, 16)]
+    public void OrthogonalMakesTheShorterSideOrthonormal(int rows, int columns)
+    {
+        float[] w = Fill(new OrthogonalInitializer(3), rows, columns);
+        int count = Math.Min(rows, columns), length = Math.Max(rows, columns);
+        double Element(int i, int j) => rows <= columns ? w[(i * columns) + j] : w[(j * columns) + i];
+        for (int i = 0; i < count; i++)
+        {
+            for (int k = 0; k <= i; k++)
+            {
+                double dot = Enumerable.Range(0, length).Sum(j => Element(i, j) * Element(k, j));
+                Assert.That(dot, Is.EqualTo(i == k ? 9 : 0).Within(2e-6), $"rows {i} and {k}");
+            }
+        }
+    }
+
+    [Test]
+    public void UniformStaysWithinItsBoundsAndFillsThem()
+    {
+        float[] w = Fill(new UniformInitializer(-1, 3), 100, 100);
+        Assert.That(w, Has.All.InRange(-1f, 3f));
+        Assert.That(w.Average(), Is.EqualTo(1).Within(6 * 4 / Math.Sqrt(12.0 * w.Length)));
+        Assert.That(w.Max() - w.Min(), Is.GreaterThan(3.9f));
+    }
+
+    [Test]
+    public void VariancesAreThoseOfTheFormulas()
+    {
+        Assert.That(Variance(new NormalInitializer(0.5f)), Is.EqualTo(0.25).Within(0.01));
+        Assert.That(Variance(new HeInitializer()), Is.EqualTo(2.0 / 200).Within(4e-4));
+        Assert.That(Variance(new HeInitializer(IsUniform: true)), Is.EqualTo(2.0 / 200).Within(4e-4));
+        Assert.That(Variance(new GlorotInitializer()), Is.EqualTo(2.0 / 300).Within(3e-4));
+        Assert.That(Variance(new GlorotInitializer(IsUniform: false)), Is.EqualTo(2.0 / 300).Within(3e-4));
+    }
+
+    [Test]
+    public void ReluBiasStartsAtATenth()
+    {
+        var model = new Sequential(new Linear(2, 3, biasInitializer: new ConstantInitializer(0.1f)));
+        model.Initialize(1);
+        Assert.That(model.Parameters["0.bias"].Value.ToArray(), Is.EqualTo(new[] { 0.1f, 0.1f, 0.1f }));
+    }
+
+    [Test]
+    public void OptionsOutsideTheirDomainAreErrors()
+    {
+        Assert.That(() => new UniformInitializer(1, 0), Throws.TypeOf<OptionException>());
+        Assert.That(() => new NormalInitializer(-1), Throws.TypeOf<OptionException>());
+        Assert.That(() => new OrthogonalInitializer().Fill(new float[3], 2, 2, new RandomSource(1)), Throws.TypeOf<OptionException>());
+    }
+
+    private static double Variance(Initializer initializer)
+    {
+        float[] w = Fill(initializer, 200, 100);
+        return w.Average(value => (double)value * value);
+    }
+
+    private static float[] Fill(Initializer initializer, int rows, int columns)
+    {
+        var values = new float[rows * columns];
+        initializer.Fill(values, rows, columns, new RandomSource(5));
+        return values;
+    }
+}
