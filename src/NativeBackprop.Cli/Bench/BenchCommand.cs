@@ -11,6 +11,7 @@ internal static class BenchCommand
     private static readonly Dictionary<string, Func<Optimizer>> _optimizers = new()
     {
         ["sgd"] = () => new Sgd(0.01f),
+        ["adam"] = () => new Adam(),
     };
 
     public static Command Create()

@@ -17,7 +17,7 @@ public sealed class Graph
     /// subexpression is computed once.
     /// </summary>
     /// <exception cref="ShapeException">The inputs' shapes do not fit the op; the message names op and inputs.</exception>
-    /// <exception cref="GraphException">An input belongs to another graph.</exception>
+    /// <exception cref="GraphException">An input belongs to another graph, or holds class indices where the op takes numbers.</exception>
     public Node Add(Op op, params ReadOnlySpan<Node> inputs)
     {
         ArgumentNullException.ThrowIfNull(op);
@@ -33,6 +33,10 @@ public sealed class Graph
             shapes[i] = inputs[i].Graph == this
                 ? inputs[i].Shape
                 : throw new GraphException($"{op.Name}: input {i} ({inputs[i]}) belongs to another graph");
+            if (inputs[i].Op.ElementType != op.InputType(i))
+            {
+                throw new GraphException($"{op.Name}: input {i} ({inputs[i]}) must hold {(op.InputType(i) == ElementType.Int32 ? "class indices, not numbers" : "numbers, not class indices")}");
+            }
         }
 
         Shape shape;

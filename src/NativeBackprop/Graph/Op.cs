@@ -51,6 +51,9 @@ public abstract record Op : Operation
     /// <summary>What the elements of the result are.</summary>
     public virtual ElementType ElementType => ElementType.Float32;
 
+    /// <summary>What the elements of an input have to be.</summary>
+    public virtual ElementType InputType(int input) => ElementType.Float32;
+
     /// <summary>The shape of the result.</summary>
     /// <exception cref="ShapeException">The inputs do not fit; the message says what was expected.</exception>
     public abstract Shape InferShape(ReadOnlySpan<Shape> inputs);

@@ -35,7 +35,7 @@ public sealed class Dropout : Layer
         }
 
         Graph graph = input.Graph;
-        Node stream = graph.Add(new Count(2), graph.Variable(_stream));
+        Node stream = graph.Add(new Counter(2), graph.Variable(_stream));
 
         // The position tells apart the masks of a layer that stands in the network twice.
         return input * graph.Add(new DropoutMask(Probability, graph.Nodes.Count, input.Shape), stream);

@@ -2,7 +2,7 @@ namespace NativeBackprop.Ops;
 
 /// <summary>
 /// From the number t ≥ 1 of a step, [1 − β1^t, 1 − β2^t]: what the moments of Adam, which start at zero, are divided by
-/// (Kingma and Ba 2015, section 3). Computed in double precision and rounded once. Input: the step's <see cref="Count"/>, [1].
+/// (Kingma and Ba 2015, section 3). Computed in double precision and rounded once. Input: the step's <see cref="Counter"/>, [1].
 /// </summary>
 public sealed record AdamCorrections(float Beta1, float Beta2) : Op
 {

@@ -4,6 +4,9 @@ namespace NativeBackprop.Ops;
 public sealed record OneHot(int Classes) : Op
 {
     /// <inheritdoc/>
+    public override ElementType InputType(int input) => ElementType.Int32;
+
+    /// <inheritdoc/>
     public override Shape InferShape(ReadOnlySpan<Shape> inputs) => [.. inputs[0].Extents, Classes];
 
     /// <inheritdoc/>

@@ -13,6 +13,9 @@ public sealed record SoftmaxCrossEntropyPerExample(bool Dense) : Op
     public override string Name => "softmax_cross_entropy";
 
     /// <inheritdoc/>
+    public override ElementType InputType(int input) => input == 1 && !Dense ? ElementType.Int32 : ElementType.Float32;
+
+    /// <inheritdoc/>
     public override Shape InferShape(ReadOnlySpan<Shape> inputs)
     {
         Shape z = inputs[0], targets = inputs[1];
@@ -75,6 +78,9 @@ public sealed record SoftmaxCrossEntropyGradient(bool Dense) : Op
 {
     /// <inheritdoc/>
     public override bool CanOverwrite(int input, int output) => input == 0;
+
+    /// <inheritdoc/>
+    public override ElementType InputType(int input) => input == 1 && !Dense ? ElementType.Int32 : ElementType.Float32;
 
     /// <inheritdoc/>
     public override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0];

@@ -33,7 +33,7 @@ public class Adam : Optimizer
     protected override Node AddUpdate(Graph graph, Parameter parameter, Node gradient, Node rate)
     {
         // One count and one pair of corrections for all parameters: the graph gives the node that is there already.
-        Node step = graph.Add(new Count(), StateOf(graph, "step", [1]));
+        Node step = graph.Add(new Counter(), StateOf(graph, "step", [1]));
         Node corrections = graph.Add(new AdamCorrections(_update.Beta1, _update.Beta2), step);
         return graph.Add(
             _update, graph.Variable(parameter), gradient, rate,

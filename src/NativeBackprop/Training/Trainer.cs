@@ -42,11 +42,11 @@ public sealed class Trainer : IDisposable
     /// <exception cref="GraphException">There was none.</exception>
     public Tensor Output { get; private set; }
 
-    /// <summary>How many threads run a step; 0 before the first.</summary>
-    public int Threads { get; private set; }
-
     /// <summary>Updates made so far, by which the schedule goes; a run that is taken up again sets it to where the last one stopped.</summary>
     public long Steps { get; set; }
+
+    /// <summary>How many threads run a step; 0 before the first.</summary>
+    public int Threads { get; private set; }
 
     /// <summary>One step on a minibatch of class labels: forward, backward, update. Returns the mean loss before the update.</summary>
     /// <param name="inputs">B rows of the model's input, finite.</param>
@@ -103,7 +103,6 @@ public sealed class Trainer : IDisposable
         long end = options.Validated().Steps ?? (long)options.Epochs * batches;
         var reports = new List<EpochReport>();
         long step = options.CompletedSteps, rows = 0;
-        Steps = step > 0 ? step : Steps;
         double seconds = 0;
         while (step < end && !cancellationToken.IsCancellationRequested)
         {

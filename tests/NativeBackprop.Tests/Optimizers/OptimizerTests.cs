@@ -108,7 +108,7 @@ public class OptimizerTests
     public void CounterCarries(int digits, float low, float high, float expectedLow, float expectedHigh)
     {
         var graph = new Graph();
-        Node counter = graph.Variable("counter", [2], low, high), count = graph.Add(new Count(digits), counter);
+        Node counter = graph.Variable("counter", [2], low, high), count = graph.Add(new Counter(digits), counter);
         double[] reference = new GraphHarness(graph).Reference([count])[0];
         using Plan plan = graph.Compile([count]);
         plan.Run();

@@ -5,8 +5,8 @@ namespace NativeBackprop.Ops;
 /// significant first, so that each is exact in float32: [1] for the steps of an optimizer, more where the numbers must not repeat.
 /// A full counter stays where it is.
 /// </summary>
-/// <param name="Digits">How many leading elements count; the rest is passed on as it is.</param>
-public sealed record Count(int Digits = 1) : Op
+/// <param name="Places">How many leading elements count; the rest is passed on as it is.</param>
+public sealed record Counter(int Places = 1) : Op
 {
     private const float Radix = 1 << 24;
 
@@ -18,9 +18,9 @@ public sealed record Count(int Digits = 1) : Op
     public override bool Updates(int input) => true;
 
     /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0].Rank == 1 && inputs[0][0] >= Digits
+    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0].Rank == 1 && inputs[0][0] >= Places
         ? inputs[0]
-        : throw new ShapeException($"a counter of {Digits} digits needs a vector of at least as many, got {inputs[0]}");
+        : throw new ShapeException($"a counter of {Places} digits needs a vector of at least as many, got {inputs[0]}");
 
     /// <inheritdoc/>
     public override Node? Gradient(Node node, int input, Node dy) => null;
@@ -29,11 +29,11 @@ public sealed record Count(int Digits = 1) : Op
     public override Kernel CreateKernel(KernelArguments arguments)
     {
         Operand counter = arguments.Inputs[0];
-        return new ActionKernel("count", arguments.Output, y =>
+        return new ActionKernel("counter", arguments.Output, y =>
         {
             Span<float> digits = counter.Span;
             int carry = 0;
-            while (carry < Digits - 1 && digits[carry] >= Radix - 1)
+            while (carry < Places - 1 && digits[carry] >= Radix - 1)
             {
                 digits[carry++] = 0;
             }
@@ -48,14 +48,14 @@ public sealed record Count(int Digits = 1) : Op
     {
         double[] digits = arguments.Inputs[0];
         double value = 1, weight = 1, limit = 1;
-        for (int i = 0; i < Digits; i++, weight *= Radix)
+        for (int i = 0; i < Places; i++, weight *= Radix)
         {
             value += digits[i] * weight;
             limit *= Radix;
         }
 
         value = Math.Min(value, limit - 1);
-        for (int i = 0; i < Digits; i++)
+        for (int i = 0; i < Places; i++)
         {
             (digits[i], value) = (value % Radix, Math.Floor(value / Radix));
         }

@@ -1,0 +1,64 @@
+using NUnit.Framework;
+
+namespace NativeBackprop.Tests.Memory;
+
+[TestFixture]
+public sealed unsafe class PinnedBufferTests
+{
+    [TestCase(0)]
+    [TestCase(1)]
+    [TestCase(1000)]
+    public void Buffer_StartsOnACacheLine_AndIsZero(int length)
+    {
+        var buffer = new PinnedBuffer(length);
+        Assert.That((nuint)buffer.Pointer % PinnedBuffer.Alignment, Is.EqualTo((nuint)0));
+        Assert.That(buffer.Length, Is.EqualTo(length));
+        Assert.That(buffer.Span.ToArray(), Has.Length.EqualTo(length).And.All.Zero);
+    }
+
+    [Test]
+    public void Buffer_DoesNotMove()
+    {
+        var buffer = new PinnedBuffer([1f, 2, 3]);
+        float* before = buffer.Pointer;
+        for (int i = 0; i < 3; i++)
+        {
+            _ = new byte[100_000];
+            GC.Collect(2, GCCollectionMode.Forced, blocking: true, compacting: true);
+        }
+
+        Assert.That(buffer.Pointer == before, Is.True);
+        Assert.That(new Span<float>(before, 3).ToArray(), Is.EqualTo(new float[] { 1, 2, 3 }));
+    }
+
+    [TestCase(-1)]
+    [TestCase(long.MaxValue)]
+    [TestCase(int.MaxValue)]
+    public void Buffer_OfImpossibleLength_IsRefused(long length) =>
+        Assert.That(() => new PinnedBuffer(length), Throws.TypeOf<OptionException>().With.Message.Contains($"got {length}"));
+
+    [Test]
+    public void Arena_LaysBlocksOnCacheLines_WithoutOverlap()
+    {
+        var arena = new Arena();
+        long[] lengths = [1, 16, 17, 0, 5];
+        long[] offsets = [.. lengths.Select(arena.Reserve)];
+        Assert.That(offsets, Is.EqualTo(new long[] { 0, 16, 32, 64, 64 }));
+        Assert.That(arena.Length, Is.EqualTo(80));
+        Assert.That(() => arena.Buffer, Throws.InvalidOperationException);
+        arena.Allocate();
+        Assert.That(arena.At(32) - arena.At(0), Is.EqualTo(32));
+    }
+
+    [Test]
+    public void Tensor_IsAViewOfTheBuffer()
+    {
+        var buffer = new PinnedBuffer([1f, 2, 3, 4]);
+        var tensor = new Tensor(buffer, [2, 2]);
+        buffer.Span[3] = 9;
+        Assert.That(tensor.ToArray(), Is.EqualTo(new float[] { 1, 2, 3, 9 }));
+        Assert.That(() => new Tensor(buffer, [5]), Throws.TypeOf<ShapeException>().With.Message.EqualTo("a tensor of shape [5] needs 5 elements, the buffer has 4"));
+        Assert.That(() => tensor.Item, Throws.TypeOf<ShapeException>().With.Message.Contains("[2, 2]"));
+        Assert.That(default(Tensor).Span.IsEmpty, Is.True);
+    }
+}
