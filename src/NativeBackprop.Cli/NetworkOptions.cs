@@ -16,7 +16,7 @@ internal sealed class NetworkOptions
         HelpName = "N,N,…",
         Arity = ArgumentArity.ExactlyOne,
         Description = "Instead of --model: widths of the hidden layers, or none",
-        DefaultValueFactory = _ => [128],
+        DefaultValueFactory = _ => [256],
         CustomParser = result => Options.Parse(result, "widths of at least 1 with commas between them, or none", Widths),
     };
 

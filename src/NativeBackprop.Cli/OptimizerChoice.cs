@@ -20,6 +20,10 @@ internal sealed record OptimizerChoice(string Name, float LearningRate, float We
         new("sgd", 0.05f, 0, (rate, decay) => new Sgd(rate, weightDecay: decay)),
         new("momentum", 0.05f, 0, (rate, decay) => new Sgd(rate, Momentum, decay)),
         new("nesterov", 0.05f, 0, (rate, decay) => new Sgd(rate, Momentum, decay, nesterov: true)),
+        new("adagrad", 0.01f, 0, (rate, decay) => new AdaGrad(rate, weightDecay: decay)),
+        new("rmsprop", 0.01f, 0, (rate, decay) => new RmsProp(rate, weightDecay: decay)),
+        new("adam", 0.001f, 0, (rate, decay) => new Adam(rate, weightDecay: decay)),
+        new("adamw", 0.001f, 0.01f, (rate, decay) => new AdamW(rate, weightDecay: decay)),
     ];
 
     public static string[] Names => [.. All.Select(choice => choice.Name)];

@@ -18,11 +18,11 @@ internal sealed class TrainCommand
     private readonly Option<int?> _batchSize = Options.Count("--batch-size", "Rows of a minibatch", 32);
     private readonly Option<double?> _testSplit = Options.Number<double>(
         "--test-split", "SHARE", "Share of the rows held out for testing; 0 trains on everything", "a number in [0, 1)", value => value is >= 0 and < 1, 0.2);
-    private readonly Option<string> _optimizer = Options.Choice("--optimizer", "NAME", "What makes the updates", OptimizerChoice.Names, "momentum");
+    private readonly Option<string> _optimizer = Options.Choice("--optimizer", "NAME", "What makes the updates", OptimizerChoice.Names, "adam");
     private readonly Option<float?> _rate = Options.Number<float>(
         "--lr", "RATE", $"Learning rate [default: {Defaults(choice => choice.LearningRate)}]", "a finite number above 0", value => value > 0 && float.IsFinite(value));
     private readonly Option<float?> _weightDecay = Options.Number<float>(
-        "--weight-decay", "FACTOR", "Times the parameter, added to its gradient [default: 0]",
+        "--weight-decay", "FACTOR", $"Times the parameter, added to its gradient; decoupled for adamw [default: {Defaults(choice => choice.WeightDecay)}]",
         "a finite number of at least 0", value => value >= 0 && float.IsFinite(value));
     private readonly Option<float?> _l2 = Options.Number<float>(
         "--l2", "FACTOR", "Times the sum of all squared weights (not biases), added to the cost", "a finite number of at least 0", value => value >= 0 && float.IsFinite(value), 0);
@@ -151,6 +151,6 @@ internal sealed class TrainCommand
         }
     }
 
-    private static string Defaults(Func<OptimizerChoice, float> value) => string.Join(", ", OptimizerChoice.All.GroupBy(value).Select(group =>
+    private static string Defaults(Func<OptimizerChoice, float> value) => string.Join("; ", OptimizerChoice.All.GroupBy(value).Select(group =>
         string.Create(CultureInfo.InvariantCulture, $"{group.Key} for {string.Join(", ", group.Select(choice => choice.Name))}")));
 }

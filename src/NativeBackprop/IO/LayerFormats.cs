@@ -20,6 +20,7 @@ internal sealed record LayerFormat(string Type, Type LayerType, Func<ModelObject
 internal static class LayerFormats
 {
     private const string TypeKey = "type";
+    private const float DropoutProbability = 0.5f, LayerNormEpsilon = 1e-5f;
     private const string Gelu = "gelu", Approximate = "approximate";
 
     private static readonly LayerFormat[] _formats =
@@ -31,6 +32,45 @@ internal static class LayerFormats
             {
                 json.WriteNumber("units", layer.Weight.Shape[1]);
                 WriteBias(json, layer.Bias);
+            }),
+        LayerFormat.For<LowRankLinear>(
+            "low_rank_linear",
+            (from, input) => new LowRankLinear(Width(input), from.Count("units"), from.Count("rank"), from.Flag("bias", true)),
+            (json, layer) =>
+            {
+                json.WriteNumber("units", layer.V.Shape[1]);
+                json.WriteNumber("rank", layer.V.Shape[0]);
+                WriteBias(json, layer.Bias);
+            }),
+        LayerFormat.For<Prelu>(
+            "prelu",
+            (from, input) => new Prelu(from.Flag("per_channel", false) ? Width(input) : null),
+            (json, layer) => WriteUnless(false, json, "per_channel", layer.InputWidth is not null)),
+        LayerFormat.For<SoftmaxLayer>("softmax", (_, _) => new SoftmaxLayer(), (_, _) => { }),
+        LayerFormat.For<Maxout>("maxout", (from, _) => new Maxout(from.Count("pieces")), (json, layer) => json.WriteNumber("pieces", layer.Pieces)),
+        LayerFormat.For<Dropout>(
+            "dropout",
+            (from, _) => new Dropout(from.Number("p", DropoutProbability)),
+            (json, layer) => WriteUnless(DropoutProbability, json, "p", layer.Probability)),
+        LayerFormat.For<LayerNorm>(
+            "layer_norm",
+            (from, input) => new LayerNorm(Width(input), from.Number("eps", LayerNormEpsilon)),
+            (json, layer) => WriteUnless(LayerNormEpsilon, json, "eps", layer.Epsilon)),
+        LayerFormat.For<Residual>(
+            "residual",
+            (from, input) => new Residual(Read(from, "layers", ref input)),
+            (json, layer) => Write(json, "layers", layer.Layers)),
+        LayerFormat.For<Gated>(
+            "gated",
+            (from, input) =>
+            {
+                Node gate = input;
+                return new Gated(Read(from, "layers", ref input), Read(from, "gate", ref gate));
+            },
+            (json, layer) =>
+            {
+                Write(json, "layers", layer.Layers);
+                Write(json, "gate", layer.Gate);
             }),
     ];
 
@@ -146,11 +186,21 @@ internal static class LayerFormats
 
     private static int Width(Node input) => input.Shape[-1];
 
-    private static void WriteBias(Utf8JsonWriter json, Parameter? bias)
+    private static void WriteBias(Utf8JsonWriter json, Parameter? bias) => WriteUnless(true, json, "bias", bias is not null);
+
+    private static void WriteUnless(bool standard, Utf8JsonWriter json, string key, bool value)
     {
-        if (bias is null)
+        if (value != standard)
         {
-            json.WriteBoolean("bias", false);
+            json.WriteBoolean(key, value);
+        }
+    }
+
+    private static void WriteUnless(float standard, Utf8JsonWriter json, string key, float value)
+    {
+        if (value != standard)
+        {
+            json.WriteNumber(key, value);
         }
     }
 }

@@ -9,7 +9,10 @@ public sealed class ModelDescription
     private static readonly Dictionary<string, Func<bool, Loss>> _losses = new()
     {
         ["softmax_cross_entropy"] = dense => new SoftmaxCrossEntropy(dense),
+        ["sigmoid_cross_entropy"] = _ => new SigmoidCrossEntropy(),
         ["mse"] = _ => new MeanSquaredError(),
+        ["multiclass_hinge"] = _ => new MulticlassHinge(),
+        ["gaussian_nll"] = _ => new GaussianNll(),
     };
 
     private readonly int[] _inputShape;

@@ -8,8 +8,6 @@ namespace NativeBackprop.Layers;
 /// </summary>
 public sealed class LayerNorm : Layer
 {
-    private readonly float _epsilon;
-
     /// <param name="features">Width of the input, at least 1.</param>
     /// <param name="epsilon">ε, above 0, which bounds what constant features are divided by.</param>
     /// <exception cref="OptionException">A value is outside its domain.</exception>
@@ -20,11 +18,14 @@ public sealed class LayerNorm : Layer
             throw new OptionException($"a layer norm's width must be at least 1, got {features}");
         }
 
-        _epsilon = epsilon > 0 && float.IsFinite(epsilon)
+        Epsilon = epsilon > 0 && float.IsFinite(epsilon)
             ? epsilon
             : throw new OptionException($"a layer norm's epsilon must be a finite number above 0, got {epsilon}");
         (Weight, Bias) = (new Parameter("weight", [features]), new Parameter("bias", [features]));
     }
+
+    /// <summary>ε.</summary>
+    public float Epsilon { get; }
 
     /// <summary>The scale of each feature.</summary>
     public Parameter Weight { get; }
@@ -47,7 +48,7 @@ public sealed class LayerNorm : Layer
         }
 
         Node centred = input - input.Mean(1, keepDimensions: true);
-        Node deviation = (centred.Square().Mean(1, keepDimensions: true) + _epsilon).Sqrt();
+        Node deviation = (centred.Square().Mean(1, keepDimensions: true) + Epsilon).Sqrt();
         return (centred / deviation * input.Graph.Variable(Weight)) + input.Graph.Variable(Bias);
     }
 
