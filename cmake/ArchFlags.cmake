@@ -20,9 +20,9 @@ if(MINGW AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
 endif()
 
 function(nb_compile_options target)
-  # -ffp-contract=off: a multiply and an add are fused where the source says v_fma and nowhere else, whichever compiler is used.
+  # -fno-math-errno: a square root is an instruction. -ffp-contract=off: a multiply and an add are fused where the source says v_fma and nowhere else, whichever compiler is used.
   target_compile_options(${target} PRIVATE
-    -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror -ffp-contract=off)
+    -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror -ffp-contract=off -fno-math-errno)
   if(NB_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
     target_link_options(${target} PRIVATE -fsanitize=address,undefined)

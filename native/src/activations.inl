@@ -1,5 +1,5 @@
-/* Every elementwise function: F(name) is f(x, p); DF(name) is dy f'(s), s being the operand that activations.def names. The parameter p
- * is unused by most. */
+/* Every elementwise function: F(name) is f(x, p); DF(name) is dy f'(s), s being the operand that activations.def names. The
+ * parameter p is unused by most. */
 #define F(name) NB_INLINE vf f_##name(vf x, __attribute__((unused)) float p)
 #define DF(name) NB_INLINE vf df_##name(vf dy, __attribute__((unused)) vf s, __attribute__((unused)) float p)
 
@@ -54,7 +54,7 @@ DF(gelu) {
 }
 
 /* x/2 (1 + tanh u) = x sigmoid(2u), 2u = x (C1 + C3 x^2): no cancellation on the negative side. */
-#define GELU_C1 0x1.988454p+0f  /* 2 sqrt(2 / pi) */
+#define GELU_C1 0x1.988454p+0f /* 2 sqrt(2 / pi) */
 #define GELU_C3 0x1.2444f2p-4f /* 0.044715 C1 */
 F(gelu_tanh) {
     vf low = v_max(v_set1(-12.0f), x), square = v_mul(low, low);
@@ -190,8 +190,8 @@ NB_INLINE void backward(derivative df, const float *dy, const float *s, size_t r
     for (size_t r = 0; r < rows; r++) backward_row(df, dy + r * ld, s + r * ld, cols, p, dz + r * ld);
 }
 
-#define X(name, operand, par)                                                                                                 \
-    static void name##_forward NB_FORWARD_PARAMS(par) { forward(f_##name, z, b, rows, cols, ld, NB_VALUE(par), y); }          \
+#define X(name, operand, par)                                                                                                    \
+    static void name##_forward NB_FORWARD_PARAMS(par) { forward(f_##name, z, b, rows, cols, ld, NB_VALUE(par), y); }             \
     static void name##_backward NB_BACKWARD_PARAMS(par) { backward(df_##name, dy, s, rows, cols, ld, NB_VALUE(par), dz, db); }
 #include "activations.def"
 #undef X

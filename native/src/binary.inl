@@ -41,7 +41,7 @@ NB_INLINE void binary(combine f, const float *a, size_t inc_a, const float *b, s
         binary_loop(f, a, 0, b, 0, n, c);
 }
 
-#define X(name) \
+#define X(name)                                                                                                                  \
     static void name NB_BINARY_PARAMS { binary(b_##name, a, inc_a, b, inc_b, n, c); }
 #include "binary.def"
 #undef X

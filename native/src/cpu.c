@@ -3,7 +3,7 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 
-enum { OSXSAVE_BIT = 1 << 27, AVX_BIT = 1 << 28, FMA_BIT = 1 << 12 };   /* leaf 1, ecx */
+enum { OSXSAVE_BIT = 1 << 27, AVX_BIT = 1 << 28, FMA_BIT = 1 << 12 };            /* leaf 1, ecx */
 enum { AVX2_BIT = 1 << 5, F_BIT = 1 << 16, DQ_BIT = 1 << 17, BW_BIT = 1 << 30 }; /* leaf 7, ebx */
 static const uint32_t vl_bit = UINT32_C(1) << 31;
 enum { YMM_STATE = 0x6, ZMM_STATE = 0xe6 }; /* XCR0: SSE and AVX; and the masks and both halves of the zmm registers */

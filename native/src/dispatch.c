@@ -1,5 +1,5 @@
-/* The exported functions: each jumps through the active table. A declaration in the header that its .def row does not fit does not
- * compile here; one without a row is caught by the test abi. */
+/* The exported functions: each jumps through the active table. A declaration in the header that its .def row does not fit does
+ * not compile here; one without a row is caught by the test abi. */
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,16 +47,16 @@ nb_status nb_initialize(void) {
     return status;
 }
 
-#define X(name, operand, p)                                                                                            \
-    void nb_##name##_forward_f32 NB_FORWARD_PARAMS(p) { active()->name##_forward(z, b, rows, cols, ld, NB_PASS(p) y); } \
+#define X(name, operand, p)                                                                                                      \
+    void nb_##name##_forward_f32 NB_FORWARD_PARAMS(p) { active()->name##_forward(z, b, rows, cols, ld, NB_PASS(p) y); }          \
     void nb_##name##_backward_f32 NB_BACKWARD_PARAMS(p) { active()->name##_backward(dy, s, rows, cols, ld, NB_PASS(p) dz, db); }
 #include "activations.def"
 #undef X
-#define X(name) \
+#define X(name)                                                                                                                  \
     void nb_##name##_f32 NB_BINARY_PARAMS { active()->name(a, inc_a, b, inc_b, n, c); }
 #include "binary.def"
 #undef X
-#define X(name, params, args) \
+#define X(name, params, args)                                                                                                    \
     void nb_##name##_f32 params { active()->name args; }
 #include "kernels.def"
 #undef X

@@ -1,5 +1,5 @@
-/* Softmax, log-sum-exp and the losses, row by row. Every exponential is of z - max z, so that none overflows. A logit of +Inf makes
- * Inf - Inf, hence NaN, and a NaN reaches the sum: both spoil their own row only. */
+/* Softmax, log-sum-exp and the losses, row by row. Every exponential is of z - max z, so that none overflows. A logit of +Inf
+ * makes Inf - Inf, hence NaN, and a NaN reaches the sum: both spoil their own row only. */
 
 typedef struct row_sum {
     float max; /* of the row's logits */
@@ -74,8 +74,7 @@ NB_INLINE row_sum softmax_row(const float *z, size_t cols, vt t0, vt t1, float g
 NB_INLINE size_t at_most(size_t n, size_t limit) { return n < limit ? n : limit; }
 
 /* The tails of a short row's two vectors. */
-#define ROW_TAILS(cols) \
-    const vt t0 = v_tail(at_most(cols, VL)), t1 = v_tail((cols) > VL ? at_most((cols)-VL, VL) : 0)
+#define ROW_TAILS(cols) const vt t0 = v_tail(at_most(cols, VL)), t1 = v_tail((cols) > VL ? at_most((cols)-VL, VL) : 0)
 
 static void k_softmax(const float *z, size_t rows, size_t cols, float *y) {
     ROW_TAILS(cols);
@@ -107,7 +106,8 @@ static void k_log_sum_exp(const float *z, size_t rows, size_t cols, float *y) {
     }
 }
 
-static void k_softmax_cross_entropy(const float *z, const int32_t *t, const float *dl, size_t rows, size_t cols, float *l, float *dz) {
+static void k_softmax_cross_entropy(const float *z, const int32_t *t, const float *dl, size_t rows, size_t cols, float *l,
+                                    float *dz) {
     ROW_TAILS(cols);
     row_logs logs = {{0}, {0}, {0}};
     for (size_t r0 = 0; r0 < rows; r0 += VL) {
@@ -194,7 +194,8 @@ NB_INLINE float squared_error_row(const float *y, const float *t, size_t n, floa
 static void k_squared_error(const float *y, const float *t, const float *dl, size_t rows, size_t cols, float *l, float *dy) {
     const float count = (float)cols;
     for (size_t r = 0; r < rows; r++) {
-        float sum = squared_error_row(y + r * cols, t + r * cols, cols, dy ? dl[r] * 2.0f / count : 0.0f, dy ? dy + r * cols : NULL);
+        float sum =
+            squared_error_row(y + r * cols, t + r * cols, cols, dy ? dl[r] * 2.0f / count : 0.0f, dy ? dy + r * cols : NULL);
         if (l) l[r] = sum / count;
     }
 }

@@ -81,12 +81,10 @@ NB_INLINE vf v_tanh(vf x) {
 }
 
 /* log(1 + exp x) */
-NB_INLINE vf v_softplus(vf x) {
-    return v_add(v_max(v_set1(0.0f), x), v_log1p_unit(v_exp(v_neg(v_abs(x)))));
-}
+NB_INLINE vf v_softplus(vf x) { return v_add(v_max(v_set1(0.0f), x), v_log1p_unit(v_exp(v_neg(v_abs(x))))); }
 
-/* The normal distribution function Phi(x) and exp(-x^2 / 2). Phi(-t) = exp(-t^2 / 2) (1 - v) P(v), v = t / (t + 4), fitted on [0, 15];
- * P(0) = 1/2. The rounding error of x^2 is put back, because exp would multiply it by x^2 / 2. */
+/* The normal distribution function Phi(x) and exp(-x^2 / 2). Phi(-t) = exp(-t^2 / 2) (1 - v) P(v), v = t / (t + 4), fitted on [0,
+ * 15]; P(0) = 1/2. The rounding error of x^2 is put back, because exp would multiply it by x^2 / 2. */
 NB_INLINE vf normal_cdf(vf x, vf *gauss) {
     vf t = v_min(v_set1(15.0f), v_abs(x));
     vf inverse = v_div(v_set1(1.0f), v_add(t, v_set1(4.0f))), v = v_mul(t, inverse);
@@ -109,8 +107,8 @@ NB_INLINE vf normal_cdf(vf x, vf *gauss) {
 
 #define NB_WAVE_LIMIT 1e4f
 
-/* sin(x + quarter pi / 2), quarter 0 or 1. Of the four parts of pi / 2 the first two have at most eleven bits, so that their products with
- * n < 2^13 are exact with or without FMA; the rounding error of the third product is put back. */
+/* sin(x + quarter pi / 2), quarter 0 or 1. Of the four parts of pi / 2 the first two have at most eleven bits, so that their
+ * products with n < 2^13 are exact with or without FMA; the rounding error of the third product is put back. */
 NB_INLINE vf wave_polynomial(vf x, float quarter) {
     vf t = v_fma(x, v_set1(0x1.45f306p-1f), v_set1(NB_ROUNDER)), n = v_sub(t, v_set1(NB_ROUNDER));
     vf r = v_fnma(n, v_set1(0x1.fb4p-12f), v_fnma(n, v_set1(0x1.92p+0f), x));

@@ -70,8 +70,8 @@ NB_INLINE void adam_step(const step_constants *k, const float *g, float *m, floa
     v_store(w, v_sub(v_mul(k->shrink, x), v_div(v_mul(k->lr, mean), denominator)));
 }
 
-/* 1 - beta for the decimal number that was meant. PyTorch forms 1 - 0.999 in double; from the float nearest 0.999 the difference would
- * be wrong by 1.3e-5. Where seven decimals give the same float, they are what was written. */
+/* 1 - beta for the decimal number that was meant. PyTorch forms 1 - 0.999 in double; from the float nearest 0.999 the difference
+ * would be wrong by 1.3e-5. Where seven decimals give the same float, they are what was written. */
 NB_INLINE float complement(float beta) {
     double decimal = floor((double)beta * 1e7 + 0.5) / 1e7;
     return (float)(1.0 - ((float)decimal == beta ? decimal : (double)beta));
@@ -92,14 +92,18 @@ static void k_momentum_update(const float *g, size_t n, float lr, float momentum
 }
 
 static void k_adagrad_update(const float *g, size_t n, float lr, float epsilon, float weight_decay, float *s, float *w) {
-    const step_constants k = {.lr = v_set1(lr), .decay = v_set1(weight_decay), .epsilon = v_set1(epsilon),
-                              .keep2 = v_set1(1.0f), .add2 = v_set1(1.0f)};
+    const step_constants k = {
+        .lr = v_set1(lr), .decay = v_set1(weight_decay), .epsilon = v_set1(epsilon), .keep2 = v_set1(1.0f), .add2 = v_set1(1.0f)};
     update(scaled_step, &k, g, n, s, NULL, w);
 }
 
-static void k_rmsprop_update(const float *g, size_t n, float lr, float alpha, float epsilon, float weight_decay, float *s, float *w) {
-    const step_constants k = {.lr = v_set1(lr), .decay = v_set1(weight_decay), .epsilon = v_set1(epsilon),
-                              .keep2 = v_set1(alpha), .add2 = v_set1(complement(alpha))};
+static void k_rmsprop_update(const float *g, size_t n, float lr, float alpha, float epsilon, float weight_decay, float *s,
+                             float *w) {
+    const step_constants k = {.lr = v_set1(lr),
+                              .decay = v_set1(weight_decay),
+                              .epsilon = v_set1(epsilon),
+                              .keep2 = v_set1(alpha),
+                              .add2 = v_set1(complement(alpha))};
     update(scaled_step, &k, g, n, s, NULL, w);
 }
 
@@ -109,8 +113,10 @@ static void k_adam_update(const float *g, size_t n, float lr, float beta1, float
         .lr = v_set1((float)((double)lr / (double)correction1)),
         .decay = v_set1(decoupled ? 0.0f : weight_decay),
         .epsilon = v_set1(epsilon),
-        .keep1 = v_set1(beta1), .add1 = v_set1(complement(beta1)),
-        .keep2 = v_set1(beta2), .add2 = v_set1(complement(beta2)),
+        .keep1 = v_set1(beta1),
+        .add1 = v_set1(complement(beta1)),
+        .keep2 = v_set1(beta2),
+        .add2 = v_set1(complement(beta2)),
         .shrink = v_set1(decoupled ? (float)(1.0 - (double)lr * (double)weight_decay) : 1.0f),
         .scale2 = v_set1((float)(1.0 / sqrt((double)correction2))),
     };

@@ -54,8 +54,8 @@ NB_INLINE void reduce_columns(combine f, float start, const float *x, size_t row
     }
 }
 
-NB_INLINE void reduce(combine f, join_lanes join, float start, const float *x, size_t outer, size_t count, size_t inner, size_t ld,
-                      float *y) {
+NB_INLINE void reduce(combine f, join_lanes join, float start, const float *x, size_t outer, size_t count, size_t inner,
+                      size_t ld, float *y) {
     for (size_t o = 0; o < outer; o++) {
         if (inner == 1 && ld == 1)
             y[o] = reduce_contiguous(f, join, start, x + o * count, count);
@@ -97,7 +97,8 @@ static void k_max_backward(const float *dy, const float *x, const float *y, size
         size_t c = 0;
         for (; c + VL <= inner; c += VL) {
             vf left = v_load(dy + c), largest = v_load(y + c);
-            for (size_t r = 0, i = c; r < count; r++, i += inner) v_store(dx + i, max_backward_step(v_load(x + i), largest, &left));
+            for (size_t r = 0, i = c; r < count; r++, i += inner)
+                v_store(dx + i, max_backward_step(v_load(x + i), largest, &left));
         }
         if (c < inner) {
             vt t = v_tail(inner - c);
@@ -115,7 +116,8 @@ static void k_fill(float value, size_t n, float *y) {
     if (i < n) v_store_part(y + i, v_tail(n - i), v);
 }
 
-/* In strips of rows short enough that the lines of x that a tile leaves half read are still in the first cache at the next tile. */
+/* In strips of rows short enough that the lines of x that a tile leaves half read are still in the first cache at the next tile.
+ */
 enum { NB_STRIP = 128 };
 
 static void k_transpose(const float *x, size_t rows, size_t cols, float *y) {

@@ -1,5 +1,5 @@
-/* Eight lanes, AVX2 and FMA. The vocabulary that kernel bodies are written in; simd_scalar.h and simd_avx512.h have the same names.
- *   vf, vm, vt   lanes of float; a mask of lanes; the first n <= VL lanes of a row's end
+/* Eight lanes, AVX2 and FMA. The vocabulary that kernel bodies are written in; simd_scalar.h and simd_avx512.h have the same
+ * names. vf, vm, vt   lanes of float; a mask of lanes; the first n <= VL lanes of a row's end
  *   *_part       touch only the lanes of a tail; the others read as 0 (or fill) and are not stored
  *   v_keep_part  a in the lanes of a tail, else 0
  *   v_fma        a b + c, fused where the machine has it; v_fnma: c - a b; v_mul_low: the rounding error of ab = a b

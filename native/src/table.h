@@ -3,8 +3,8 @@
 #define NB_TABLE_H
 #include "nativebackprop.h"
 
-/* NB_IS_NONE(p) is 1 when the parameter column of activations.def says NONE, else 0. The three macros below it turn that column into a
- * declaration, an argument and a value. */
+/* NB_IS_NONE(p) is 1 when the parameter column of activations.def says NONE, else 0. The three macros below it turn that column
+ * into a declaration, an argument and a value. */
 #define NB_JOIN_(a, b) a##b
 #define NB_JOIN(a, b) NB_JOIN_(a, b)
 #define NB_PROBE_NONE ~, 1
@@ -23,14 +23,14 @@
 #define NB_VALUE(p) NB_JOIN(NB_VALUE_, NB_IS_NONE(p))(p)
 
 #define NB_FORWARD_PARAMS(p) (const float *z, const float *b, size_t rows, size_t cols, size_t ld, NB_DECLARE(p) float *y)
-#define NB_BACKWARD_PARAMS(p) \
+#define NB_BACKWARD_PARAMS(p)                                                                                                    \
     (const float *dy, const float *s, size_t rows, size_t cols, size_t ld, NB_DECLARE(p) float *dz, float *db)
 #define NB_BINARY_PARAMS (const float *a, size_t inc_a, const float *b, size_t inc_b, size_t n, float *c)
 
 typedef struct nb_table {
     nb_isa isa;
-#define X(name, operand, p)                         \
-    void(*name##_forward) NB_FORWARD_PARAMS(p); \
+#define X(name, operand, p)                                                                                                      \
+    void(*name##_forward) NB_FORWARD_PARAMS(p);                                                                                  \
     void(*name##_backward) NB_BACKWARD_PARAMS(p);
 #include "activations.def"
 #undef X

@@ -1,4 +1,5 @@
-/* What every native test shares: counted checks, buffers between guard pages, random numbers, ULP distance, the loop over levels. */
+/* What every native test shares: counted checks, buffers between guard pages, random numbers, ULP distance, the loop over levels.
+ */
 #ifndef NB_HARNESS_H
 #define NB_HARNESS_H
 #include <math.h>
@@ -18,8 +19,9 @@ int check(int ok, const char *format, ...) __attribute__((format(NB_PRINTF, 2, 3
 /* Prints the counts; the exit code of main. */
 int finish(const char *name);
 
-/* An n-float buffer between two pages that cannot be touched: it ends at the second one, or, with AT_START, starts after the first.
- * slot 0..7 names one of eight that exist at a time; what it held before is lost. Filled with a pattern that is no result. */
+/* An n-float buffer between two pages that cannot be touched: it ends at the second one, or, with AT_START, starts after the
+ * first. slot 0..7 names one of eight that exist at a time; what it held before is lost. Filled with a pattern that is no result.
+ */
 enum { AT_END = 0, AT_START = 1, SLOT_FLOATS = 1 << 16 };
 float *guarded(int slot, size_t n, int place);
 
@@ -39,8 +41,8 @@ double ulp_distance(float got, double exact);
 int close_to(float got, double exact, double tolerance, double scale);
 
 extern const char *const isa_names[3];
-#define FOR_EACH_ISA(isa) \
-    for (nb_isa isa = NB_ISA_SCALAR; isa <= nb_best_isa(); isa = (nb_isa)(isa + 1)) \
+#define FOR_EACH_ISA(isa)                                                                                                        \
+    for (nb_isa isa = NB_ISA_SCALAR; isa <= nb_best_isa(); isa = (nb_isa)(isa + 1))                                              \
         if (nb_set_isa(isa) == NB_OK)
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))

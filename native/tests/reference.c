@@ -4,15 +4,15 @@
 
 #include "table.h"
 
-#define X(name, operand, p)                                                                                                        \
-    static void name##_forward(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float parameter, float *y) {   \
-        NB_FLOAT_OF(p);                                                                                                            \
-        nb_##name##_forward_f32(z, b, rows, cols, ld, NB_PASS(p) y);                                                               \
-    }                                                                                                                              \
-    static void name##_backward(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float parameter, float *dz,  \
-                                float *db) {                                                                                       \
-        NB_FLOAT_OF(p);                                                                                                            \
-        nb_##name##_backward_f32(dy, s, rows, cols, ld, NB_PASS(p) dz, db);                                                        \
+#define X(name, operand, p)                                                                                                      \
+    static void name##_forward(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float parameter, float *y) { \
+        NB_FLOAT_OF(p);                                                                                                          \
+        nb_##name##_forward_f32(z, b, rows, cols, ld, NB_PASS(p) y);                                                             \
+    }                                                                                                                            \
+    static void name##_backward(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float parameter,           \
+                                float *dz, float *db) {                                                                          \
+        NB_FLOAT_OF(p);                                                                                                          \
+        nb_##name##_backward_f32(dy, s, rows, cols, ld, NB_PASS(p) dz, db);                                                      \
     }
 #define NB_FLOAT_OF_1(p) (void)parameter
 #define NB_FLOAT_OF_0(p) float p = parameter

@@ -11,8 +11,8 @@ typedef struct activation {
     void (*backward)(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float p, float *dz, float *db);
 } activation;
 
-/* What a row of activations.def is measured against. A row that has none here is still run through every length, alias, guard page and
- * level, with the scalar kernels as its reference. */
+/* What a row of activations.def is measured against. A row that has none here is still run through every length, alias, guard
+ * page and level, with the scalar kernels as its reference. */
 typedef struct reference {
     const char *name;
     double (*f)(double x, double p);

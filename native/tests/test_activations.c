@@ -1,4 +1,5 @@
-/* Every activation, forward and backward, on every level: lengths, strides, bias, bias gradient, aliases, guard pages, special values. */
+/* Every activation, forward and backward, on every level: lengths, strides, bias, bias gradient, aliases, guard pages, special
+ * values. */
 #include <float.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,8 +43,8 @@ static void expect(const activation *a, const reference *ref, shape m, float p, 
     }
 }
 
-static void check_matrix(const char *what, const activation *a, nb_isa isa, shape m, float p, const float *got, const double *want,
-                         double scale) {
+static void check_matrix(const char *what, const activation *a, nb_isa isa, shape m, float p, const float *got,
+                         const double *want, double scale) {
     for (size_t r = 0; r < m.rows; r++) {
         for (size_t c = 0; c < m.ld && r * m.ld + c < extent(m); c++) {
             size_t i = r * m.ld + c;
@@ -96,9 +97,9 @@ static void run_shape(const activation *a, const reference *ref, shape m, float 
 }
 
 static void test_shapes(const activation *a) {
-    static const shape matrices[] = {{0, 5, 5},    {1, 0, 3},    {1, 10, 10},  {2, 1, 1},     {3, 1, 4},    {128, 10, 10}, {17, 7, 9},
-                                     {3, 8, 8},    {3, 16, 19},  {5, 9, 9},    {4, 31, 31},   {3, 33, 40},  {3, 64, 64},   {2, 65, 65},
-                                     {3, 100, 103}, {2, 130, 130}, {2, 257, 260}, {7, 127, 127}};
+    static const shape matrices[] = {{0, 5, 5},   {1, 0, 3},   {1, 10, 10},   {2, 1, 1},     {3, 1, 4},     {128, 10, 10},
+                                     {17, 7, 9},  {3, 8, 8},   {3, 16, 19},   {5, 9, 9},     {4, 31, 31},   {3, 33, 40},
+                                     {3, 64, 64}, {2, 65, 65}, {3, 100, 103}, {2, 130, 130}, {2, 257, 260}, {7, 127, 127}};
     const reference *ref = find_reference(a->name);
     size_t parameters = ref ? ref->parameter_count : 1;
     for (size_t k = 0; k < parameters; k++) {
@@ -143,7 +144,8 @@ static void test_nan(const activation *a) {
             FOR_EACH_ISA(isa) {
                 a->forward(z, NULL, 1, n, n, p, y);
                 for (size_t i = 0; i < n; i++)
-                    check(!is_nan((double)y[i]) == (i != k), "%s of NaN, %s, %zu of %zu: got %g", a->name, isa_names[isa], i, n, (double)y[i]);
+                    check(!is_nan((double)y[i]) == (i != k), "%s of NaN, %s, %zu of %zu: got %g", a->name, isa_names[isa], i, n,
+                          (double)y[i]);
             }
         }
     }
@@ -155,36 +157,109 @@ typedef struct special {
 } special;
 
 static const special specials[] = {
-    {"relu", 0, -0.0f, -0.0f}, {"relu", 0, INFINITY, INFINITY}, {"relu", 0, -INFINITY, 0.0f}, {"relu", 0, 1e-45f, 1e-45f},
-    {"leaky_relu", 0.5f, -0.0f, -0.0f}, {"leaky_relu", 0.5f, -INFINITY, -INFINITY}, {"abs", 0, -0.0f, 0.0f}, {"abs", 0, -INFINITY, INFINITY},
-    {"sigmoid", 0, INFINITY, 1.0f}, {"sigmoid", 0, -INFINITY, 0.0f}, {"sigmoid", 0, -0.0f, 0.5f}, {"sigmoid", 0, FLT_MAX, 1.0f},
-    {"sigmoid", 0, -FLT_MAX, 0.0f}, {"tanh", 0, -0.0f, -0.0f}, {"tanh", 0, 0.0f, 0.0f}, {"tanh", 0, INFINITY, 1.0f},
-    {"tanh", 0, -INFINITY, -1.0f}, {"tanh", 0, 1e-45f, 1e-45f}, {"tanh", 0, -1e-40f, -1e-40f}, {"cos", 0, 0.0f, 1.0f},
-    {"cos", 0, INFINITY, NAN}, {"sin", 0, -0.0f, -0.0f}, {"sin", 0, 1e-45f, 1e-45f}, {"sin", 0, -INFINITY, NAN},
-    {"softplus", 1, INFINITY, INFINITY}, {"softplus", 1, -INFINITY, 0.0f}, {"softplus", 2, 1e4f, 1e4f}, {"softplus", 1, -1e4f, 0.0f},
-    {"elu", 1, -0.0f, -0.0f}, {"elu", 1, -INFINITY, -1.0f}, {"elu", 1, INFINITY, INFINITY}, {"elu", 2, -1e30f, -2.0f},
-    {"silu", 0, -0.0f, -0.0f}, {"silu", 0, INFINITY, INFINITY}, {"silu", 0, -INFINITY, -0.0f}, {"gelu", 0, -0.0f, -0.0f},
-    {"gelu", 0, INFINITY, INFINITY}, {"gelu", 0, -INFINITY, -0.0f}, {"gelu_tanh", 0, INFINITY, INFINITY},
-    {"gelu_tanh", 0, -INFINITY, -0.0f}, {"gelu_tanh", 0, -0.0f, -0.0f}, {"exp", 0, 0.0f, 1.0f}, {"exp", 0, -0.0f, 1.0f},
-    {"exp", 0, INFINITY, INFINITY}, {"exp", 0, -INFINITY, 0.0f}, {"exp", 0, 88.8f, INFINITY}, {"exp", 0, -104.0f, 0.0f},
-    {"exp", 0, -103.2f, 1e-45f}, {"exp", 0, FLT_MAX, INFINITY}, {"log", 0, 1.0f, 0.0f}, {"log", 0, 0.0f, -INFINITY},
-    {"log", 0, -0.0f, -INFINITY}, {"log", 0, -1.0f, NAN}, {"log", 0, INFINITY, INFINITY}, {"log", 0, -INFINITY, NAN},
-    {"log", 0, 1e-45f, -103.278929903f}, {"sqrt", 0, -0.0f, -0.0f}, {"sqrt", 0, -1.0f, NAN}, {"sqrt", 0, INFINITY, INFINITY},
-    {"square", 0, -INFINITY, INFINITY}, {"reciprocal", 0, 0.0f, INFINITY}, {"reciprocal", 0, -0.0f, -INFINITY},
-    {"reciprocal", 0, -INFINITY, -0.0f}, {"power", 0, NAN, 1.0f}, {"power", 0, -3.0f, 1.0f}, {"power", 1, -3.5f, -3.5f},
-    {"power", 2, -3.0f, 9.0f}, {"power", 3, -3.0f, -27.0f}, {"power", -1, -4.0f, -0.25f}, {"power", 0.5f, 9.0f, 3.0f},
-    {"power", 0.5f, -1.0f, NAN}, {"power", 5, -2.0f, -32.0f}, {"power", -2, -2.0f, 0.25f}, {"power", -0.5f, 4.0f, 0.5f},
-    {"power", 3, -INFINITY, -INFINITY}, {"identity", 0, -0.0f, -0.0f}, {"scale", 2, -0.0f, -0.0f},
+    {"relu", 0, -0.0f, -0.0f},
+    {"relu", 0, INFINITY, INFINITY},
+    {"relu", 0, -INFINITY, 0.0f},
+    {"relu", 0, 1e-45f, 1e-45f},
+    {"leaky_relu", 0.5f, -0.0f, -0.0f},
+    {"leaky_relu", 0.5f, -INFINITY, -INFINITY},
+    {"abs", 0, -0.0f, 0.0f},
+    {"abs", 0, -INFINITY, INFINITY},
+    {"sigmoid", 0, INFINITY, 1.0f},
+    {"sigmoid", 0, -INFINITY, 0.0f},
+    {"sigmoid", 0, -0.0f, 0.5f},
+    {"sigmoid", 0, FLT_MAX, 1.0f},
+    {"sigmoid", 0, -FLT_MAX, 0.0f},
+    {"tanh", 0, -0.0f, -0.0f},
+    {"tanh", 0, 0.0f, 0.0f},
+    {"tanh", 0, INFINITY, 1.0f},
+    {"tanh", 0, -INFINITY, -1.0f},
+    {"tanh", 0, 1e-45f, 1e-45f},
+    {"tanh", 0, -1e-40f, -1e-40f},
+    {"cos", 0, 0.0f, 1.0f},
+    {"cos", 0, INFINITY, NAN},
+    {"sin", 0, -0.0f, -0.0f},
+    {"sin", 0, 1e-45f, 1e-45f},
+    {"sin", 0, -INFINITY, NAN},
+    {"softplus", 1, INFINITY, INFINITY},
+    {"softplus", 1, -INFINITY, 0.0f},
+    {"softplus", 2, 1e4f, 1e4f},
+    {"softplus", 1, -1e4f, 0.0f},
+    {"elu", 1, -0.0f, -0.0f},
+    {"elu", 1, -INFINITY, -1.0f},
+    {"elu", 1, INFINITY, INFINITY},
+    {"elu", 2, -1e30f, -2.0f},
+    {"silu", 0, -0.0f, -0.0f},
+    {"silu", 0, INFINITY, INFINITY},
+    {"silu", 0, -INFINITY, -0.0f},
+    {"gelu", 0, -0.0f, -0.0f},
+    {"gelu", 0, INFINITY, INFINITY},
+    {"gelu", 0, -INFINITY, -0.0f},
+    {"gelu_tanh", 0, INFINITY, INFINITY},
+    {"gelu_tanh", 0, -INFINITY, -0.0f},
+    {"gelu_tanh", 0, -0.0f, -0.0f},
+    {"exp", 0, 0.0f, 1.0f},
+    {"exp", 0, -0.0f, 1.0f},
+    {"exp", 0, INFINITY, INFINITY},
+    {"exp", 0, -INFINITY, 0.0f},
+    {"exp", 0, 88.8f, INFINITY},
+    {"exp", 0, -104.0f, 0.0f},
+    {"exp", 0, -103.2f, 1e-45f},
+    {"exp", 0, FLT_MAX, INFINITY},
+    {"log", 0, 1.0f, 0.0f},
+    {"log", 0, 0.0f, -INFINITY},
+    {"log", 0, -0.0f, -INFINITY},
+    {"log", 0, -1.0f, NAN},
+    {"log", 0, INFINITY, INFINITY},
+    {"log", 0, -INFINITY, NAN},
+    {"log", 0, 1e-45f, -103.278929903f},
+    {"sqrt", 0, -0.0f, -0.0f},
+    {"sqrt", 0, -1.0f, NAN},
+    {"sqrt", 0, INFINITY, INFINITY},
+    {"square", 0, -INFINITY, INFINITY},
+    {"reciprocal", 0, 0.0f, INFINITY},
+    {"reciprocal", 0, -0.0f, -INFINITY},
+    {"reciprocal", 0, -INFINITY, -0.0f},
+    {"power", 0, NAN, 1.0f},
+    {"power", 0, -3.0f, 1.0f},
+    {"power", 1, -3.5f, -3.5f},
+    {"power", 2, -3.0f, 9.0f},
+    {"power", 3, -3.0f, -27.0f},
+    {"power", -1, -4.0f, -0.25f},
+    {"power", 0.5f, 9.0f, 3.0f},
+    {"power", 0.5f, -1.0f, NAN},
+    {"power", 5, -2.0f, -32.0f},
+    {"power", -2, -2.0f, 0.25f},
+    {"power", -0.5f, 4.0f, 0.5f},
+    {"power", 3, -INFINITY, -INFINITY},
+    {"identity", 0, -0.0f, -0.0f},
+    {"scale", 2, -0.0f, -0.0f},
 };
 
 /* The derivative at a kink, at an infinity, or where an exponent makes it exact: {name, parameter, operand, derivative}. */
 static const special derivatives[] = {
-    {"relu", 0, 0.0f, 0.0f}, {"relu", 0, -0.0f, 0.0f}, {"relu", 0, 1e-45f, 1.0f}, {"leaky_relu", 0.25f, 0.0f, 0.25f},
-    {"leaky_relu", 0.25f, -0.0f, 0.25f}, {"abs", 0, 0.0f, 0.0f}, {"abs", 0, -0.0f, 0.0f}, {"elu", 0.5f, 0.0f, 0.5f},
-    {"silu", 0, INFINITY, 1.0f}, {"silu", 0, -INFINITY, 0.0f}, {"gelu", 0, INFINITY, 1.0f}, {"gelu", 0, -INFINITY, 0.0f},
-    {"gelu_tanh", 0, INFINITY, 1.0f}, {"gelu_tanh", 0, -INFINITY, 0.0f}, {"softplus", 1, INFINITY, 1.0f}, {"softplus", 1, -INFINITY, 0.0f},
-    {"power", 0, 0.0f, 0.0f}, {"power", 1, 0.0f, 1.0f}, {"power", 2, -3.0f, -6.0f}, {"power", 3, -2.0f, 12.0f},
-    {"power", -1, -2.0f, -0.25f}, {"power", 0.5f, 4.0f, 0.25f},
+    {"relu", 0, 0.0f, 0.0f},
+    {"relu", 0, -0.0f, 0.0f},
+    {"relu", 0, 1e-45f, 1.0f},
+    {"leaky_relu", 0.25f, 0.0f, 0.25f},
+    {"leaky_relu", 0.25f, -0.0f, 0.25f},
+    {"abs", 0, 0.0f, 0.0f},
+    {"abs", 0, -0.0f, 0.0f},
+    {"elu", 0.5f, 0.0f, 0.5f},
+    {"silu", 0, INFINITY, 1.0f},
+    {"silu", 0, -INFINITY, 0.0f},
+    {"gelu", 0, INFINITY, 1.0f},
+    {"gelu", 0, -INFINITY, 0.0f},
+    {"gelu_tanh", 0, INFINITY, 1.0f},
+    {"gelu_tanh", 0, -INFINITY, 0.0f},
+    {"softplus", 1, INFINITY, 1.0f},
+    {"softplus", 1, -INFINITY, 0.0f},
+    {"power", 0, 0.0f, 0.0f},
+    {"power", 1, 0.0f, 1.0f},
+    {"power", 2, -3.0f, -6.0f},
+    {"power", 3, -2.0f, 12.0f},
+    {"power", -1, -2.0f, -0.25f},
+    {"power", 0.5f, 4.0f, 0.25f},
 };
 
 static void test_special(void) {
@@ -203,9 +278,10 @@ static void test_special(void) {
             else
                 a->forward(x, NULL, 1, 19, 19, v.p, y);
             for (size_t k = 0; k < 19; k++) {
-                int ok = is_nan((double)v.y) ? is_nan((double)y[k]) : y[k] == v.y && (derivative || signbit(y[k]) == signbit(v.y));
-                check(ok, "%s%s(%g), parameter %g, %s, lane %zu: got %.9g, expected %.9g", v.name, derivative ? "'" : "", (double)v.x,
-                      (double)v.p, isa_names[isa], k, (double)y[k], (double)v.y);
+                int ok =
+                    is_nan((double)v.y) ? is_nan((double)y[k]) : y[k] == v.y && (derivative || signbit(y[k]) == signbit(v.y));
+                check(ok, "%s%s(%g), parameter %g, %s, lane %zu: got %.9g, expected %.9g", v.name, derivative ? "'" : "",
+                      (double)v.x, (double)v.p, isa_names[isa], k, (double)y[k], (double)v.y);
             }
         }
     }
@@ -219,7 +295,8 @@ static void test_relu_bits(void) {
         for (size_t i = 0; i < N; i++) x[i] = from_bits((uint32_t)((start + i) * 4099));
         FOR_EACH_ISA(isa) {
             nb_relu_forward_f32(x, NULL, 1, N, N, isa == NB_ISA_SCALAR ? scalar : y);
-            if (isa != NB_ISA_SCALAR) check(!memcmp(scalar, y, sizeof y), "relu bits differ, %s, block %u", isa_names[isa], (unsigned)start);
+            if (isa != NB_ISA_SCALAR)
+                check(!memcmp(scalar, y, sizeof y), "relu bits differ, %s, block %u", isa_names[isa], (unsigned)start);
         }
     }
 }

@@ -33,8 +33,8 @@ static void run(const binary *f, nb_isa isa, const float *a, size_t inc_a, const
     for (size_t i = 0; i < n; i++) want[i] = f->exact(a[i * inc_a], b[i * inc_b]);
     f->function(a, inc_a, b, inc_b, n, c);
     for (size_t i = 0; i < n; i++)
-        check(equal(c[i], want[i]), "%s %s n=%zu increments %zu %zu at %zu: got %.9g, expected %.9g", f->name, isa_names[isa], n, inc_a,
-              inc_b, i, (double)c[i], (double)want[i]);
+        check(equal(c[i], want[i]), "%s %s n=%zu increments %zu %zu at %zu: got %.9g, expected %.9g", f->name, isa_names[isa], n,
+              inc_a, inc_b, i, (double)c[i], (double)want[i]);
 }
 
 int main(void) {

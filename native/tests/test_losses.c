@@ -1,4 +1,5 @@
-/* Softmax, log-sum-exp, cross-entropies and squared error against double precision; large logits, infinities, NaN, absent outputs. */
+/* Softmax, log-sum-exp, cross-entropies and squared error against double precision; large logits, infinities, NaN, absent
+ * outputs. */
 #include <string.h>
 
 #include "harness.h"
@@ -31,7 +32,8 @@ static void copy(float *to, const float *from, size_t n) {
 static void test_softmax(size_t rows, size_t cols, float range, nb_isa isa) {
     static exact_row row;
     size_t n = rows * cols;
-    float *z = guarded(0, n, AT_END), *y = guarded(1, n, AT_END), *l = guarded(2, rows, AT_END), *in_place = guarded(3, n, AT_END);
+    float *z = guarded(0, n, AT_END), *y = guarded(1, n, AT_END), *l = guarded(2, rows, AT_END),
+          *in_place = guarded(3, n, AT_END);
     fill_random(z, n, -range, range);
     nb_softmax_f32(z, rows, cols, y);
     nb_log_sum_exp_f32(z, rows, cols, l);
@@ -40,11 +42,11 @@ static void test_softmax(size_t rows, size_t cols, float range, nb_isa isa) {
     check(!memcmp(in_place, y, n * sizeof(float)), "softmax in place %s [%zu,%zu]", isa_names[isa], rows, cols);
     for (size_t r = 0; r < rows; r++) {
         exact_softmax(z + r * cols, cols, &row);
-        check(close_to(l[r], row.lse, 1e-6, 1.0), "log_sum_exp %s [%zu,%zu]: got %g, expected %g", isa_names[isa], rows, cols, (double)l[r],
-              row.lse);
+        check(close_to(l[r], row.lse, 1e-6, 1.0), "log_sum_exp %s [%zu,%zu]: got %g, expected %g", isa_names[isa], rows, cols,
+              (double)l[r], row.lse);
         for (size_t c = 0; c < cols; c++)
-            check(close_to(y[r * cols + c], row.p[c], 1e-6, 1e-3), "softmax %s [%zu,%zu] at (%zu,%zu): got %g, expected %g", isa_names[isa],
-                  rows, cols, r, c, (double)y[r * cols + c], row.p[c]);
+            check(close_to(y[r * cols + c], row.p[c], 1e-6, 1e-3), "softmax %s [%zu,%zu] at (%zu,%zu): got %g, expected %g",
+                  isa_names[isa], rows, cols, r, c, (double)y[r * cols + c], row.p[c]);
     }
 }
 
@@ -65,12 +67,13 @@ static void test_cross_entropy(size_t rows, size_t cols, float range, nb_isa isa
     for (size_t r = 0; r < rows; r++) {
         exact_softmax(z + r * cols, cols, &row);
         double loss = row.lse - (double)z[r * cols + (size_t)t[r]];
-        check(close_to(l[r], loss, 1e-6, 1.0), "cross-entropy %s [%zu,%zu] row %zu: got %g, expected %g", isa_names[isa], rows, cols, r,
-              (double)l[r], loss);
+        check(close_to(l[r], loss, 1e-6, 1.0), "cross-entropy %s [%zu,%zu] row %zu: got %g, expected %g", isa_names[isa], rows,
+              cols, r, (double)l[r], loss);
         for (size_t c = 0; c < cols; c++) {
             double d = (double)dl[r] * (row.p[c] - (c == (size_t)t[r] ? 1.0 : 0.0));
-            check(close_to(dz[r * cols + c], d, 1e-6, 0.3 * (double)dl[r]), "cross-entropy gradient %s [%zu,%zu] at (%zu,%zu): got %g, expected %g",
-                  isa_names[isa], rows, cols, r, c, (double)dz[r * cols + c], d);
+            check(close_to(dz[r * cols + c], d, 1e-6, 0.3 * (double)dl[r]),
+                  "cross-entropy gradient %s [%zu,%zu] at (%zu,%zu): got %g, expected %g", isa_names[isa], rows, cols, r, c,
+                  (double)dz[r * cols + c], d);
         }
     }
 }
@@ -85,10 +88,12 @@ static void test_dense(size_t rows, size_t cols, float range, nb_isa isa) {
     fill_random(dl, rows, 0.1f, 1);
     nb_softmax_cross_entropy_dense_f32(z, t, dl, rows, cols, l, dz);
     nb_softmax_cross_entropy_dense_f32(z, t, NULL, rows, cols, alone, NULL);
-    check(!memcmp(l, alone, rows * sizeof(float)), "dense cross-entropy without gradient %s [%zu,%zu]", isa_names[isa], rows, cols);
+    check(!memcmp(l, alone, rows * sizeof(float)), "dense cross-entropy without gradient %s [%zu,%zu]", isa_names[isa], rows,
+          cols);
     copy(other, z, n);
     nb_softmax_cross_entropy_dense_f32(other, t, dl, rows, cols, NULL, other);
-    check(!memcmp(other, dz, n * sizeof(float)), "dense cross-entropy in place, no loss %s [%zu,%zu]", isa_names[isa], rows, cols);
+    check(!memcmp(other, dz, n * sizeof(float)), "dense cross-entropy in place, no loss %s [%zu,%zu]", isa_names[isa], rows,
+          cols);
     for (size_t r = 0; r < rows; r++) {
         exact_softmax(z + r * cols, cols, &row);
         double loss = 0.0, total = 0.0;
@@ -96,8 +101,8 @@ static void test_dense(size_t rows, size_t cols, float range, nb_isa isa) {
             loss += (double)t[r * cols + c] * (row.lse - (double)z[r * cols + c]);
             total += (double)t[r * cols + c];
         }
-        check(close_to(l[r], loss, 2e-6, 1.0), "dense cross-entropy %s [%zu,%zu] row %zu: got %g, expected %g", isa_names[isa], rows, cols, r,
-              (double)l[r], loss);
+        check(close_to(l[r], loss, 2e-6, 1.0), "dense cross-entropy %s [%zu,%zu] row %zu: got %g, expected %g", isa_names[isa],
+              rows, cols, r, (double)l[r], loss);
         for (size_t c = 0; c < cols; c++) {
             double d = (double)dl[r] * (row.p[c] * total - (double)t[r * cols + c]);
             check(close_to(dz[r * cols + c], d, 1e-6, (double)dl[r] * (row.p[c] * total + 1.0)),
@@ -132,8 +137,8 @@ static void test_squared_error(size_t rows, size_t cols, nb_isa isa) {
             check(close_to(dy[i], gradient, 1e-6, 1e-3), "squared error gradient %s [%zu,%zu] at (%zu,%zu): got %g, expected %g",
                   isa_names[isa], rows, cols, r, c, (double)dy[i], gradient);
         }
-        check(close_to(l[r], sum / (double)cols, 1e-6, 0.0), "squared error %s [%zu,%zu] row %zu: got %g, expected %g", isa_names[isa], rows,
-              cols, r, (double)l[r], sum / (double)cols);
+        check(close_to(l[r], sum / (double)cols, 1e-6, 0.0), "squared error %s [%zu,%zu] row %zu: got %g, expected %g",
+              isa_names[isa], rows, cols, r, (double)l[r], sum / (double)cols);
     }
 }
 
@@ -151,11 +156,13 @@ static void test_spoilt(size_t cols, float spoilt, nb_isa isa) {
     nb_log_sum_exp_f32(z, 3, cols, s);
     for (size_t r = 0; r < 3; r++) {
         int bad = r == 1 && is_spoilt;
-        check((is_nan((double)l[r]) != 0) == bad && (is_nan((double)s[r]) != 0) == bad, "logit %g in row 1 of %zu columns, %s: loss of row %zu is %g", (double)spoilt, cols,
-              isa_names[isa], r, (double)l[r]);
+        check((is_nan((double)l[r]) != 0) == bad && (is_nan((double)s[r]) != 0) == bad,
+              "logit %g in row 1 of %zu columns, %s: loss of row %zu is %g", (double)spoilt, cols, isa_names[isa], r,
+              (double)l[r]);
         for (size_t c = 0; c < cols; c++)
-            check((is_nan((double)dz[r * cols + c]) != 0) == bad && (is_nan((double)y[r * cols + c]) != 0) == bad, "logit %g in row 1 of %zu columns, %s: gradient (%zu,%zu) is %g",
-                  (double)spoilt, cols, isa_names[isa], r, c, (double)dz[r * cols + c]);
+            check((is_nan((double)dz[r * cols + c]) != 0) == bad && (is_nan((double)y[r * cols + c]) != 0) == bad,
+                  "logit %g in row 1 of %zu columns, %s: gradient (%zu,%zu) is %g", (double)spoilt, cols, isa_names[isa], r, c,
+                  (double)dz[r * cols + c]);
     }
 }
 

@@ -78,8 +78,11 @@ static void exact_adam(setting k, int t, double g, state *x) {
 }
 
 static const optimizer optimizers[] = {
-    {"sgd", run_sgd, exact_sgd, 0},          {"momentum", run_momentum, exact_momentum, 1}, {"adagrad", run_adagrad, exact_adagrad, 1},
-    {"rmsprop", run_rmsprop, exact_rmsprop, 1}, {"adam", run_adam, exact_adam, 2},
+    {"sgd", run_sgd, exact_sgd, 0},
+    {"momentum", run_momentum, exact_momentum, 1},
+    {"adagrad", run_adagrad, exact_adagrad, 1},
+    {"rmsprop", run_rmsprop, exact_rmsprop, 1},
+    {"adam", run_adam, exact_adam, 2},
 };
 
 /* The float state is carried along exactly, so that each step is judged by itself: a few roundings of its own terms. */
@@ -100,8 +103,8 @@ static void test(const optimizer *o, setting k, size_t n, int place, nb_isa isa)
             int ok = close_to(w[i], x.w, 1.5e-7, 10.0 * moved + k.lr * terms);
             ok = ok && (o->averages < 1 || close_to(a[i], x.a, 3e-7, fabs(before[i].a) + terms));
             ok = ok && (o->averages < 2 || close_to(b[i], x.b, 3e-7, fabs(before[i].b) + 2e-3 * terms));
-            check(ok, "%s %s flag %d decay %g n=%zu step %d at %zu: w %.9g a %.9g b %.9g, expected %.9g %.9g %.9g", o->name, isa_names[isa],
-                  k.flag, k.decay, n, t, i, (double)w[i], (double)a[i], (double)b[i], x.w, x.a, x.b);
+            check(ok, "%s %s flag %d decay %g n=%zu step %d at %zu: w %.9g a %.9g b %.9g, expected %.9g %.9g %.9g", o->name,
+                  isa_names[isa], k.flag, k.decay, n, t, i, (double)w[i], (double)a[i], (double)b[i], x.w, x.a, x.b);
         }
     }
 }

@@ -58,8 +58,9 @@ static void test_max(size_t outer, size_t count, size_t inner, size_t ld, int wi
         for (size_t o = 0; o < outer; o++)
             for (size_t i = 0; i < inner; i++) {
                 float exact = exact_max(x + o * count * ld + i, count, ld), got = y[o * inner + i];
-                check(is_nan((double)exact) ? is_nan((double)got) : got == exact, "max %s [%zu,%zu,%zu] ld %zu: got %g, expected %g", isa_names[isa], outer,
-                      count, inner, ld, (double)got, (double)exact);
+                check(is_nan((double)exact) ? is_nan((double)got) : got == exact,
+                      "max %s [%zu,%zu,%zu] ld %zu: got %g, expected %g", isa_names[isa], outer, count, inner, ld, (double)got,
+                      (double)exact);
             }
         if (ld != inner) continue;
         float *dy = guarded(2, outer * inner, AT_END), *dx = guarded(3, n, AT_END);
@@ -73,8 +74,8 @@ static void test_max(size_t outer, size_t count, size_t inner, size_t ld, int wi
                     float max = y[o * inner + i];
                     int here = !spent && (x[at] == max || (is_nan((double)x[at]) && is_nan((double)max)));
                     spent |= here;
-                    check(dx[at] == (here ? dy[o * inner + i] : 0.0f), "max backward %s [%zu,%zu,%zu] at (%zu,%zu,%zu): got %g", isa_names[isa],
-                          outer, count, inner, o, r, i, (double)dx[at]);
+                    check(dx[at] == (here ? dy[o * inner + i] : 0.0f), "max backward %s [%zu,%zu,%zu] at (%zu,%zu,%zu): got %g",
+                          isa_names[isa], outer, count, inner, o, r, i, (double)dx[at]);
                 }
             }
     }

@@ -22,8 +22,14 @@ public static class ReverseMode
         /// with <paramref name="v"/>, of y's shape.
         /// </summary>
         /// <exception cref="ShapeException">v has another shape than y.</exception>
+        /// <exception cref="GraphException">A node belongs to another graph, or holds class indices.</exception>
         public Node[] VectorJacobianProduct(Node y, Node v, params ReadOnlySpan<Node> withRespectTo)
         {
+            if (y.Graph != graph || v.Graph != graph)
+            {
+                throw new GraphException($"{(y.Graph != graph ? y : v)} belongs to another graph");
+            }
+
             if (!v.Shape.Equals(y.Shape))
             {
                 throw new ShapeException($"the vector for {y} must have its shape {y.Shape}, got {v.Shape}");

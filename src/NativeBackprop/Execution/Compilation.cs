@@ -24,7 +24,7 @@ public static class Compilation
                 Fusion.Rewrite(program);
             }
 
-            Lowering.Schedule(program, options.First);
+            Lowering.Schedule(program, graph, options.First);
             return new Plan(program, options);
         }
     }

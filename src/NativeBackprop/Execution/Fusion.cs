@@ -47,7 +47,7 @@ internal sealed class Fusion
             return;
         }
 
-        bool savesInput = z.Consumers.Count > 1 || z.IsOutput;
+        bool savesInput = z.Consumers.Count > 1 || z.IsOutput || z.HasViews;
         if (savesInput && function.Saved != SavedOperand.Input && bias is null)
         {
             return;
@@ -141,9 +141,9 @@ internal sealed class Fusion
         return isRow && add.Outputs[0].Shape.Equals(z.Shape) && (z.Shape[0] != 1 || other.Storage != Storage.Computed) ? other : null;
     }
 
-    // The step that alone reads a value, when nobody outside the program does.
+    // The step that alone reads a value, when nobody outside the program or through a view does.
     private static PlanStep? OnlyConsumer(PlanValue value) =>
-        value is { IsOutput: false, Consumers: [var consumer] } && !consumer.IsReplaced ? consumer : null;
+        value is { IsOutput: false, HasViews: false, Consumers: [var consumer] } && !consumer.IsReplaced ? consumer : null;
 
     private void Replace(PlanStep place, Operation fused, PlanValue[] inputs, PlanValue[] outputs, params ReadOnlySpan<PlanStep> others)
     {

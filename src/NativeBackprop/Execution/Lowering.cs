@@ -27,25 +27,22 @@ internal static class Lowering
 
     /// <summary>
     /// Puts the steps into their final order: the first half first; otherwise as they were created, but an update as soon as its gradient is
-    /// there and everybody has read the old value, while the gradient is still in cache.
+    /// there and everybody has read the old value, while the gradient is still in cache. What only depends on updates (Adam's
+    /// corrections on its step count) moves with them.
     /// </summary>
-    public static void Schedule(PlanProgram program, IReadOnlyList<Node> first)
+    public static void Schedule(PlanProgram program, Graph graph, IReadOnlyList<Node> first)
     {
-        bool[] inFirst = first.Count == 0 ? [] : Needed(first[0].Graph, [.. first]);
+        bool[] inFirst = first.Count == 0 ? [] : Needed(graph, [.. first]);
         var keys = new Dictionary<PlanStep, int>(program.Steps.Count);
+        var moved = new HashSet<PlanStep>();
         var readers = new Dictionary<PlanValue, int>();
         foreach (PlanStep step in program.Steps.OrderBy(step => step.Order))
         {
             int key = step.Order;
-            if (IsUpdate(step.Operation, step.Inputs.Length))
+            if (IsUpdate(step) || (step.Inputs.Length > 0 && step.Inputs.All(input => input.Producer is { } producer && moved.Contains(producer))))
             {
-                key = -1;
-                for (int i = 0; i < step.Inputs.Length; i++)
-                {
-                    PlanValue input = step.Inputs[i];
-                    key = Math.Max(key, input.Producer is { } producer && keys.TryGetValue(producer, out int made) ? made : -1);
-                    key = Math.Max(key, step.Operation.Updates(i) ? readers.GetValueOrDefault(input.Memory, -1) : -1);
-                }
+                key = Earliest(step, keys, readers);
+                moved.Add(step);
             }
 
             keys.Add(step, key);
@@ -63,7 +60,21 @@ internal static class Lowering
         program.FirstSteps = program.Steps.Count(IsFirst);
     }
 
-    private static bool IsUpdate(Operation operation, int inputs) => Enumerable.Range(0, inputs).Any(operation.Updates);
+    private static bool IsUpdate(PlanStep step) => Enumerable.Range(0, step.Inputs.Length).Any(step.Operation.Updates);
+
+    // After everything that makes an operand, and after every reader of what the step changes.
+    private static int Earliest(PlanStep step, Dictionary<PlanStep, int> keys, Dictionary<PlanValue, int> readers)
+    {
+        int key = -1;
+        for (int i = 0; i < step.Inputs.Length; i++)
+        {
+            PlanValue input = step.Inputs[i];
+            key = Math.Max(key, input.Producer is { } producer && keys.TryGetValue(producer, out int made) ? made : -1);
+            key = Math.Max(key, step.Operation.Updates(i) ? readers.GetValueOrDefault(input.Memory, -1) : -1);
+        }
+
+        return key;
+    }
 
     private static bool[] Needed(Graph graph, ReadOnlySpan<Node> outputs)
     {
@@ -121,6 +132,7 @@ internal static class Lowering
         else if (node.Op.IsView)
         {
             value.Producer = inputs[0].Producer;
+            inputs[0].HasViews = true;
         }
     }
 }

@@ -22,6 +22,7 @@ public sealed unsafe partial class Plan : IDisposable
     private readonly List<PlanValue> _unbound = [];
     private int _from, _to;
     private int _running;
+    private bool _disposed;
 
     internal Plan(PlanProgram program, PlanOptions options)
     {
@@ -102,6 +103,7 @@ public sealed unsafe partial class Plan : IDisposable
 
     /// <summary>Runs every step.</summary>
     /// <exception cref="GraphException">An input is not bound, the plan is running already, or an op met a value outside its domain.</exception>
+    /// <exception cref="ObjectDisposedException">The plan has been disposed of.</exception>
     public void Run() => Run(0, _kernels.Length);
 
     /// <summary>Runs the steps that <see cref="PlanOptions.First"/> needs.</summary>
@@ -112,9 +114,10 @@ public sealed unsafe partial class Plan : IDisposable
     /// <exception cref="GraphException">As <see cref="Run()"/>.</exception>
     public void RunRest() => Run(_program.FirstSteps, _kernels.Length);
 
-    /// <summary>Stops the plan's threads.</summary>
+    /// <summary>Stops the plan's threads. The plan cannot run any more; its outputs can still be read.</summary>
     public void Dispose()
     {
+        _disposed = true;
         if (_ownsTeam)
         {
             _team?.Dispose();
@@ -123,6 +126,7 @@ public sealed unsafe partial class Plan : IDisposable
 
     private void Run(int from, int to)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         if (_unbound.Count > 0)
         {
             throw new GraphException($"input {_unbound[0].Node} is not bound: call Bind before Run");
@@ -200,12 +204,19 @@ public sealed unsafe partial class Plan : IDisposable
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void ThrowFault()
     {
+        // Every kernel is asked, because being asked is what makes it forget.
+        string? first = null;
         foreach (ScheduledKernel scheduled in _kernels)
         {
             if (scheduled.Kernel.CanFault && scheduled.Kernel.Fault is { } fault)
             {
-                throw new GraphException($"{scheduled.Step.Outputs[0].Node}({string.Join(", ", scheduled.Step.Inputs.Select(input => input.Node))}): {fault}");
+                first ??= $"{scheduled.Step.Outputs[0].Node}({string.Join(", ", scheduled.Step.Inputs.Select(input => input.Node))}): {fault}";
             }
+        }
+
+        if (first is not null)
+        {
+            throw new GraphException(first);
         }
     }
 

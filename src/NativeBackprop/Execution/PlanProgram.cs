@@ -31,6 +31,9 @@ internal sealed class PlanValue(Node node, Shape shape, Storage storage, PlanVal
     /// <summary>Wanted by the caller: must keep its memory to the end.</summary>
     public bool IsOutput { get; set; }
 
+    /// <summary>True when another value is this one's memory under another shape: its readers are not among <see cref="Consumers"/>.</summary>
+    public bool HasViews { get; set; }
+
     public PlanStep? Producer { get; set; }
 
     public List<PlanStep> Consumers { get; } = [];

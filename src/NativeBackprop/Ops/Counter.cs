@@ -20,7 +20,7 @@ public sealed record Counter(int Places = 1) : Op
     /// <inheritdoc/>
     public override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0].Rank == 1 && inputs[0][0] >= Places
         ? inputs[0]
-        : throw new ShapeException($"a counter of {Places} places needs a vector of at least as many, got {inputs[0]}");
+        : throw new ShapeException($"a counter of {Places} digits needs a vector of at least as many, got {inputs[0]}");
 
     /// <inheritdoc/>
     public override Node? Gradient(Node node, int input, Node dy) => null;
@@ -29,7 +29,7 @@ public sealed record Counter(int Places = 1) : Op
     public override Kernel CreateKernel(KernelArguments arguments)
     {
         Operand counter = arguments.Inputs[0];
-        return new ActionKernel("count", arguments.Output, y =>
+        return new ActionKernel("counter", arguments.Output, y =>
         {
             Span<float> digits = counter.Span;
             int carry = 0;

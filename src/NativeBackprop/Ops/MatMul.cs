@@ -7,6 +7,9 @@ namespace NativeBackprop.Ops;
 public sealed unsafe record MatMul(bool TransposeA = false, bool TransposeB = false) : Op
 {
     /// <inheritdoc/>
+    public override string Name => "matmul";
+
+    /// <inheritdoc/>
     public override Shape InferShape(ReadOnlySpan<Shape> inputs)
     {
         Shape a = inputs[0], b = inputs[1];

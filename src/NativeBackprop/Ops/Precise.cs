@@ -52,4 +52,14 @@ internal static class Precise
         double u = 1 + x;
         return u == 1 || double.IsInfinity(u) ? x : Math.Log(u) * x / (u - 1);
     }
+
+    /// <summary>
+    /// The decimal number that a float32 option was meant to be: 1 − 0.999 formed from the float nearest 0.999 is wrong by 1.3e-5. Where
+    /// seven decimals give the same float, they are what was written.
+    /// </summary>
+    public static double Meant(float option)
+    {
+        double meant = Math.Floor((option * 1e7) + 0.5) / 1e7;
+        return (float)meant == option ? meant : option;
+    }
 }

@@ -21,7 +21,7 @@ public sealed record RmsPropUpdate(float Alpha, float Epsilon, float WeightDecay
     {
         double[] s = arguments.Inputs[3];
         double d = g + (WeightDecay * w);
-        s[i] = (Alpha * s[i]) + ((1.0 - Alpha) * d * d);
+        s[i] = (Precise.Meant(Alpha) * s[i]) + ((1 - Precise.Meant(Alpha)) * d * d);
         return w - (rate * d / (Math.Sqrt(s[i]) + Epsilon));
     }
 }

@@ -11,10 +11,10 @@ public sealed class GraphTests
     {
         static TestCaseData Case(Func<Graph, Node> build, params string[] parts) => new TestCaseData(build, parts).SetArgDisplayNames(parts[0], parts[^1]);
 
-        yield return Case(g => Weight(g).MatMul(g.Input("x", [4, 5])), "mat_mul", "w [2, 3]", "x [4, 5]", "got 3 from the left and 4 from the right");
-        yield return Case(g => Weight(g).MatMul(g.Input("x", [4, 3]), transposeLeft: true), "mat_mul", "w [2, 3]", "x [4, 3]", "got 2 from the left and 4 from the right");
-        yield return Case(g => Weight(g).MatMul(g.Input("x", [3])), "mat_mul", "w [2, 3]", "x [3]", "ranks 2 and 1");
-        yield return Case(g => g.Input("x", [Shape.Batch, 2]).MatMul(g.Input("y", [Shape.Batch, 3])), "mat_mul", "x [B, 2]", "y [B, 3]", "got 2 from the left and B from the right");
+        yield return Case(g => Weight(g).MatMul(g.Input("x", [4, 5])), "matmul", "w [2, 3]", "x [4, 5]", "got 3 from the left and 4 from the right");
+        yield return Case(g => Weight(g).MatMul(g.Input("x", [4, 3]), transposeLeft: true), "matmul", "w [2, 3]", "x [4, 3]", "got 2 from the left and 4 from the right");
+        yield return Case(g => Weight(g).MatMul(g.Input("x", [3])), "matmul", "w [2, 3]", "x [3]", "ranks 2 and 1");
+        yield return Case(g => g.Input("x", [Shape.Batch, 2]).MatMul(g.Input("y", [Shape.Batch, 3])), "matmul", "x [B, 2]", "y [B, 3]", "got 2 from the left and B from the right");
         yield return Case(g => Weight(g) + g.Input("x", [2]), "add", "w [2, 3]", "x [2]", "extents 3 and 2 differ");
         yield return Case(g => g.Input("x", [Shape.Batch]) * g.Input("y", [4]), "multiply", "x [B]", "y [4]", "extents B and 4 differ");
         yield return Case(g => Weight(g).Reshape([4]), "reshape", "w [2, 3]", "[4]");

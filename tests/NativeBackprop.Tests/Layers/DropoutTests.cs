@@ -1,9 +1,9 @@
 using NativeBackprop.Layers;
+using NativeBackprop.Losses;
 using NativeBackprop.Ops;
 using NativeBackprop.Optimizers;
 using NativeBackprop.Training;
 using NUnit.Framework;
-using SoftmaxCrossEntropy = NativeBackprop.Losses.SoftmaxCrossEntropy;
 
 namespace NativeBackprop.Tests.Layers;
 

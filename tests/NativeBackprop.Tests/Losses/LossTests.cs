@@ -2,7 +2,6 @@ using NativeBackprop.Losses;
 using NativeBackprop.Ops;
 using NativeBackprop.Tests.Differentiation;
 using NUnit.Framework;
-using SoftmaxCrossEntropy = NativeBackprop.Losses.SoftmaxCrossEntropy;
 
 namespace NativeBackprop.Tests.Losses;
 

@@ -1,5 +1,6 @@
 using NativeBackprop.Layers;
 using NativeBackprop.Losses;
+using NativeBackprop.Ops;
 using NativeBackprop.Optimizers;
 using NativeBackprop.Tests.Differentiation;
 using NativeBackprop.Training;
@@ -50,7 +51,7 @@ public class GradientTransformTests
     {
         var graph = new Graph();
         var harness = new GraphHarness(graph);
-        Node[] nodes = [.. gradients.Select((values, i) => NativeBackprop.Ops.GraphLeaves.Input(graph, $"g{i}", [values.Length]))];
+        Node[] nodes = [.. gradients.Select((values, i) => graph.Input($"g{i}", [values.Length]))];
         for (int i = 0; i < nodes.Length; i++)
         {
             harness.Set(nodes[i], gradients[i]);

@@ -1,0 +1,176 @@
+namespace NativeBackprop.Ops;
+
+/// <summary>
+/// An op written by a user in C#: a shape rule, and Forward and Backward over spans (lecture notes 001, the forward and backward API).
+/// It goes into a graph like any other: <c>graph.Add(new MultiplyGate(), x, y)</c>. Forward and Backward must depend on their arguments
+/// alone, and may run on any one thread of a plan. What they throw comes out of the plan's run as a <see cref="GraphException"/> that
+/// names the node. There is no second derivative: compose the ops of this library where one is needed.
+/// </summary>
+/// <remarks>
+/// The double-precision reference runs the float code on rounded values unless the overloads for <see cref="double"/> are overridden too;
+/// a gradient check by differences needs those.
+/// </remarks>
+public abstract class CustomOp
+{
+    /// <summary>The name in snake_case, as plans, pictures and errors print it.</summary>
+    public virtual string Name => Operation.SnakeCase(GetType().Name);
+
+    /// <summary>Makes the user's op an op of a graph.</summary>
+    public static implicit operator Op(CustomOp function) => new CustomForward(function);
+
+    /// <summary>The shape of the result. Called when the graph is built and again for every plan, with the batch size filled in.</summary>
+    /// <exception cref="ShapeException">The inputs do not fit; the message says what was expected.</exception>
+    public abstract Shape InferShape(ReadOnlySpan<Shape> inputs);
+
+    /// <summary>Computes the result; every element must be written.</summary>
+    /// <param name="inputs">The inputs, row-major.</param>
+    /// <param name="output">Receives the result, in the shape of the shape rule.</param>
+    public abstract void Forward(CustomInputs<float> inputs, Span<float> output);
+
+    /// <summary>
+    /// Computes the gradient of a scalar with respect to one input from its gradient with respect to the output; every element must be
+    /// written.
+    /// </summary>
+    /// <param name="input">Which input.</param>
+    /// <param name="inputs">The inputs of the forward pass.</param>
+    /// <param name="output">The result of the forward pass.</param>
+    /// <param name="outputGradient">The gradient with respect to the output.</param>
+    /// <param name="inputGradient">Receives the gradient with respect to the input, of the input's shape.</param>
+    public abstract void Backward(
+        int input, CustomInputs<float> inputs, ReadOnlySpan<float> output, ReadOnlySpan<float> outputGradient, Span<float> inputGradient);
+
+    /// <summary>Computes the result in double precision, for references; by default through the float code.</summary>
+    /// <param name="inputs">The inputs.</param>
+    /// <param name="output">Receives the result.</param>
+    public virtual void Forward(CustomInputs<double> inputs, Span<double> output)
+    {
+        float[] rounded = new float[output.Length];
+        Forward(inputs.Round(), rounded);
+        Widen(rounded, output);
+    }
+
+    /// <summary>Computes an input's gradient in double precision, for references; by default through the float code.</summary>
+    /// <param name="input">Which input.</param>
+    /// <param name="inputs">The inputs of the forward pass.</param>
+    /// <param name="output">The result of the forward pass.</param>
+    /// <param name="outputGradient">The gradient with respect to the output.</param>
+    /// <param name="inputGradient">Receives the gradient with respect to the input.</param>
+    public virtual void Backward(
+        int input, CustomInputs<double> inputs, ReadOnlySpan<double> output, ReadOnlySpan<double> outputGradient, Span<double> inputGradient)
+    {
+        float[] rounded = new float[inputGradient.Length];
+        Backward(input, inputs.Round(), CustomInputs<double>.Round(output), CustomInputs<double>.Round(outputGradient), rounded);
+        Widen(rounded, inputGradient);
+    }
+
+    /// <summary>The user's shape rule, with its result checked.</summary>
+    internal Shape CheckedShape(ReadOnlySpan<Shape> inputs)
+    {
+        Shape shape = InferShape(inputs) ?? throw new ShapeException($"{Name}: the shape rule gave null");
+        foreach (Shape input in inputs)
+        {
+            if (input.IsSymbolic)
+            {
+                return shape;
+            }
+        }
+
+        return shape.IsSymbolic
+            ? throw new ShapeException($"{Name}: the shape rule gave {shape}, which depends on the batch size, while no input does")
+            : shape;
+    }
+
+    private static void Widen(float[] values, Span<double> output)
+    {
+        for (int i = 0; i < values.Length; i++)
+        {
+            output[i] = values[i];
+        }
+    }
+}
+
+/// <summary>The result of a user's op.</summary>
+internal sealed record CustomForward(CustomOp Function) : Op
+{
+    public override string Name => Function.Name;
+
+    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => Function.CheckedShape(inputs);
+
+    public override Node? Gradient(Node node, int input, Node dy) =>
+        node.Graph.Add(new CustomBackward(Function, input), [.. node.Inputs, node, dy]);
+
+    public override Kernel CreateKernel(KernelArguments arguments)
+    {
+        Operand output = arguments.Output;
+        Shape[] shapes = [.. arguments.Inputs.ToArray().Select(operand => operand.Shape)];
+        Shape shape = Function.CheckedShape(shapes);
+        return shape.Equals(output.Shape)
+            ? new CustomKernel(Name, arguments.Inputs, shapes, output, (inputs, y) => Function.Forward(inputs, y))
+            : throw new ShapeException($"{Name}: the shape rule gave {output.Shape} for the graph, and {shape} for the plan's inputs {string.Join(", ", shapes.AsEnumerable())}");
+    }
+
+    public override void Evaluate(ReferenceArguments arguments) =>
+        Function.Forward(new CustomInputs<double>(arguments.Inputs, arguments.Shapes), arguments.Output);
+}
+
+/// <summary>The gradient of one input of a user's op. Inputs: those of the op, its result, and the upstream gradient.</summary>
+internal sealed record CustomBackward(CustomOp Function, int Input) : Op
+{
+    public override string Name => $"{Function.Name}_gradient";
+
+    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[Input];
+
+    public override Node? Gradient(Node node, int input, Node dy) => throw new GraphException(
+        $"{node}: the custom op {node.Inputs[^2]} has no second derivative, and no forward mode that rests on it; compose it from the library's ops");
+
+    public override Kernel CreateKernel(KernelArguments arguments)
+    {
+        int count = arguments.Inputs.Length - 2;
+        (Operand y, Operand dy) = (arguments.Inputs[^2], arguments.Inputs[^1]);
+        Shape[] shapes = [.. arguments.Inputs[..count].ToArray().Select(operand => operand.Shape)];
+        return new CustomKernel(Name, arguments.Inputs[..count], shapes, arguments.Output, (inputs, dx) => Function.Backward(Input, inputs, y.Span, dy.Span, dx));
+    }
+
+    public override void Evaluate(ReferenceArguments arguments)
+    {
+        int count = arguments.Inputs.Length - 2;
+        Function.Backward(
+            Input, new CustomInputs<double>(arguments.Inputs[..count], arguments.Shapes), arguments.Inputs[^2], arguments.Inputs[^1], arguments.Output);
+    }
+}
+
+/// <summary>Calls a user's code and keeps what it throws, for the plan to report under the node's name.</summary>
+internal sealed class CustomKernel : Kernel
+{
+    private readonly Operand[] _inputs;
+    private readonly Shape[] _shapes;
+    private readonly Operand _output;
+    private readonly CustomAction _action;
+    private string? _fault;
+
+    public CustomKernel(string call, ReadOnlySpan<Operand> inputs, Shape[] shapes, Operand output, CustomAction action)
+    {
+        (Call, _inputs, _shapes, _output, _action) = (call, inputs.ToArray(), shapes, output, action);
+        Bytes = sizeof(float) * (_inputs.Sum(input => (long)input.Length) + output.Length);
+    }
+
+    public delegate void CustomAction(CustomInputs<float> inputs, Span<float> output);
+
+    public override string Call { get; }
+
+    public override bool CanFault => true;
+
+    public override string? Fault => Interlocked.Exchange(ref _fault, null);
+
+    public override void Run(int begin, int end)
+    {
+        try
+        {
+            _action(new CustomInputs<float>(_inputs, _shapes), _output.Span);
+        }
+        catch (Exception error)
+        {
+            _fault = $"the custom op failed: {error.GetType().Name}: {error.Message}";
+        }
+    }
+}
