@@ -10,7 +10,23 @@ internal sealed class Fusion
 {
     private readonly List<PlanStep> _steps;
 
-    private Fusion(PlanProgram program) => _steps = program.Steps;
+    // What is updated in place, and where in the order of creation.
+    private readonly List<(PlanValue Memory, int Order)> _updates = [];
+
+    private Fusion(PlanProgram program)
+    {
+        _steps = program.Steps;
+        foreach (PlanStep step in _steps)
+        {
+            for (int i = 0; i < step.Inputs.Length; i++)
+            {
+                if (step.Operation.Updates(i))
+                {
+                    _updates.Add((step.Inputs[i].Memory, step.Order));
+                }
+            }
+        }
+    }
 
     public static void Rewrite(PlanProgram program)
     {
@@ -29,7 +45,7 @@ internal sealed class Fusion
         PlanValue z = product.Outputs[0];
         PlanStep last = product;
         PlanValue? bias = null;
-        if (OnlyConsumer(z) is { Operation: Add } add && BiasOf(add, z) is { } found)
+        if (OnlyConsumer(z) is { Operation: Add } add && BiasOf(add, z) is { } found && CanMove(product, add))
         {
             (last, bias, z) = (add, found, add.Outputs[0]);
         }
@@ -47,7 +63,7 @@ internal sealed class Fusion
             return;
         }
 
-        bool savesInput = z.Consumers.Count > 1 || z.IsOutput || z.HasViews;
+        bool savesInput = z.Consumers.Count > 1 || z.IsOutput || z.IsShared;
         if (savesInput && function.Saved != SavedOperand.Input && bias is null)
         {
             return;
@@ -69,7 +85,7 @@ internal sealed class Fusion
         PlanStep? sum = dz.Consumers.Find(step => step.Operation is Sum { Axis: 0, Axes: 1 } && step.Inputs[0].Shape.Rank == 2);
         PlanValue[] outputs = sum is null ? [dz] : [dz, sum.Outputs[0]];
         PlanStep[] parts = sum is null ? [] : [sum];
-        if (OnlyConsumer(dy) == gradient && dy != saved && dy.Producer is { Operation: MatMul matMul, IsReplaced: false } product)
+        if (OnlyConsumer(dy) == gradient && dy != saved && dy.Producer is { Operation: MatMul matMul, IsReplaced: false } product && CanMove(product, gradient))
         {
             Replace(gradient, new MatMulActivationGradient(matMul, op.Function, sum is not null), [.. product.Inputs, saved], outputs, [product, .. parts]);
         }
@@ -84,7 +100,7 @@ internal sealed class Fusion
     {
         PlanStep? gradient = loss.Inputs[0].Consumers.Find(step =>
             step.Operation.GetType() == gradientType && step.Inputs[0] == loss.Inputs[0] && step.Inputs[1] == loss.Inputs[1]
-            && step.Inputs[2].Storage != Storage.Computed);
+            && step.Inputs[2].Storage != Storage.Computed && CanMove(step, loss));
         if (gradient is not null)
         {
             Replace(loss, new LossWithGradient(op), gradient.Inputs, [loss.Outputs[0], gradient.Outputs[0]], gradient);
@@ -98,7 +114,7 @@ internal sealed class Fusion
         float decay = sgd.WeightDecay;
         var parts = new List<PlanStep>();
         if (OnlyConsumer(gradient) == update && gradient.Producer is { Operation: Add, IsReplaced: false } add
-            && DecayOf(add, w) is { } found)
+            && DecayOf(add, w) is { } found && CanMove(found.Term.Producer!, update))
         {
             gradient = found.Gradient;
             decay += found.Factor;
@@ -111,7 +127,7 @@ internal sealed class Fusion
 
         PlanStep consumer = parts.Count > 0 ? parts[0] : update;
         if (OnlyConsumer(gradient) == consumer && gradient.Producer is { Operation: MatMul matMul, IsReplaced: false } product
-            && product.Inputs.All(input => input.Memory != w.Memory))
+            && product.Inputs.All(input => input.Memory != w.Memory) && CanMove(product, update))
         {
             Replace(update, new MatMulSgd(matMul, decay), [.. product.Inputs, w, rate], update.Outputs, [product, .. parts]);
         }
@@ -141,9 +157,16 @@ internal sealed class Fusion
         return isRow && add.Outputs[0].Shape.Equals(z.Shape) && (z.Shape[0] != 1 || other.Storage != Storage.Computed) ? other : null;
     }
 
-    // The step that alone reads a value, when nobody outside the program or through a view does.
+    // The step that alone reads a value, when nobody outside the program does, nor anybody through another view of its memory.
     private static PlanStep? OnlyConsumer(PlanValue value) =>
-        value is { IsOutput: false, HasViews: false, Consumers: [var consumer] } && !consumer.IsReplaced ? consumer : null;
+        value is { IsOutput: false, IsShared: false, Consumers: [var consumer] } && value.Memory == value && !consumer.IsReplaced ? consumer : null;
+
+    // True when a step reads the same values at the place of another: no update of one of them was created in between.
+    private bool CanMove(PlanStep step, PlanStep place)
+    {
+        (int low, int high) = (Math.Min(step.Order, place.Order), Math.Max(step.Order, place.Order));
+        return !_updates.Exists(update => update.Order > low && update.Order < high && Array.Exists(step.Inputs, input => input.Memory == update.Memory));
+    }
 
     private void Replace(PlanStep place, Operation fused, PlanValue[] inputs, PlanValue[] outputs, params ReadOnlySpan<PlanStep> others)
     {

@@ -26,8 +26,8 @@ internal static class Lowering
     }
 
     /// <summary>
-    /// Puts the steps into their final order: the first half first; otherwise as they were created, but an update as soon as its gradient is
-    /// there and everybody has read the old value, while the gradient is still in cache. What only depends on updates (Adam's
+    /// Puts the steps into their final order: the first half first; otherwise as they were created, but an update as soon as what it reads
+    /// is there and everybody has read the old value, while the gradient is still in cache. What only depends on updates (Adam's
     /// corrections on its step count) moves with them.
     /// </summary>
     public static void Schedule(PlanProgram program, Graph graph, IReadOnlyList<Node> first)
@@ -35,20 +35,25 @@ internal static class Lowering
         bool[] inFirst = first.Count == 0 ? [] : Needed(graph, [.. first]);
         var keys = new Dictionary<PlanStep, int>(program.Steps.Count);
         var moved = new HashSet<PlanStep>();
-        var readers = new Dictionary<PlanValue, int>();
+        Dictionary<PlanValue, int> readers = [], writers = [];
         foreach (PlanStep step in program.Steps.OrderBy(step => step.Order))
         {
             int key = step.Order;
             if (IsUpdate(step) || (step.Inputs.Length > 0 && step.Inputs.All(input => input.Producer is { } producer && moved.Contains(producer))))
             {
-                key = Earliest(step, keys, readers);
+                key = Earliest(step, keys, readers, writers);
                 moved.Add(step);
             }
 
             keys.Add(step, key);
-            foreach (PlanValue input in step.Inputs)
+            for (int i = 0; i < step.Inputs.Length; i++)
             {
-                readers[input.Memory] = Math.Max(key, readers.GetValueOrDefault(input.Memory, -1));
+                PlanValue memory = step.Inputs[i].Memory;
+                readers[memory] = Math.Max(key, readers.GetValueOrDefault(memory, -1));
+                if (step.Operation.Updates(i))
+                {
+                    writers[memory] = key;
+                }
             }
         }
 
@@ -62,14 +67,15 @@ internal static class Lowering
 
     private static bool IsUpdate(PlanStep step) => Enumerable.Range(0, step.Inputs.Length).Any(step.Operation.Updates);
 
-    // After everything that makes an operand, and after every reader of what the step changes.
-    private static int Earliest(PlanStep step, Dictionary<PlanStep, int> keys, Dictionary<PlanValue, int> readers)
+    // After everything that makes or updates an operand, and after every reader of what the step changes.
+    private static int Earliest(PlanStep step, Dictionary<PlanStep, int> keys, Dictionary<PlanValue, int> readers, Dictionary<PlanValue, int> writers)
     {
         int key = -1;
         for (int i = 0; i < step.Inputs.Length; i++)
         {
             PlanValue input = step.Inputs[i];
             key = Math.Max(key, input.Producer is { } producer && keys.TryGetValue(producer, out int made) ? made : -1);
+            key = Math.Max(key, writers.GetValueOrDefault(input.Memory, -1));
             key = Math.Max(key, step.Operation.Updates(i) ? readers.GetValueOrDefault(input.Memory, -1) : -1);
         }
 
@@ -128,11 +134,6 @@ internal static class Lowering
         {
             var step = new PlanStep(node.Op, inputs, [value], node.Index);
             (isConstant ? program.ConstantSteps : program.Steps).Add(step);
-        }
-        else if (node.Op.IsView)
-        {
-            value.Producer = inputs[0].Producer;
-            inputs[0].HasViews = true;
         }
     }
 }

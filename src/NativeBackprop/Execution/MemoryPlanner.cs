@@ -79,7 +79,7 @@ internal sealed class MemoryPlanner
             {
                 PlanValue input = step.Inputs[i].Memory;
                 bool dies = input.Storage == Storage.Computed && input.Offset >= 0 && lastUse[input] == position;
-                if (dies && input.Shape.Length == output.Shape.Length && step.Operation.CanOverwrite(i, o))
+                if (dies && input.Shape.Length == output.Shape.Length && CanOverwrite(step, input, o))
                 {
                     output.Offset = input.Offset;
                     lastUse[input] = -1;
@@ -92,6 +92,20 @@ internal sealed class MemoryPlanner
                 output.Offset = Allocate(output.Shape.Length);
             }
         }
+    }
+
+    // An operation may read the same memory as several of its inputs.
+    private static bool CanOverwrite(PlanStep step, PlanValue memory, int output)
+    {
+        for (int i = 0; i < step.Inputs.Length; i++)
+        {
+            if (step.Inputs[i].Memory == memory && !step.Operation.CanOverwrite(i, output))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private long Allocate(long floats)

@@ -17,24 +17,38 @@ internal enum Storage
 }
 
 /// <summary>A value of a plan: a shape and where its memory is. Views and in-place updates share their base's memory.</summary>
-internal sealed class PlanValue(Node node, Shape shape, Storage storage, PlanValue? @base = null)
+internal sealed class PlanValue
 {
-    public Node Node { get; } = node;
+    private readonly PlanValue? _base;
+    private PlanStep? _producer;
 
-    public Shape Shape { get; } = shape;
+    public PlanValue(Node node, Shape shape, Storage storage, PlanValue? @base = null)
+    {
+        (Node, Shape, Storage, _base) = (node, shape, @base?.Storage ?? storage, @base);
+        @base?.IsShared = true;
+    }
 
-    public Storage Storage { get; } = @base?.Storage ?? storage;
+    public Node Node { get; }
+
+    public Shape Shape { get; }
+
+    public Storage Storage { get; }
 
     /// <summary>The value whose memory this one is; itself when the memory is its own.</summary>
-    public PlanValue Memory => @base?.Memory ?? this;
+    public PlanValue Memory => _base?.Memory ?? this;
 
     /// <summary>Wanted by the caller: must keep its memory to the end.</summary>
     public bool IsOutput { get; set; }
 
-    /// <summary>True when another value is this one's memory under another shape: its readers are not among <see cref="Consumers"/>.</summary>
-    public bool HasViews { get; set; }
+    /// <summary>Other values show the same memory, and may have readers of their own.</summary>
+    public bool IsShared { get; private set; }
 
-    public PlanStep? Producer { get; set; }
+    /// <summary>The step that writes the value; of a view, the one that writes what it shows.</summary>
+    public PlanStep? Producer
+    {
+        get => _producer ?? _base?.Producer;
+        set => _producer = value;
+    }
 
     public List<PlanStep> Consumers { get; } = [];
 
