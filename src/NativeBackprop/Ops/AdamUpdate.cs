@@ -30,8 +30,9 @@ public sealed record AdamUpdate(float Beta1, float Beta2, float Epsilon, float W
         (double[] m, double[] v, double[] corrections) = (arguments.Inputs[3], arguments.Inputs[4], arguments.Inputs[Corrections]);
         double d = Decoupled ? g : g + (WeightDecay * w);
         w *= Decoupled ? 1 - (rate * WeightDecay) : 1;
-        m[i] = (Beta1 * m[i]) + ((1.0 - Beta1) * d);
-        v[i] = (Beta2 * v[i]) + ((1.0 - Beta2) * d * d);
+        (double beta1, double beta2) = (Precise.AsWritten(Beta1), Precise.AsWritten(Beta2));
+        m[i] = (beta1 * m[i]) + ((1 - beta1) * d);
+        v[i] = (beta2 * v[i]) + ((1 - beta2) * d * d);
         return w - (rate * (m[i] / corrections[0]) / (Math.Sqrt(v[i] / corrections[1]) + Epsilon));
     }
 }
