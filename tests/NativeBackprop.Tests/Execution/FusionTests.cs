@@ -36,10 +36,10 @@ public sealed class FusionTests
     {
         var net = new Net();
         Node other = net.Input("other", [Shape.Batch, 5]), column = net.Input("column", [Shape.Batch, 1]), scalar = net.Input("scalar", []);
-        Assert.That(net.Steps([net.Product + other]), Is.EqualTo(new[] { "mat_mul", "add" }));
-        Assert.That(net.Steps([net.Product + column]), Is.EqualTo(new[] { "mat_mul", "add" }));
-        Assert.That(net.Steps([net.Product + scalar]), Is.EqualTo(new[] { "mat_mul", "add" }));
-        Assert.That(net.Steps([net.Product + net.Product]), Is.EqualTo(new[] { "mat_mul", "add" }));
+        Assert.That(net.Steps([net.Product + other]), Is.EqualTo(new[] { "matmul", "add" }));
+        Assert.That(net.Steps([net.Product + column]), Is.EqualTo(new[] { "matmul", "add" }));
+        Assert.That(net.Steps([net.Product + scalar]), Is.EqualTo(new[] { "matmul", "add" }));
+        Assert.That(net.Steps([net.Product + net.Product]), Is.EqualTo(new[] { "matmul", "add" }));
         Assert.That(net.Steps([net.Bias + net.Input("m", [4, 5])]), Is.EqualTo(new[] { "add" }));
     }
 
@@ -47,10 +47,10 @@ public sealed class FusionTests
     public void AProductThatIsWantedOrReadByOthers_StaysAsItIs()
     {
         var net = new Net();
-        Assert.That(net.Steps([net.Product, net.Product + net.Bias]), Is.EqualTo(new[] { "mat_mul", "add" }));
+        Assert.That(net.Steps([net.Product, net.Product + net.Bias]), Is.EqualTo(new[] { "matmul", "add" }));
         Assert.That(net.Steps([net.Product + net.Bias, net.Product.Exp().Sum()]), Does.Contain("add"));
-        Assert.That(net.Steps([net.Product.Tanh(), net.Product]), Is.EqualTo(new[] { "mat_mul", "tanh" }));
-        Assert.That(net.Steps([net.Product.Log()]), Is.EqualTo(new[] { "mat_mul", "log" }), "a function with a domain looks at its operand");
+        Assert.That(net.Steps([net.Product.Tanh(), net.Product]), Is.EqualTo(new[] { "matmul", "tanh" }));
+        Assert.That(net.Steps([net.Product.Log()]), Is.EqualTo(new[] { "matmul", "log" }), "a function with a domain looks at its operand");
     }
 
     [Test]
@@ -156,7 +156,7 @@ public sealed class FusionTests
         Node rate = net.Input("rate", []), loss = (net.Product * net.U).Sum(), dw = net.Graph.VectorJacobianProduct(net.Product, net.U, net.W)[0];
         Node w = net.W, step = net.Graph.Add(new SgdUpdate(0.01f), w, dw, rate);
         Assert.That(net.Steps([step]), Is.EqualTo(new[] { "matmul_sgd_update" }));
-        Assert.That(net.Steps([step, dw]), Is.EqualTo(new[] { "mat_mul", "sgd_update" }), "the gradient is wanted");
+        Assert.That(net.Steps([step, dw]), Is.EqualTo(new[] { "matmul", "sgd_update" }), "the gradient is wanted");
         Node penalised = net.Graph.Add(new SgdUpdate(0.01f), w, net.Graph.Gradient(loss + (0.5f * w.Square().Sum()), w)[0], rate);
         net.AssertUnfusedAgrees([step]);
         net.AssertUnfusedAgrees([step, dw]);

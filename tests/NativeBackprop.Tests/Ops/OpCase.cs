@@ -24,12 +24,16 @@ internal sealed class OpCase
         }
 
         Result = row.Build(Graph, Operands);
-        Smooth = [.. Operands.Where(operand => operand.Op.ElementType == ElementType.Float32)];
+        Smooth = [.. Operands.Where(operand => row.Derivatives > 0 && operand.Op.ElementType == ElementType.Float32)];
         Cotangent = Leaf("u", Result.Shape, random);
         Directions = [.. Smooth.Select((operand, i) => Leaf($"v{i}", operand.Shape, random))];
         if (Smooth.Length > 0)
         {
             Gradients = Graph.VectorJacobianProduct(Result, Cotangent, Smooth);
+        }
+
+        if (row.Derivatives > 1 && Smooth.Length > 0)
+        {
             Tangent = Graph.JacobianVectorProduct(Result, Smooth, Directions);
             Second = Graph.Gradient(ForwardMode.Inner(Gradients, Directions), Smooth);
         }

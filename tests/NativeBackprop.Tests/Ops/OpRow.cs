@@ -15,6 +15,9 @@ internal sealed record OpRow(string Name, Type Op, Func<Graph, Node[], Node> Bui
     /// <summary>True when the table says that the work is never shared between threads.</summary>
     public bool IsSerial { get; init; }
 
+    /// <summary>How often the op can be differentiated: 0 for one that stands outside of differentiation, 1 for a user's own.</summary>
+    public int Derivatives { get; init; } = 2;
+
     public override string ToString() => Name;
 }
 
@@ -57,6 +60,15 @@ internal static class Domains
             values[i] = (float)(-2 + (4 * (order[i] + phase) / values.Length));
         }
     };
+
+    /// <summary>Whole numbers from 1 to 1000.</summary>
+    public static void Whole(Span<float> values, RandomSource random)
+    {
+        foreach (ref float value in values)
+        {
+            value = 1 + random.NextInt(1000);
+        }
+    }
 
     /// <summary>Rows of five positive numbers of sum 1, or of whatever the last dimension is.</summary>
     public static void Probabilities(Span<float> values, RandomSource random)
