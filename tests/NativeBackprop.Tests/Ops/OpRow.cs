@@ -7,13 +7,13 @@ internal delegate void Domain(Span<float> values, RandomSource random);
 internal sealed record RowOperand(Func<int, Shape> Shape, Domain Domain, int Classes = 0);
 
 /// <summary>
-/// One op of the table: the operands it is tried on and how it is put on a graph. Everything else that the tests ask of an op (reference,
+/// One op (or layer, or loss) of the table: the operands it is tried on and how it is put on a graph. Everything else that the tests ask of an op (reference,
 /// gradients, threads, instruction sets) follows from this.
 /// </summary>
 internal sealed record OpRow(string Name, Type Op, Func<Graph, Node[], Node> Build, params RowOperand[] Operands)
 {
-    /// <summary>True when the table says that the work is never shared between threads.</summary>
-    public bool IsSerial { get; init; }
+    /// <summary>True when the table says that the work is never shared between threads; null when it does not say.</summary>
+    public bool? IsSerial { get; init; } = false;
 
     /// <summary>How often the op can be differentiated: 0 for one that stands outside of differentiation, 1 for a user's own.</summary>
     public int Derivatives { get; init; } = 2;

@@ -1,3 +1,5 @@
+using NativeBackprop.Layers;
+using NativeBackprop.Losses;
 using NativeBackprop.Ops;
 using NUnit.Framework;
 
@@ -41,6 +43,14 @@ internal sealed class OpTableTests
         {
             Assert.That(OpTable.Rows.Select(row => row.Op), Does.Contain(op), $"{op.Name} needs a row in OpTable");
         }
+    }
+
+    [Test]
+    public void EveryLayerAndLoss_HasARow()
+    {
+        static IEnumerable<Type> Heirs(Type type) => type.Assembly.GetTypes().Where(heir => !heir.IsAbstract && heir.IsSubclassOf(type));
+        Assert.That(NetworkTable.Layers.Select(row => row.Op).Distinct(), Is.EquivalentTo(Heirs(typeof(Layer))));
+        Assert.That(NetworkTable.Losses.Select(row => row.Op).Distinct(), Is.EquivalentTo(Heirs(typeof(Loss))));
     }
 
     [TestCaseSource(typeof(OpTable), nameof(OpTable.Rows))]
