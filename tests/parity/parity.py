@@ -14,6 +14,8 @@ try:
 except ImportError:
     sys.exit(print("parity: PyTorch is missing; Debian's package is python3-torch (apt-get install python3-torch)", file=sys.stderr) or 2)
 
+sys.dont_write_bytecode = True
+
 import cases
 import tensorfile
 import twins
