@@ -33,12 +33,17 @@ public sealed record Counter(int Places = 1) : Op
         {
             Span<float> digits = counter.Span;
             int carry = 0;
-            while (carry < Places - 1 && digits[carry] >= Radix - 1)
+            while (carry < Places && digits[carry] >= Radix - 1)
             {
-                digits[carry++] = 0;
+                carry++;
             }
 
-            digits[carry] = Math.Min(digits[carry] + 1, Radix - 1);
+            if (carry < Places)
+            {
+                digits[..carry].Clear();
+                digits[carry]++;
+            }
+
             digits.CopyTo(y);
         });
     }

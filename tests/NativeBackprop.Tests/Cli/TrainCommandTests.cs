@@ -163,15 +163,18 @@ internal sealed class TrainCommandTests
         using var output = new StringWriter();
         using var stop = new CancellationTokenSource();
         stop.Cancel();
-        string log = _folder.File("log.json");
-        System.CommandLine.ParseResult parsed = Program.CreateRoot().Parse(["train", "digits", "--json", log]);
+        string log = _folder.File("log.json"), checkpoint = _folder.File("checkpoint"), weights = _folder.File("w.safetensors");
+        System.CommandLine.ParseResult parsed = Program.CreateRoot().Parse(["train", "digits", "--json", log, "--checkpoint", checkpoint, "--save", weights]);
         int exitCode = parsed.InvokeAsync(new System.CommandLine.InvocationConfiguration { Output = output }, stop.Token).GetAwaiter().GetResult();
         using (Assert.EnterMultipleScope())
         {
             Assert.That(exitCode, Is.EqualTo(CliHost.Failure));
             Assert.That(output.ToString(), Does.Contain("0 in 0 epochs, interrupted").And.Contain("Held-out accuracy:"));
             Assert.That(Nbp.ReadLog(log).Single().GetProperty("interrupted").GetBoolean(), Is.True);
+            Assert.That(File.Exists(weights), Is.True);
         }
+
+        Assert.That(Nbp.Succeed("train", "digits", "--steps", "1", "--checkpoint", checkpoint, "--resume"), Does.Contain("1 in 1 epoch"));
     }
 
     [Test]

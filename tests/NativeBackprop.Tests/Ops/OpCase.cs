@@ -24,12 +24,17 @@ internal sealed class OpCase
         }
 
         Result = row.Build(Graph, Operands);
-        Smooth = [.. Operands.Where(operand => operand.Op.ElementType == ElementType.Float32)];
+        Node[] variables = [.. Reachable([Result]).Where(node => node.Op is Variable).OrderBy(node => node.Index)];
+        Smooth = [.. Operands.Concat(variables).Where(operand => row.Derivatives > 0 && operand.Op.ElementType == ElementType.Float32)];
         Cotangent = Leaf("u", Result.Shape, random);
         Directions = [.. Smooth.Select((operand, i) => Leaf($"v{i}", operand.Shape, random))];
         if (Smooth.Length > 0)
         {
             Gradients = Graph.VectorJacobianProduct(Result, Cotangent, Smooth);
+        }
+
+        if (row.Derivatives > 1 && Smooth.Length > 0)
+        {
             Tangent = Graph.JacobianVectorProduct(Result, Smooth, Directions);
             Second = Graph.Gradient(ForwardMode.Inner(Gradients, Directions), Smooth);
         }
@@ -41,7 +46,7 @@ internal sealed class OpCase
 
     public Node[] Operands { get; }
 
-    /// <summary>The operands that can be differentiated with respect to.</summary>
+    /// <summary>The operands, and the parameters of a layer, that can be differentiated with respect to.</summary>
     public Node[] Smooth { get; }
 
     public Node Result { get; }
@@ -62,7 +67,7 @@ internal sealed class OpCase
     /// <summary>Everything the table derives from the row.</summary>
     public Node[] All => [Result, .. Gradients, .. Tangent is null ? [] : new[] { Tangent }, .. Second];
 
-    public ReadOnlySpan<float> this[Node leaf] => _values[leaf];
+    public ReadOnlySpan<float> this[Node leaf] => leaf.Op is Variable variable ? variable.Parameter.Value : _values[leaf];
 
     public Plan Compile(ReadOnlySpan<Node> outputs, PlanOptions? options = null)
     {

@@ -7,13 +7,16 @@ internal delegate void Domain(Span<float> values, RandomSource random);
 internal sealed record RowOperand(Func<int, Shape> Shape, Domain Domain, int Classes = 0);
 
 /// <summary>
-/// One op of the table: the operands it is tried on and how it is put on a graph. Everything else that the tests ask of an op (reference,
+/// One op (or layer, or loss) of the table: the operands it is tried on and how it is put on a graph. Everything else that the tests ask of an op (reference,
 /// gradients, threads, instruction sets) follows from this.
 /// </summary>
 internal sealed record OpRow(string Name, Type Op, Func<Graph, Node[], Node> Build, params RowOperand[] Operands)
 {
-    /// <summary>True when the table says that the work is never shared between threads.</summary>
-    public bool IsSerial { get; init; }
+    /// <summary>True when the table says that the work is never shared between threads; null when it does not say.</summary>
+    public bool? IsSerial { get; init; } = false;
+
+    /// <summary>How often the op can be differentiated: 0 for one that stands outside of differentiation, 1 for a user's own.</summary>
+    public int Derivatives { get; init; } = 2;
 
     public override string ToString() => Name;
 }
@@ -57,6 +60,15 @@ internal static class Domains
             values[i] = (float)(-2 + (4 * (order[i] + phase) / values.Length));
         }
     };
+
+    /// <summary>Whole numbers from 1 to 1000.</summary>
+    public static void Whole(Span<float> values, RandomSource random)
+    {
+        foreach (ref float value in values)
+        {
+            value = 1 + random.NextInt(1000);
+        }
+    }
 
     /// <summary>Rows of five positive numbers of sum 1, or of whatever the last dimension is.</summary>
     public static void Probabilities(Span<float> values, RandomSource random)

@@ -1,3 +1,5 @@
+using NativeBackprop.Layers;
+using NativeBackprop.Losses;
 using NativeBackprop.Ops;
 using NUnit.Framework;
 
@@ -15,6 +17,9 @@ internal sealed class OpTableTests
         ["Cotangent"] = "add",
     };
 
+    // Ops that change memory in place without being a step of an optimizer have tests of their own.
+    private static readonly Dictionary<Type, string> InPlace = new() { [typeof(Counter)] = nameof(CounterTests.Counter_CountsAsTheReference_AndCarries) };
+
     public static IEnumerable<Type> Ops => typeof(Op).Assembly.GetTypes().Where(type => !type.IsAbstract && type.IsSubclassOf(typeof(Op)));
 
     [TestCaseSource(nameof(Ops))]
@@ -23,6 +28,10 @@ internal sealed class OpTableTests
         if (op.IsSubclassOf(typeof(Update)) || op == typeof(Variable))
         {
             Assert.That(UpdateTable.Rows.Select(row => row.Op.GetType()).Append(typeof(Variable)), Does.Contain(op), $"{op.Name} needs a row in UpdateTable");
+        }
+        else if (InPlace.TryGetValue(op, out string? test))
+        {
+            Assert.That(typeof(CounterTests).GetMethod(test), Is.Not.Null);
         }
         else if (op.IsSubclassOf(typeof(Leaf)))
         {
@@ -34,6 +43,14 @@ internal sealed class OpTableTests
         {
             Assert.That(OpTable.Rows.Select(row => row.Op), Does.Contain(op), $"{op.Name} needs a row in OpTable");
         }
+    }
+
+    [Test]
+    public void EveryLayerAndLoss_HasARow()
+    {
+        static IEnumerable<Type> Heirs(Type type) => type.Assembly.GetTypes().Where(heir => !heir.IsAbstract && heir.IsSubclassOf(type));
+        Assert.That(NetworkTable.Layers.Select(row => row.Op).Distinct(), Is.EquivalentTo(Heirs(typeof(Layer))));
+        Assert.That(NetworkTable.Losses.Select(row => row.Op).Distinct(), Is.EquivalentTo(Heirs(typeof(Loss))));
     }
 
     [TestCaseSource(typeof(OpTable), nameof(OpTable.Rows))]

@@ -2,8 +2,8 @@ using NativeBackprop.Ops;
 
 namespace NativeBackprop.Tests.Ops;
 
-/// <summary>One optimizer's step: how many tensors of state it keeps beside the parameter, and how many shared scalars come before them.</summary>
-internal sealed record UpdateRow(string Name, Update Op, int States, int Scalars = 0)
+/// <summary>One optimizer's step: how many tensors of state it keeps beside the parameter, and what it makes of the number of the step, if anything.</summary>
+internal sealed record UpdateRow(string Name, Update Op, int States, Op? Corrections = null)
 {
     public override string ToString() => Name;
 }
@@ -18,6 +18,10 @@ internal static class UpdateTable
         new("momentum", new MomentumUpdate(0.9f, 0, false), 1),
         new("momentum with weight decay", new MomentumUpdate(0.9f, 0.1f, false), 1),
         new("nesterov", new MomentumUpdate(0.8f, 0.05f, true), 1),
+        new("adagrad", new AdaGradUpdate(1e-10f, 0.1f), 1),
+        new("rmsprop", new RmsPropUpdate(0.9f, 1e-8f, 0.1f), 1),
+        new("adam", new AdamUpdate(0.9f, 0.99f, 1e-3f, 0.1f, false), 2, new AdamCorrections(0.9f, 0.99f)),
+        new("adamw", new AdamUpdate(0.8f, 0.999f, 1e-8f, 0.1f, true), 2, new AdamCorrections(0.8f, 0.999f)),
     ];
 }
 
@@ -32,10 +36,11 @@ internal sealed class UpdateCase
         Rate = Graph.Input("rate");
         Parameter = new Parameter("w", [length]);
         State = [.. Enumerable.Range(0, row.States).Select(i => new Parameter($"state{i}", [length]))];
-        Shared = [.. Enumerable.Range(0, row.Scalars).Select(i => new Parameter($"shared{i}", Shape.Scalar))];
-        _ = new ParameterSet([Parameter, .. State, .. Shared]);
+        Count = new Parameter("count", [1]);
+        _ = new ParameterSet([Parameter, .. State, Count]);
         Domains.Normal(Parameter.Value, _random);
-        Step = Graph.Add(row.Op, [Graph.Variable(Parameter), Gradient, Rate, .. Shared.Concat(State).Select(Graph.Variable)]);
+        Node[] corrections = row.Corrections is { } op ? [Graph.Add(op, Graph.Add(new Counter(), Graph.Variable(Count)))] : [];
+        Step = Graph.Add(row.Op, [Graph.Variable(Parameter), Gradient, Rate, .. State.Select(state => Graph.Variable(state)), .. corrections]);
     }
 
     public Graph Graph { get; } = new();
@@ -44,7 +49,8 @@ internal sealed class UpdateCase
 
     public Parameter[] State { get; }
 
-    public Parameter[] Shared { get; }
+    /// <summary>The number of steps, of an optimizer that counts them.</summary>
+    public Parameter Count { get; }
 
     public Node Gradient { get; }
 
@@ -58,7 +64,7 @@ internal sealed class UpdateCase
         using Plan plan = Graph.Compile([Step], options);
         var reference = new ReferenceEvaluator(Graph);
         var gradient = new float[Gradient.Shape.Length];
-        foreach (Parameter parameter in (Parameter[])[Parameter, .. State, .. Shared])
+        foreach (Parameter parameter in (Parameter[])[Parameter, .. State, Count])
         {
             reference.Leaf(Graph.Variable(parameter));
         }
@@ -72,7 +78,7 @@ internal sealed class UpdateCase
         }
 
         double worst = Norms.Error(plan[Step].Span, reference[Step]);
-        foreach (Parameter parameter in (Parameter[])[Parameter, .. State, .. Shared])
+        foreach (Parameter parameter in (Parameter[])[Parameter, .. State, Count])
         {
             worst = Math.Max(worst, Norms.Error(parameter.Value, reference.Leaf(Graph.Variable(parameter))));
         }

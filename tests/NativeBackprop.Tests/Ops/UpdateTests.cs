@@ -25,7 +25,7 @@ internal sealed class UpdateTests(UpdateRow row)
         var example = new UpdateCase(row, 50_003);
         using (Plan plan = example.Graph.Compile([example.Step], new PlanOptions { Threads = threads, ExactThreads = true }))
         {
-            Assert.That(plan.Kernels[0].Threads, Is.EqualTo(threads));
+            Assert.That(plan.Kernels[^1].Threads, Is.EqualTo(threads));
         }
 
         Assert.That(example.RunAgainstReference(3, new PlanOptions { Threads = threads, ExactThreads = true }), Is.LessThanOrEqualTo(1e-5));

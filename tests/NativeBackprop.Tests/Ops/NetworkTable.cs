@@ -1,0 +1,67 @@
+using NativeBackprop.Layers;
+using NativeBackprop.Losses;
+using NativeBackprop.Ops;
+using static NativeBackprop.Tests.Ops.Domains;
+
+namespace NativeBackprop.Tests.Ops;
+
+/// <summary>Rows for layers and losses: graphs of several ops, tried as an op is, with respect to their parameters too.</summary>
+internal static class NetworkTable
+{
+    public static IEnumerable<OpRow> Layers =>
+    [
+        Layer(n => new Linear(n, 7)),
+        Layer(n => new Linear(n, 40, bias: false), "without bias"),
+        Layer(n => new LowRankLinear(n, 6, 3)),
+        Layer(n => new LowRankLinear(n, 6, 3, bias: false), "without bias"),
+        Layer(_ => new Prelu(), domain: AwayFromZero),
+        Layer(n => new Prelu(n), "per channel", AwayFromZero),
+        Layer(_ => new Maxout(3), domain: Distinct(), width: n => 3 * n),
+        Layer(n => new LayerNorm(n)),
+        Layer(n => new Residual(new Linear(n, 4), new Tanh(), new Linear(4, n))),
+        Layer(n => new Gated([new Linear(n, 4)], [new Linear(n, 4), new Sigmoid()])),
+        Layer(_ => new SoftmaxLayer()),
+        Layer(_ => new Dropout(0.3f), "in evaluation", mode: BuildMode.Evaluation),
+        Layer(_ => new Activation(new Gelu())),
+        Layer(n => new Sequential(new Linear(n, 6), new LayerNorm(6), new Silu(), new Linear(6, 3))),
+    ];
+
+    public static IEnumerable<OpRow> Losses =>
+    [
+        Loss(new NativeBackprop.Losses.SoftmaxCrossEntropy(), 5, classes: 5),
+        Loss(new NativeBackprop.Losses.SoftmaxCrossEntropy(), 5, Probabilities, 5, name: "of probabilities"),
+        Loss(new MeanSquaredError(), 5, Normal, 5),
+        Loss(new SigmoidCrossEntropy(), 5, Probabilities, 5),
+        Loss(new MulticlassHinge(), 5, classes: 5),
+        Loss(new GaussianNll(), 6, Normal, 3),
+    ];
+
+    private static OpRow Layer(Func<int, Layer> create, string name = "", Domain? domain = null, Func<int, int>? width = null, BuildMode mode = BuildMode.Training)
+    {
+        Type type = create(6).GetType();
+        return new OpRow($"{Operation.SnakeCase(type.Name)} {name}".TrimEnd(), type, (_, x) => Build(create(x[0].Shape[1]), x[0], mode), OpTable.Of(domain ?? Normal, n => [Shape.Batch, width?.Invoke(n) ?? n])) { IsSerial = null };
+    }
+
+    // With parameters away from the zeros and ones that an error could hide behind.
+    private static Node Build(Layer layer, Node x, BuildMode mode)
+    {
+        var model = new Sequential(layer);
+        model.Initialize(3);
+        var random = new RandomSource(4);
+        foreach (Parameter parameter in model.Parameters)
+        {
+            foreach (ref float value in parameter.Value)
+            {
+                value += (float)(0.2 * random.NextNormal());
+            }
+        }
+
+        return model.Build(x, mode);
+    }
+
+    private static OpRow Loss(Loss loss, int outputs, Domain? targets = null, int targetWidth = 0, int classes = 0, string name = "")
+    {
+        RowOperand target = classes > 0 ? new(_ => [Shape.Batch], Normal, classes) : OpTable.Of(targets!, _ => [Shape.Batch, targetWidth]);
+        return new OpRow($"loss {loss.Name} {name}".TrimEnd(), loss.GetType(), (_, x) => loss.Build(x[0], x[1]), OpTable.Of(Normal, _ => [Shape.Batch, outputs]), target) { IsSerial = null };
+    }
+}
