@@ -85,6 +85,7 @@ internal static class OpTable
         new OpRow("spread", typeof(Spread), (graph, x) => graph.Add(new Spread([Shape.Batch, x[0].Shape[1]], 0, 1), x[0]), Of(Normal, n => [1, n])) { IsSerial = true },
         Row("one_hot", new OneHot(6), Labels(6)) with { Derivatives = 0 },
         new OpRow("reshape", typeof(Reshape), (_, x) => x[0].Reshape([2, Shape.Batch, x[0].Shape[1] / 2]), Of(Normal, n => [Shape.Batch, 2 * n])) { IsSerial = true },
+        Row("recompute", new Recompute(), Of(Normal, Batch), Of(Normal, Batch)) with { IsSerial = true },
         Row("slice", new Slice(1, 1, 3), Of(Normal, Batch)),
         Row("slice inside", new Slice(1, 1, 2), Of(Normal, n => [2, 4, n])),
         Row("pad", new Pad(1, 2, 1), Of(Normal, Batch)) with { IsSerial = true },

@@ -54,7 +54,7 @@ public class DepthTests
         Node x = graph.Input("x"), y = x;
         for (int i = 0; i < depth; i++)
         {
-            y = (1.001f * y).Sin();
+            y = (-y).Sin();
         }
 
         Node gradient = graph.Gradient(y, x)[0];

@@ -7,7 +7,7 @@ using NUnit.Framework;
 
 namespace NativeBackprop.Tests.Differentiation;
 
-public class CheckpointTests
+public class CheckpointedGradientTests
 {
     [Test]
     public void ViewOfAValueKeepsItFromBeingFusedAway()
