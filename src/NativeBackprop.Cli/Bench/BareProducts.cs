@@ -102,7 +102,7 @@ internal sealed unsafe class BareProducts : IDisposable
     {
         for (int i = 0; i < _products.Count; i++)
         {
-            _team!.Synchronize();
+            _team!.Synchronize(thread);
             if (thread == 0)
             {
                 _stamps[i] = Stopwatch.GetTimestamp();
@@ -116,7 +116,7 @@ internal sealed unsafe class BareProducts : IDisposable
             product.Run(gemm, begin, end);
         }
 
-        _team!.Synchronize();
+        _team!.Synchronize(thread);
         if (thread == 0)
         {
             _stamps[^1] = Stopwatch.GetTimestamp();

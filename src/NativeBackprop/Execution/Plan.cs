@@ -174,7 +174,7 @@ public sealed unsafe partial class Plan : IDisposable
                     ScheduledKernel scheduled = _kernels[i];
                     if (scheduled.Waits && i > _from)
                     {
-                        _team!.Synchronize();
+                        _team!.Synchronize(thread);
                     }
 
                     int begin = scheduled.Bounds[thread], end = scheduled.Bounds[thread + 1];

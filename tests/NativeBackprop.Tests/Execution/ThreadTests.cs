@@ -144,12 +144,12 @@ public sealed class ThreadTests
             for (int round = 0; round < 3; round++)
             {
                 Array.Clear(arrived);
-                team.Run(_ =>
+                team.Run(thread =>
                 {
                     for (int i = 0; i < meetings; i++)
                     {
                         Interlocked.Increment(ref arrived[i]);
-                        team.Synchronize();
+                        team.Synchronize(thread);
                         if (Volatile.Read(ref arrived[i]) != threads)
                         {
                             Interlocked.Increment(ref early);
