@@ -51,6 +51,10 @@ public sealed unsafe partial class Plan : IDisposable
         {
             Kernel kernel = CreateKernel(step);
             kernel.Run(0, kernel.Units);
+            if (kernel.Fault is { } fault)
+            {
+                throw Faulty(step, fault);
+            }
         }
 
         Kernel[] kernels = [.. program.Steps.Select(CreateKernel)];
@@ -205,20 +209,23 @@ public sealed unsafe partial class Plan : IDisposable
     private void ThrowFault()
     {
         // Every kernel is asked, because being asked is what makes it forget.
-        string? first = null;
+        GraphException? first = null;
         foreach (ScheduledKernel scheduled in _kernels)
         {
             if (scheduled.Kernel.CanFault && scheduled.Kernel.Fault is { } fault)
             {
-                first ??= $"{scheduled.Step.Outputs[0].Node}({string.Join(", ", scheduled.Step.Inputs.Select(input => input.Node))}): {fault}";
+                first ??= Faulty(scheduled.Step, fault);
             }
         }
 
         if (first is not null)
         {
-            throw new GraphException(first);
+            throw first;
         }
     }
+
+    private static GraphException Faulty(PlanStep step, string fault) =>
+        new($"{step.Outputs[0].Node}({string.Join(", ", step.Inputs.Select(input => input.Node))}): {fault}");
 
     private Kernel CreateKernel(PlanStep step)
     {

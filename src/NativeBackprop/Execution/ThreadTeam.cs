@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using NativeBackprop.Interop;
 
 namespace NativeBackprop;
 
@@ -107,7 +108,7 @@ internal sealed class ThreadTeam : IDisposable
                 return;
             }
 
-            _processors[thread] = Thread.GetCurrentProcessorId();
+            _processors[thread] = ProcessorPlacement.Current;
             int generation = Volatile.Read(ref _counters.Generation);
             if (Interlocked.Increment(ref _counters.Arrived) == participants)
             {
@@ -165,7 +166,7 @@ internal sealed class ThreadTeam : IDisposable
         // measured, they stay for whole seconds. The one that waits moves away, not more often than the scheduler would look itself.
         private void Separate(int thread)
         {
-            int processor = Thread.GetCurrentProcessorId();
+            int processor = ProcessorPlacement.Current;
             long now = Stopwatch.GetTimestamp(), last = Volatile.Read(ref _separated);
             for (int other = 0; other < participants && now - last > Stopwatch.Frequency / 500; other++)
             {
@@ -173,7 +174,7 @@ internal sealed class ThreadTeam : IDisposable
                 {
                     if (Interlocked.CompareExchange(ref _separated, now, last) == last)
                     {
-                        Interop.ProcessorPlacement.Leave(processor);
+                        ProcessorPlacement.Leave(processor);
                     }
 
                     break;

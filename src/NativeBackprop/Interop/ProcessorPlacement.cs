@@ -9,6 +9,12 @@ internal static unsafe class ProcessorPlacement
     private const int MaskWords = 1024 / 64;
 
     /// <summary>
+    /// The processor that the calling thread runs on. .NET's own <see cref="Thread.GetCurrentProcessorId"/> may answer from a cache
+    /// that is many milliseconds old.
+    /// </summary>
+    public static int Current => OperatingSystem.IsLinux() ? sched_getcpu() : Thread.GetCurrentProcessorId();
+
+    /// <summary>
     /// Moves the calling thread off its processor, to any other that it may use; it stays free to be moved again. True when it was moved.
     /// </summary>
     public static bool Leave(int processor)
@@ -35,6 +41,9 @@ internal static unsafe class ProcessorPlacement
             && sched_setaffinity(0, MaskWords * sizeof(ulong), others) == 0
             && sched_setaffinity(0, MaskWords * sizeof(ulong), allowed) == 0;
     }
+
+    [DllImport("libc", ExactSpelling = true), SuppressGCTransition]
+    private static extern int sched_getcpu();
 
     [DllImport("libc", ExactSpelling = true)]
     private static extern int sched_getaffinity(int thread, nuint size, ulong* mask);
