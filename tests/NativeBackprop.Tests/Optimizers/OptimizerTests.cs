@@ -99,6 +99,7 @@ public class OptimizerTests
         Parameter step = adam.State.Single(state => state.Name == "step");
         Assert.That(step.Value[0], Is.EqualTo(2));
         Assert.That(graph.Nodes.Count(node => node.Op is AdamCorrections), Is.EqualTo(1));
+        Assert.That(Enumerable.Range(0, 6).Where(updates[0].Op.Updates), Is.EqualTo(new[] { 0, 3, 4 }), "parameter and moments change, gradient, rate and corrections are read");
     }
 
     [TestCase(1, 16777214f, 0f, 16777215f, 0f)]
