@@ -3,7 +3,13 @@ using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
 using NativeBackprop.Benchmarks;
+using NativeBackprop.Benchmarks.Execution;
 using NativeBackprop.Diagnostics;
+
+if (args is ["embedding", ..])
+{
+    return EmbeddingFigures.Run(args[1..]);
+}
 
 // In this process: what is measured is native code, and its libraries are loaded and checked here.
 SystemInfo system = SystemInfo.Collect();
@@ -18,3 +24,4 @@ IConfig config = DefaultConfig.Instance
     .AddColumn(new ThroughputColumn("GFLOP/s", static work => work.FlopsPerElement), new ThroughputColumn("GB/s", static work => work.BytesPerElement))
     .WithOption(ConfigOptions.DisableOptimizationsValidator, true);
 BenchmarkSwitcher.FromAssembly(typeof(ThroughputColumn).Assembly).Run(args.Length > 0 ? args : ["--filter", "*"], config);
+return 0;

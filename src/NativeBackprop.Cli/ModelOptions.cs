@@ -7,20 +7,20 @@ namespace NativeBackprop.Cli;
 /// <summary><c>--model</c> and <c>--weights</c>.</summary>
 internal sealed class ModelOptions
 {
-    private readonly Option<string?> _weights;
-
     public ModelOptions(bool modelRequired, bool weightsRequired, string weightsHelp)
     {
         Model = Options.Text("--model", "M.json", "Model file: input shape, layers, loss", modelRequired);
-        _weights = Options.Text("--weights", "W", weightsHelp, weightsRequired);
+        Weights = Options.Text("--weights", "W", weightsHelp, weightsRequired);
     }
 
     public Option<string?> Model { get; }
 
+    public Option<string?> Weights { get; }
+
     public void AddTo(Command command)
     {
         command.Add(Model);
-        command.Add(_weights);
+        command.Add(Weights);
     }
 
     /// <summary>Reads the model file that the command line names.</summary>
@@ -37,7 +37,7 @@ internal sealed class ModelOptions
     /// <summary>Reads the weights, if the command line names any.</summary>
     public void LoadWeights(ParseResult result, ModelDescription description)
     {
-        if (result.GetValue(_weights) is { } path)
+        if (result.GetValue(Weights) is { } path)
         {
             WeightsFile.Load(path, description.Model);
         }

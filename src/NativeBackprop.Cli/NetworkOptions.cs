@@ -23,6 +23,8 @@ internal sealed class NetworkOptions
     private readonly Option<string> _activation =
         Options.Choice("--activation", "NAME", "Instead of --model: function of the hidden units", ActivationCatalog.Names, "relu");
 
+    public Option<string?> Weights => _file.Weights;
+
     public void AddTo(Command command)
     {
         _file.AddTo(command);

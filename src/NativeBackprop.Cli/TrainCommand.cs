@@ -13,6 +13,7 @@ internal sealed class TrainCommand
 {
     private readonly DataOptions _data = new();
     private readonly NetworkOptions _network = new();
+    private readonly CheckpointOptions _checkpoint = new();
     private readonly Option<int?> _epochs = Options.Count("--epochs", "Passes over the training rows", 30);
     private readonly Option<int?> _steps = Options.Count("--steps", "Updates in all, instead of --epochs; goes on past the end of an epoch");
     private readonly Option<int?> _batchSize = Options.Count("--batch-size", "Rows of a minibatch", 32);
@@ -41,15 +42,17 @@ internal sealed class TrainCommand
 
     private Command ToCommand()
     {
-        var command = new Command("train", "Train a network on a data set. Ctrl-C stops it at the next step; the summary comes all the same.");
+        var command = new Command("train", "Train a network on a data set. Ctrl-C stops it at the next step; the summary comes all the same, and exit code 1.");
         _data.AddTo(command);
         _network.AddTo(command);
-        Option[] options = [_epochs, _steps, _batchSize, _testSplit, _optimizer, _rate, _weightDecay, _l2, _seed, _threads, _noShuffle, _save, _saveModel, _json];
+        Option[] options = [_epochs, _steps, _batchSize, _testSplit, _optimizer, _rate, _weightDecay, _l2, _seed, _threads, _noShuffle, _save, _saveModel];
         foreach (Option option in options)
         {
             command.Add(option);
         }
 
+        _checkpoint.AddTo(command);
+        command.Add(_json);
         return command.WithAction(Run);
     }
 
@@ -57,6 +60,7 @@ internal sealed class TrainCommand
     {
         Options.RefuseBoth(result, _epochs, _steps);
         _network.Check(result);
+        _checkpoint.Check(result, _network.Weights);
         OptimizerChoice choice = OptimizerChoice.Find(result.GetRequiredValue(_optimizer));
         Optimizer optimizer = choice.Create(result.GetValue(_rate) ?? choice.LearningRate, result.GetValue(_weightDecay) ?? choice.WeightDecay);
         var options = new TrainerOptions
@@ -75,11 +79,19 @@ internal sealed class TrainCommand
             RequireFolder(path);
         }
 
-        using var log = new TrainingLog(result.GetValue(_json));
+        using var log = new TrainingLog(result.GetValue(_json), append: result.GetValue(_checkpoint.Resume));
         using var trainer = new Trainer(description.Model, description.CreateLoss(denseTargets: !data.Train.IsClassification), optimizer, options);
+        (int completed, Action saveCheckpoint) = _checkpoint.Open(result, description, choice, optimizer, trainer, options, data.Train);
+        string resumed = completed > 0 ? $", {completed} steps made before" : "";
         output.WriteLine($"{data.Train.Name}: {data.Train.Count} rows to train on, {data.Test?.Count ?? 0} held out");
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{description.Model.Parameters.Size} parameters, {choice.Name} at {optimizer.LearningRate}, batches of {options.BatchSize}"));
-        int exitCode = Train(result, output, trainer, data, options, log, cancellation);
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{description.Model.Parameters.Size} parameters, {choice.Name} at {optimizer.LearningRate}, batches of {options.BatchSize}{resumed}"));
+
+        FitResult fit = Fit(result, output, trainer, data, options.BatchSize, completed, log, saveCheckpoint, cancellation);
+        if (fit.IsCancelled)
+        {
+            saveCheckpoint();
+        }
+
         if (result.GetValue(_save) is { } weights)
         {
             WeightsFile.Save(weights, description.Model);
@@ -90,19 +102,27 @@ internal sealed class TrainCommand
             ModelFile.Write(model, description);
         }
 
-        return exitCode;
+        // What is held out is measured once more where the last epoch was broken off.
+        bool isWhole = !fit.IsCancelled && fit.Last is not null;
+        var summary = new TrainingSummary(
+            fit.Last?.Train,
+            isWhole || data.Test is null ? fit.Last?.Test : trainer.Evaluate(data.Test),
+            fit.Epochs.Count, fit.Steps, fit.SamplesPerSecond, trainer.Threads, options.Seed, fit.IsCancelled, NativeLibraries.Info);
+        log.Write(summary);
+        summary.WriteTo(output);
+        return fit.IsCancelled ? CliHost.Failure : CliHost.Success;
     }
 
-    private int Train(
-        ParseResult result, TextWriter output, Trainer trainer, DataSplit data, TrainerOptions options, TrainingLog log, CancellationToken cancellation)
+    private FitResult Fit(
+        ParseResult result, TextWriter output, Trainer trainer, DataSplit data, int batchSize, int completed, TrainingLog log, Action saveCheckpoint, CancellationToken cancellation)
     {
-        int batches = (data.Train.Count + options.BatchSize - 1) / options.BatchSize;
+        int batches = (int)(((long)data.Train.Count + batchSize - 1) / batchSize);
         int? steps = result.GetValue(_steps);
-        int epochs = steps is { } count ? (count + batches - 1) / batches : result.GetValue(_epochs)!.Value;
+        int epochs = steps is { } count ? (int)(((long)count + batches - 1) / batches) : result.GetValue(_epochs)!.Value;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         EpochReport? diverged = null;
         FitResult fit = TrainingDisplay.Run(
-            output, 0, steps ?? (long)epochs * batches, epochs,
+            output, completed, steps ?? (long)epochs * batches, epochs,
             report =>
             {
                 log.Write(report);
@@ -110,29 +130,15 @@ internal sealed class TrainCommand
                 {
                     diverged = report;
                     stop.Cancel();
+                    return;
                 }
+
+                saveCheckpoint();
             },
             (onEpoch, onStep) => trainer.Fit(
-                data.Train, data.Test, new FitOptions { Epochs = epochs, Steps = steps, StepProgress = onStep }, onEpoch, stop.Token));
-        if (diverged is not null)
-        {
-            throw new DataException($"training diverged: the loss of epoch {diverged.Epoch} is {diverged.Train.Loss.ToString(CultureInfo.InvariantCulture)}, expected a finite number; a smaller --lr may help");
-        }
-
-        // What is held out is measured once more where a run was stopped in the middle of an epoch.
-        var summary = new TrainingSummary(
-            fit.Last?.Train,
-            fit.IsCancelled && data.Test is not null ? trainer.Evaluate(data.Test) : fit.Last?.Test,
-            fit.Epochs.Count,
-            fit.Steps,
-            fit.SamplesPerSecond,
-            trainer.Threads,
-            options.Seed,
-            fit.IsCancelled,
-            NativeLibraries.Info);
-        log.Write(summary);
-        summary.WriteTo(output);
-        return fit.IsCancelled ? CliHost.Failure : CliHost.Success;
+                data.Train, data.Test, new FitOptions { Epochs = epochs, Steps = steps, CompletedSteps = completed, StepProgress = onStep }, onEpoch, stop.Token));
+        return diverged is null ? fit
+            : throw new DataException($"training diverged: the loss of epoch {diverged.Epoch} is {diverged.Train.Loss.ToString(CultureInfo.InvariantCulture)}, expected a finite number; a smaller --lr may help");
     }
 
     private DataSplit Split(ParseResult result, DataSplit data, TrainerOptions options) => data.Test is null

@@ -26,6 +26,10 @@ internal static class BenchCommand
             Description = "Thread limits to measure, separated by commas.",
             DefaultValueFactory = _ => Environment.ProcessorCount > 1 ? $"1,{Environment.ProcessorCount}" : "1",
         };
+        var exact = new Option<bool>("--exact-threads")
+        {
+            Description = "Use exactly the threads named, even where fewer would be faster, or more than there are processors.",
+        };
         var optimizer = new Option<string>("--optimizer")
         {
             Description = $"Optimizers to measure, separated by commas: {string.Join(", ", _optimizers.Keys)}.",
@@ -40,11 +44,11 @@ internal static class BenchCommand
         var json = new Option<bool>("--json") { Description = "Print one JSON object." };
         return new Command("bench", "Measure training steps against the bare matrix products and the machine's FMA peak.")
             {
-                rows, threads, optimizer, rounds, plan, json,
+                rows, threads, exact, optimizer, rounds, plan, json,
             }
             .WithAction((result, output, token) =>
             {
-                var jobs = Jobs(result.GetValue(rows)!, result.GetValue(threads)!, result.GetValue(optimizer)!);
+                var jobs = Jobs(result.GetValue(rows)!, result.GetValue(threads)!, result.GetValue(optimizer)!, result.GetValue(exact));
                 SystemInfo system = SystemInfo.Collect();
                 if (result.GetValue(plan))
                 {
@@ -75,7 +79,7 @@ internal static class BenchCommand
                     break;
                 }
 
-                using var row = new RowMeasurement(job.Workload, job.Optimizer, _optimizers[job.Optimizer], job.Threads, system.Native.ActiveIsa);
+                using var row = new RowMeasurement(job.Workload, job.Optimizer, _optimizers[job.Optimizer], job.Threads, job.ExactThreads, system.Native.ActiveIsa);
                 for (int i = 0; i < rounds && !token.IsCancellationRequested; i++)
                 {
                     row.Round();
@@ -105,13 +109,13 @@ internal static class BenchCommand
     {
         foreach (Job job in jobs)
         {
-            using var step = new WorkloadStep(job.Workload, _optimizers[job.Optimizer], job.Threads);
+            using var step = new WorkloadStep(job.Workload, _optimizers[job.Optimizer], job.Threads, job.ExactThreads);
             output.WriteLine($"{job.Optimizer}, at most {job.Threads} thread{(job.Threads == 1 ? "" : "s")}");
             BenchReport.WritePlan(job.Workload, step.Plan.Describe(), output);
         }
     }
 
-    private static List<Job> Jobs(string rows, string threads, string optimizers)
+    private static List<Job> Jobs(string rows, string threads, string optimizers, bool exact)
     {
         var jobs = new List<Job>();
         foreach (string row in Words(rows))
@@ -127,7 +131,7 @@ internal static class BenchCommand
                 foreach (string text in Words(threads))
                 {
                     jobs.Add(int.TryParse(text, out int count) && count is > 0 and <= 1024
-                        ? new Job(workload, optimizer, count)
+                        ? new Job(workload, optimizer, count, exact)
                         : throw new OptionException($"--threads takes numbers in 1..1024, got '{text}'"));
                 }
             }
@@ -163,5 +167,5 @@ internal static class BenchCommand
         return (ticks.Sum() / 100, (ticks[3] + ticks[4]) / 100);
     }
 
-    private sealed record Job(Workload Workload, string Optimizer, int Threads);
+    private sealed record Job(Workload Workload, string Optimizer, int Threads, bool ExactThreads);
 }

@@ -27,10 +27,10 @@ internal sealed class RowMeasurement : IDisposable
     private double _peak;
     private long _allocated = long.MaxValue;
 
-    public RowMeasurement(Workload workload, string optimizer, Func<Optimizer> create, int threads, string isa)
+    public RowMeasurement(Workload workload, string optimizer, Func<Optimizer> create, int threads, bool exactThreads, string isa)
     {
         (_workload, _optimizer, _threads, _isa) = (workload, workload.IsForwardOnly ? "forward" : optimizer, threads, isa);
-        _step = new WorkloadStep(workload, create, threads);
+        _step = new WorkloadStep(workload, create, threads, exactThreads);
         _products = new BareProducts(workload, threads);
         _team = threads > 1 ? new ThreadTeam(threads) : null;
         _step.Plan.Run();

@@ -13,7 +13,8 @@ internal sealed class WorkloadStep : IDisposable
     /// <param name="workload">The row.</param>
     /// <param name="optimizer">Makes the optimizer; ignored for a forward pass.</param>
     /// <param name="threads">Most threads that the plan may use.</param>
-    public WorkloadStep(Workload workload, Func<Optimizer> optimizer, int threads)
+    /// <param name="exactThreads">Take exactly that many, whatever the work and the machine.</param>
+    public WorkloadStep(Workload workload, Func<Optimizer> optimizer, int threads, bool exactThreads = false)
     {
         var random = new RandomSource(1);
         Sequential model = CreateModel(workload);
@@ -21,7 +22,7 @@ internal sealed class WorkloadStep : IDisposable
         var graph = new Graph();
         Node x = graph.Input("x", [Shape.Batch, workload.Widths[0]]);
         Node output = model.Build(x, BuildMode.Training);
-        var options = new PlanOptions { BatchSize = workload.Batch, Threads = threads };
+        var options = new PlanOptions { BatchSize = workload.Batch, Threads = threads, ExactThreads = exactThreads };
         var inputs = new PinnedBuffer((long)workload.Batch * workload.Widths[0]);
         foreach (ref float value in inputs.Span)
         {

@@ -13,7 +13,7 @@ internal static class CostModel
     private const double GigabytesPerSecond = 60;
 
     /// <summary>Below this time of its own, in µs, sharing a kernel gains less than meeting costs.</summary>
-    private const double WorthSharing = 1.0;
+    private const double WorthSharing = 2.0;
 
     /// <summary>Below this sum of shareable time, in µs, waking a team costs more than it saves.</summary>
     private const double WorthATeam = 6.0;

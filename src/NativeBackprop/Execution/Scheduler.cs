@@ -3,11 +3,13 @@ namespace NativeBackprop;
 /// <summary>Shares each kernel between the threads, and finds where they have to wait for one another.</summary>
 internal sealed class Scheduler(int threads)
 {
-    private readonly List<(PlanValue Value, bool Writes)> _sinceMeeting = [];
+    private readonly List<(PlanValue Value, bool Writes, bool IsAlone)> _sinceMeeting = [];
 
     public ScheduledKernel Add(PlanStep step, Kernel kernel)
     {
-        bool waits = threads > 1 && Conflicts(step);
+        int[] bounds = Share(kernel);
+        bool isAlone = threads == 1 || bounds[1] == kernel.Units;
+        bool waits = threads > 1 && Conflicts(step, isAlone);
         if (waits)
         {
             _sinceMeeting.Clear();
@@ -15,10 +17,10 @@ internal sealed class Scheduler(int threads)
 
         foreach ((PlanValue value, bool writes) in Touched(step))
         {
-            _sinceMeeting.Add((value, writes));
+            _sinceMeeting.Add((value, writes, isAlone));
         }
 
-        return new ScheduledKernel(step, kernel, Share(kernel), waits);
+        return new ScheduledKernel(step, kernel, bounds, waits);
     }
 
     /// <summary>The threads meet at the end of a half.</summary>
@@ -37,13 +39,14 @@ internal sealed class Scheduler(int threads)
         }
     }
 
-    private bool Conflicts(PlanStep step)
+    // What the first thread does alone, one step after the other, is in order without a meeting.
+    private bool Conflicts(PlanStep step, bool isAlone)
     {
         foreach ((PlanValue value, bool writes) in Touched(step))
         {
-            foreach ((PlanValue earlier, bool earlierWrites) in _sinceMeeting)
+            foreach ((PlanValue earlier, bool earlierWrites, bool earlierIsAlone) in _sinceMeeting)
             {
-                if ((writes || earlierWrites) && Overlap(value, earlier))
+                if ((writes || earlierWrites) && !(isAlone && earlierIsAlone) && Overlap(value, earlier))
                 {
                     return true;
                 }

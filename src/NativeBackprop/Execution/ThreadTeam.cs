@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
 namespace NativeBackprop;
 
 /// <summary>
@@ -6,9 +9,9 @@ namespace NativeBackprop;
 /// </summary>
 internal sealed class ThreadTeam : IDisposable
 {
-    // About 20 µs of spinning: beyond the gaps inside a step. Then the processor is offered to others, among them a sibling that
-    // has not been given one, for about as long as a wake-up costs. Only then does the thread park.
-    private const int SpinsBeforeYielding = 600, YieldsBeforeParking = 60;
+    // Spinning covers the gaps inside a step. Then the processor is offered to others, among them a sibling that has not been given
+    // one, for a few times what a wake-up costs. Only then does the thread park: between two runs far apart, or on a busy machine.
+    private const double SpinMicroseconds = 50, YieldMicroseconds = 250;
 
     private readonly Barrier _barrier;
     private readonly Thread[] _workers;
@@ -19,7 +22,7 @@ internal sealed class ThreadTeam : IDisposable
     public ThreadTeam(int threads)
     {
         Count = threads;
-        _barrier = new Barrier(threads, threads <= Environment.ProcessorCount ? SpinsBeforeYielding : 0);
+        _barrier = new Barrier(threads, threads <= Environment.ProcessorCount ? SpinMicroseconds : 0);
         _workers = new Thread[threads - 1];
         for (int i = 0; i < _workers.Length; i++)
         {
@@ -88,12 +91,11 @@ internal sealed class ThreadTeam : IDisposable
     }
 
     /// <summary>A barrier that is passed in a fraction of a microsecond when all are running, and parks when they are not.</summary>
-    private sealed class Barrier(int participants, int spins)
+    private sealed class Barrier(int participants, double spinMicroseconds)
     {
         private readonly object _parking = new();
-        private int _arrived;
-        private int _generation;
-        private int _parked;
+        private readonly long _spin = Ticks(spinMicroseconds), _yield = Ticks(spinMicroseconds + YieldMicroseconds);
+        private Counters _counters;
 
         public void Wait()
         {
@@ -102,57 +104,81 @@ internal sealed class ThreadTeam : IDisposable
                 return;
             }
 
-            int generation = Volatile.Read(ref _generation);
-            if (Interlocked.Increment(ref _arrived) == participants)
+            int generation = Volatile.Read(ref _counters.Generation);
+            if (Interlocked.Increment(ref _counters.Arrived) == participants)
             {
-                _arrived = 0;
-                Interlocked.Increment(ref _generation);
-                if (Volatile.Read(ref _parked) > 0)
+                _counters.Arrived = 0;
+                Interlocked.Increment(ref _counters.Generation);
+                if (Volatile.Read(ref _counters.Parked) > 0)
                 {
                     lock (_parking)
                     {
                         Monitor.PulseAll(_parking);
                     }
                 }
-
-                return;
             }
-
-            for (int i = 0; i < spins; i++)
+            else if (!IsPassedWithin(_spin, generation, yields: false) && !IsPassedWithin(_yield, generation, yields: true))
             {
-                if (Volatile.Read(ref _generation) != generation)
-                {
-                    return;
-                }
-
-                Thread.SpinWait(1);
+                Park(generation);
             }
+        }
 
-            for (int i = 0; i < YieldsBeforeParking; i++)
+        private static long Ticks(double microseconds) => (long)(microseconds * Stopwatch.Frequency / 1e6);
+
+        private bool IsPassedWithin(long ticks, int generation, bool yields)
+        {
+            // The clock is read once in a while only: it costs as much as several looks at the counter.
+            const int looks = 32;
+            long start = Stopwatch.GetTimestamp();
+            do
             {
-                if (Volatile.Read(ref _generation) != generation)
+                for (int i = 0; i < looks; i++)
                 {
-                    return;
+                    if (Volatile.Read(ref _counters.Generation) != generation)
+                    {
+                        return true;
+                    }
+
+                    if (yields)
+                    {
+                        Thread.Yield();
+                    }
+                    else
+                    {
+                        Thread.SpinWait(1);
+                    }
                 }
-
-                Thread.Yield();
             }
-
-            Park(generation);
+            while (Stopwatch.GetTimestamp() - start < ticks);
+            return false;
         }
 
         private void Park(int generation)
         {
             lock (_parking)
             {
-                Interlocked.Increment(ref _parked);
-                while (Volatile.Read(ref _generation) == generation)
+                Interlocked.Increment(ref _counters.Parked);
+                while (Volatile.Read(ref _counters.Generation) == generation)
                 {
                     Monitor.Wait(_parking);
                 }
 
-                Interlocked.Decrement(ref _parked);
+                Interlocked.Decrement(ref _counters.Parked);
             }
+        }
+
+        /// <summary>Each on a cache line of its own (two, because processors fetch lines in pairs), so that those who wait do not slow those who arrive.</summary>
+        [StructLayout(LayoutKind.Explicit, Size = 512)]
+        private struct Counters
+        {
+            [FieldOffset(128)]
+            public int Arrived;
+
+            [FieldOffset(256)]
+            public int Generation;
+
+            [FieldOffset(384)]
+            public int Parked;
         }
     }
 }

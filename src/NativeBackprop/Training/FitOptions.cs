@@ -14,7 +14,7 @@ public sealed record FitOptions
 
     /// <summary>
     /// Updates that an earlier run has made already. This run takes up the order of rows there, and counts epochs and
-    /// steps from there on.
+    /// steps (<see cref="Trainer.Steps"/>) from there on.
     /// </summary>
     public int CompletedSteps { get; init; }
 

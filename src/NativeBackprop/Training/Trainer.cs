@@ -103,6 +103,7 @@ public sealed class Trainer : IDisposable
         long end = options.Validated().Steps ?? (long)options.Epochs * batches;
         var reports = new List<EpochReport>();
         long step = options.CompletedSteps, rows = 0;
+        Steps = step > 0 ? step : Steps;
         double seconds = 0;
         while (step < end && !cancellationToken.IsCancellationRequested)
         {
@@ -127,6 +128,13 @@ public sealed class Trainer : IDisposable
 
         return new FitResult(reports, step - options.CompletedSteps, seconds > 0 ? rows / seconds : 0, IsCancelled: step < end);
     }
+
+    /// <summary>
+    /// Makes the graph without running it, so that <see cref="Optimizer.State"/> is there before the first step: for a checkpoint to be read into.
+    /// </summary>
+    /// <param name="inputWidth">Width of an input row, for a model that takes any.</param>
+    /// <exception cref="ShapeException">The model does not fit the width, or the loss does not fit the model.</exception>
+    public void Prepare(int inputWidth) => GraphFor(inputWidth);
 
     /// <summary>Mean loss and accuracy over a data set, in evaluation mode.</summary>
     /// <exception cref="ShapeException">The data does not fit the model.</exception>

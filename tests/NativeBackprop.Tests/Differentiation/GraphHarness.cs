@@ -43,6 +43,9 @@ internal sealed class GraphHarness(Graph graph, int? batchSize = null)
         return [.. Enumerable.Range(0, count).Select(_ => (float)(scale * random.NextNormal()))];
     }
 
+    /// <summary>Values for a shape and a batch size.</summary>
+    public static float[] Random(Shape shape, int batch, ulong seed) => Random(shape.Resolve(batch).Length, seed);
+
     /// <summary>Runs a plan once, from the parameters as they are, and puts them back.</summary>
     public float[][] Run(Node[] outputs, bool fuse = true)
     {

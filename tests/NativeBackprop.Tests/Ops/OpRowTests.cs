@@ -26,7 +26,7 @@ internal sealed class OpRowTests(OpRow row)
     {
         if (row.Operands.Length > 0)
         {
-            AssertMatchesReference(new OpCase(row, 515, 48, seed: 2), new PlanOptions { Threads = threads, ExactThreads = true }, second: false);
+            AssertMatchesReference(new OpCase(row, 515, 144, seed: 2), new PlanOptions { Threads = threads, ExactThreads = true }, second: false);
         }
 
         AssertMatchesReference(_small, new PlanOptions { Threads = threads, ExactThreads = true });
@@ -41,7 +41,7 @@ internal sealed class OpRowTests(OpRow row)
             return;
         }
 
-        var large = new OpCase(row, 515, 48);
+        var large = new OpCase(row, 515, 144);
         using Plan plan = large.Compile([large.Result], new PlanOptions { Threads = 2, ExactThreads = true });
         Assert.That(plan.Kernels.Any(kernel => kernel.Threads > 1), Is.EqualTo(!serial));
     }

@@ -1,0 +1,114 @@
+using NativeBackprop.IO;
+using NativeBackprop.Layers;
+using NativeBackprop.Ops;
+using NativeBackprop.Tests.Data;
+using NUnit.Framework;
+
+namespace NativeBackprop.Tests.IO;
+
+[TestFixture]
+internal sealed class WeightsFileTests
+{
+    private TemporaryFolder _folder;
+    private string _path;
+
+    [SetUp]
+    public void MakeFolder()
+    {
+        _folder = new TemporaryFolder();
+        _path = _folder.File("w.safetensors");
+    }
+
+    [TearDown]
+    public void DeleteFolder() => _folder.Dispose();
+
+    private static Sequential Model() => new(
+        new Linear(3, 2), new Relu(), new LowRankLinear(2, 4, 1), new Prelu(), new LayerNorm(4), new Residual(new Linear(4, 4)), new Gated([new Linear(4, 2)], [new Linear(4, 2, bias: false)]));
+
+    [Test]
+    public void Matrices_are_stored_transposed_and_named_by_position()
+    {
+        var model = new Sequential(new Relu(), new Linear(3, 2));
+        ((ReadOnlySpan<float>)[1, 2, 3, 4, 5, 6]).CopyTo(model.Parameters["1.weight"].Value);
+        ((ReadOnlySpan<float>)[7, 8]).CopyTo(model.Parameters["1.bias"].Value);
+        WeightsFile.Save(_path, model);
+        SafetensorsFile file = SafetensorsFile.Read(_path);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(file.Tensors.Select(tensor => $"{tensor}"), Is.EqualTo(new[] { "1.bias F32 [2]", "1.weight F32 [2, 3]" }));
+            Assert.That(file["1.weight"].AsSingle().ToArray(), Is.EqualTo(new float[] { 1, 3, 5, 2, 4, 6 }));
+            Assert.That(file["1.bias"].AsSingle().ToArray(), Is.EqualTo(new float[] { 7, 8 }));
+        }
+    }
+
+    [Test]
+    public void Every_parameter_comes_back_bit_for_bit()
+    {
+        Sequential saved = Model(), loaded = Model();
+        saved.Initialize(3);
+        WeightsFile.Save(_path, saved);
+        Assert.That(loaded.IsInitialized, Is.False);
+        WeightsFile.Load(_path, loaded);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(loaded.IsInitialized, Is.True);
+            foreach (Parameter parameter in saved.Parameters)
+            {
+                Assert.That(loaded.Parameters[parameter.Name].Value.ToArray(), Is.EqualTo(parameter.Value.ToArray()), parameter.Name);
+            }
+        }
+    }
+
+    [Test]
+    public void Names_are_those_of_the_table()
+    {
+        WeightsFile.Save(_path, Model());
+        Assert.That(SafetensorsFile.Read(_path).Tensors.Select(tensor => $"{tensor.Name} [{string.Join(", ", tensor.Shape.ToArray())}]"), Is.EquivalentTo(new[]
+        {
+            "0.weight [2, 3]", "0.bias [2]", "2.u.weight [1, 2]", "2.v.weight [4, 1]", "2.v.bias [4]", "3.weight [1]", "4.weight [4]", "4.bias [4]",
+            "5.0.weight [4, 4]", "5.0.bias [4]", "6.layers.0.weight [2, 4]", "6.layers.0.bias [2]", "6.gate.0.weight [2, 4]",
+        }));
+    }
+
+    [Test]
+    public void Whatever_does_not_fit_is_listed_and_nothing_is_changed()
+    {
+        SafetensorsFile.Write(_path, [
+            SafetensorsTensor.Create("0.weight", [3, 2], new float[6]),
+            SafetensorsTensor.Create("1.weight", [1], new float[1])]);
+        var model = new Sequential(new Linear(3, 2));
+        model.Initialize(1);
+        float[] before = model.Parameters[0].Value.ToArray();
+        DataException error = Assert.Throws<DataException>(() => WeightsFile.Load(_path, model));
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(error.Message, Is.EqualTo(
+                $"{_path}: the weights do not fit the model: 0.weight: expected F32 [2, 3], found F32 [3, 2]; 0.bias is missing; 1.weight is unexpected"));
+            Assert.That(model.Parameters[0].Value.ToArray(), Is.EqualTo(before));
+        }
+    }
+
+    [Test]
+    public void Another_type_is_refused()
+    {
+        SafetensorsFile.Write(_path, [SafetensorsTensor.Create("0.weight", [1, 1], (double[])[1])]);
+        Assert.That(() => WeightsFile.Load(_path, new Sequential(new Linear(1, 1, bias: false))),
+            Throws.TypeOf<DataException>().With.Message.Contains("0.weight: expected F32 [1, 1], found F64 [1, 1]"));
+    }
+
+    [TestCase(float.NaN)]
+    [TestCase(float.NegativeInfinity)]
+    public void Value_that_is_not_finite_is_refused(float value)
+    {
+        SafetensorsFile.Write(_path, [SafetensorsTensor.Create("0.weight", [1, 2], [0, value])]);
+        Assert.That(() => WeightsFile.Load(_path, new Sequential(new Linear(2, 1, bias: false))),
+            Throws.TypeOf<DataException>().With.Message.Contains("0.weight: element 1 is"));
+    }
+
+    [Test]
+    public void Long_list_of_faults_is_cut()
+    {
+        SafetensorsFile.Write(_path, [.. Enumerable.Range(0, 30).Select(i => SafetensorsTensor.Create($"{i}.weight", [1], new float[1]))]);
+        Assert.That(() => WeightsFile.Load(_path, new Sequential(new Relu())), Throws.TypeOf<DataException>().With.Message.EndsWith("; and 20 more"));
+    }
+}

@@ -1,0 +1,43 @@
+using NUnit.Framework;
+using NativeBackprop.Tests.Interop;
+
+namespace NativeBackprop.Tests.Samples;
+
+/// <summary>The examples of README are the samples' sources to the letter, and do what README says.</summary>
+[TestFixture]
+internal sealed class ReadmeTests
+{
+    [TestCase("QuickStart", "outputs -?0.00 1.00 1.00 -?0.00")]
+    [TestCase("Gradients", @"f = -12, d = \(-4, -4, 3\)")]
+    public void Shows_a_sample_that_runs(string sample, string output)
+    {
+        string source = Repository.Read("samples", sample, "Program.cs").Trim();
+        Assert.That(Repository.Read("README.md"), Does.Contain($"```csharp\n{source}\n```"));
+        Assert.That(Run(sample), Does.Match(output));
+    }
+
+    [Test]
+    public void Names_folders_that_exist()
+    {
+        string[] folders = ["Graph", "Ops", "Differentiation", "Execution", "Layers", "Losses", "Optimizers", "Training", "Data", "IO", "Diagnostics", "Interop", "Memory", "Tensors"];
+        string readme = Repository.Read("README.md");
+        foreach (string folder in folders)
+        {
+            Assert.That(Directory.Exists(Repository.PathOf("src", "NativeBackprop", folder)), folder);
+            Assert.That(readme, Does.Contain($"{folder}`"));
+        }
+
+        Assert.That(
+            Directory.EnumerateDirectories(Repository.PathOf("src", "NativeBackprop")).Select(Path.GetFileName).Except(["bin", "obj"]),
+            Is.EquivalentTo(folders));
+    }
+
+    private static string Run(string sample)
+    {
+        // bin/<configuration>/<framework>, the same for the sample as for these tests.
+        string[] place = AppContext.BaseDirectory.Split(Path.DirectorySeparatorChar, StringSplitOptions.RemoveEmptyEntries)[^2..];
+        ChildResult result = Child.Run("dotnet", [Repository.PathOf("samples", sample, "bin", place[0], place[1], $"{sample}.dll")]);
+        Assert.That(result.ExitCode, Is.Zero, result.Error);
+        return result.Output;
+    }
+}
