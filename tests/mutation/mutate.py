@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Makes the mistakes listed in mutations.toml, one at a time, and says whether the tests notice.
+"""Makes the mistakes listed in the .toml files beside this one, one at a time, and says whether the tests notice.
 
     tests/mutation/mutate.py [--only TEXT] [--list] [--keep]
+
+Each mistake replaces a text, found once in a file, by another; `tests` names the group of tests that is to go red.
 
 Works in a copy of the committed tree (a git worktree of HEAD in a temporary folder): the files that you are editing are
 never touched, and an interrupted run leaves nothing behind. Needs Python 3.11, and what the build needs. The exit code
@@ -21,6 +23,12 @@ import tomllib
 
 HERE = pathlib.Path(__file__).resolve().parent
 PROJECT = "tests/NativeBackprop.Tests"
+TESTS = "FullyQualifiedName~NativeBackprop.Tests."
+GROUPS = {
+    "ops": f"{TESTS}Ops",
+    "engine": f"{TESTS}Execution|{TESTS}Differentiation|{TESTS}Graphs",
+    "networks": f"{TESTS}Execution.NetworkTests|{TESTS}Losses|{TESTS}Layers|{TESTS}Optimizers",
+}
 # Mutants need to run, not to be well kept: no analyzers, and no warning is an error.
 QUICK = ["-c", "Release", "-m:1", "-v", "q", "--nologo", "-p:RunAnalyzers=false", "-p:EnforceCodeStyleInBuild=false",
          "-p:GenerateDocumentationFile=false", "-p:TreatWarningsAsErrors=false", "-p:MSBuildTreatWarningsAsErrors=false"]
@@ -45,8 +53,8 @@ def run(command, folder, timeout=None):
         raise
 
 
-def build(tree):
-    code, output = run(["dotnet", "build", PROJECT, *QUICK], tree)
+def build(tree, *more):
+    code, output = run(["dotnet", "build", PROJECT, *QUICK, *more], tree)
     if code != 0:
         lines = [line for line in output.splitlines() if "error" in line]
         raise Unusable("does not build: " + (lines[0].strip() if lines else output[-400:]))
@@ -54,11 +62,12 @@ def build(tree):
 
 def test(tree, pattern):
     """True when the tests pass; failing and hanging both count as noticing."""
-    code, output = run(["dotnet", "test", PROJECT, "-c", "Release", "--no-build", "--nologo", "--filter", pattern], tree, TIMEOUT)
+    code, output = run(["dotnet", "test", PROJECT, "-c", "Release", "--no-build", "--nologo", "--filter", pattern,
+                        "--", "NUnit.StopOnError=true"], tree, TIMEOUT)
     if code == 0 and "No test matches" in output:
         raise Unusable(f"no test matches {pattern}")
     failed = [line.strip() for line in output.splitlines() if line.lstrip().startswith("Failed ")]
-    return code == 0, "hangs" if code is None else f"{len(failed)} red" if failed else "crashes"
+    return code == 0, "hangs" if code is None else failed[0].split(" [")[0] if failed else "crashes"
 
 
 def mutated(text, mutation):
@@ -68,13 +77,13 @@ def mutated(text, mutation):
     return text.replace(mutation["find"], mutation["replace"])
 
 
-def attempt(tree, mutation, groups):
+def attempt(tree, mutation):
     path = tree / mutation["file"]
     original = path.read_text(encoding="utf-8")
     try:
         path.write_text(mutated(original, mutation), encoding="utf-8")
-        build(tree)
-        return test(tree, groups[mutation["tests"]])
+        build(tree, "--no-restore")
+        return test(tree, GROUPS[mutation["tests"]])
     finally:
         path.write_text(original, encoding="utf-8")
 
@@ -86,8 +95,8 @@ def main():
     parser.add_argument("--keep", action="store_true", help="leave the copy where it is")
     options = parser.parse_args()
 
-    listed = tomllib.loads((HERE / "mutations.toml").read_text(encoding="utf-8"))
-    mutations = [m for m in listed["mutation"] if options.only in m["name"] or options.only in m["file"]]
+    listed = [m for path in sorted(HERE.glob("*.toml")) for m in tomllib.loads(path.read_text(encoding="utf-8"))["mutation"]]
+    mutations = [m for m in listed if options.only in m["name"] or options.only in m["file"]]
     if options.list:
         print("\n".join(m["name"] for m in mutations))
         return 0
@@ -104,13 +113,13 @@ def main():
         subprocess.check_call(["git", "worktree", "add", "--quiet", "--detach", str(tree), "HEAD"], cwd=root)
         build(tree)
         for group in sorted({m["tests"] for m in mutations}):
-            passed, detail = test(tree, listed["groups"][group])
+            passed, detail = test(tree, GROUPS[group])
             if not passed:
                 raise Unusable(f"the tests of {group} are red before any mutation: {detail}")
         for number, mutation in enumerate(mutations, 1):
             start = time.monotonic()
             try:
-                passed, detail = attempt(tree, mutation, listed["groups"])
+                passed, detail = attempt(tree, mutation)
                 if passed:
                     survivors.append(mutation["name"])
                 verdict = "SURVIVED" if passed else f"killed ({detail})"
