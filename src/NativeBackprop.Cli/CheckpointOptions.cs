@@ -54,9 +54,9 @@ internal sealed class CheckpointOptions
         };
         string path = Path.Combine(folder, FileName);
         int completed = 0;
+        trainer.Prepare(train.Features);
         if (result.GetValue(Resume))
         {
-            trainer.Prepare(train.Features);
             completed = CheckpointFile.Load(path, description.Model, optimizer, settings);
             trainer.Steps = completed;
         }

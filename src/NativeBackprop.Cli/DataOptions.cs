@@ -17,9 +17,11 @@ internal sealed class DataOptions
     private readonly Option<bool> _regression = Options.Flag("--regression", "CSV: the target is a number, not a class");
     private readonly Option<int?> _classes = Options.Count("--classes", "Number of classes [default: the largest class that occurs, plus 1]");
 
-    public void AddTo(Command command)
+    public void AddTo(Command command) => command.Add(_data);
+
+    /// <summary>Adds what concerns few: after the other options.</summary>
+    public void AddCsvOptionsTo(Command command)
     {
-        command.Add(_data);
         command.Add(_target);
         command.Add(_regression);
         command.Add(_classes);

@@ -21,6 +21,7 @@ internal static class EvalCommand
         model.AddTo(command);
         command.Add(threads);
         command.Add(json);
+        data.AddCsvOptionsTo(command);
         return command.WithAction((result, output, _) =>
         {
             DataSplit split = data.Open(result);

@@ -48,7 +48,7 @@ internal sealed class GradcheckCommand
 
         Dataset batch = result.GetValue(_batch) is { } path ? DataSource.OpenBatch(path) : RandomRows(description, result.GetValue(_rows)!.Value, seed);
         ModelOptions.CheckWidth(description, batch);
-        var options = new GradientCheckOptions { MaxElements = result.GetValue(_elements)!.Value, Seed = seed };
+        var options = new GradientCheckOptions { MaxElements = result.GetValue(_elements)!.Value, Seed = seed, CancellationToken = cancellation };
         GradientReport report = GradientCheck.Run(description.Model, description.CreateLoss(denseTargets: !batch.IsClassification), batch, options);
         if (result.GetValue(_json))
         {

@@ -44,6 +44,11 @@ internal sealed class NetworkOptions
     {
         ModelDescription description = Options.IsGiven(result, _file.Model) ? _file.Read(result) : FullyConnected(result, data);
         ModelOptions.CheckWidth(description, data);
+        if (description.Model.Parameters.Count == 0)
+        {
+            throw new DataException($"{result.GetValue(_file.Model)}: the model has no parameters to train");
+        }
+
         _file.LoadWeights(result, description);
         return description;
     }

@@ -15,6 +15,7 @@ internal sealed partial class Program
             PredictCommand.Create(),
             GradientsCommand.Create(),
             GradcheckCommand.Create(),
+            GraphCommand.Create(),
             InfoCommand.Create(),
             BenchCommand.Create(),
         };

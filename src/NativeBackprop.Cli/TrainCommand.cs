@@ -53,6 +53,7 @@ internal sealed class TrainCommand
 
         _checkpoint.AddTo(command);
         command.Add(_json);
+        _data.AddCsvOptionsTo(command);
         return command.WithAction(Run);
     }
 

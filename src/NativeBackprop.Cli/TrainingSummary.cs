@@ -22,8 +22,9 @@ internal sealed record TrainingSummary(
         string steps = string.Create(CultureInfo.InvariantCulture, $"{Steps} in {Epochs} {(Epochs == 1 ? "epoch" : "epochs")}{(IsInterrupted ? ", interrupted" : "")}");
         (string, string?)[] rows =
         [
-            ("Held-out accuracy", Test?.Accuracy?.ToString("0.0000", CultureInfo.InvariantCulture)),
+            ("Held-out accuracy", Accuracy(Test)),
             ("Held-out loss", Loss(Test)),
+            ("Training accuracy", Accuracy(Train)),
             ("Training loss", Loss(Train)),
             ("Steps", steps),
             ("Samples/s", SamplesPerSecond.ToString("0", CultureInfo.InvariantCulture)),
@@ -56,6 +57,8 @@ internal sealed record TrainingSummary(
             output.WriteLine($"warning: {warning}");
         }
     }
+
+    private static string? Accuracy(Evaluation? evaluation) => evaluation?.Accuracy?.ToString("0.0000", CultureInfo.InvariantCulture);
 
     // All the digits that a float has: two runs can be compared to the last of them.
     private static string? Loss(Evaluation? evaluation) => evaluation?.Loss.ToString("G9", CultureInfo.InvariantCulture);

@@ -55,6 +55,7 @@ public sealed class GradientCheck
 
     /// <summary>Checks the gradient with respect to some leaves: parameters, inputs.</summary>
     /// <exception cref="GraphException">The node is no scalar, or an input has no value.</exception>
+    /// <exception cref="OperationCanceledException"><see cref="GradientCheckOptions.CancellationToken"/> asked for it.</exception>
     public GradientReport Run(params ReadOnlySpan<Node> leaves)
     {
         Node[] gradients = _graph.Gradient(_loss, leaves);
@@ -104,6 +105,7 @@ public sealed class GradientCheck
         GradientElement? worst = null;
         foreach (int i in Sample(analytic.Length))
         {
+            _options.CancellationToken.ThrowIfCancellationRequested();
             (double difference, bool isKink) = DifferenceAt(leaf, i, value, analytic[i], suspicion);
             if (isKink)
             {

@@ -18,6 +18,9 @@ public sealed record GradientCheckOptions
     /// <summary>How many threads run the engine's side; 0 lets the work decide.</summary>
     public int Threads { get; init; } = 1;
 
+    /// <summary>Stops the check, with an <see cref="OperationCanceledException"/>.</summary>
+    public CancellationToken CancellationToken { get; init; }
+
     internal GradientCheckOptions Validated() =>
         !(EngineTolerance > 0) || !(DifferenceTolerance > 0) ? throw new OptionException($"the tolerances must be above 0, got {EngineTolerance} and {DifferenceTolerance}")
         : MaxElements < 0 ? throw new OptionException($"the number of elements must be at least 0, got {MaxElements}")

@@ -13,9 +13,11 @@ public static class ReverseMode
         /// A node that the scalar does not depend on gets zeros.
         /// </summary>
         /// <exception cref="GraphException">The loss is not a scalar, or holds class indices.</exception>
-        public Node[] Gradient(Node loss, params ReadOnlySpan<Node> withRespectTo) => loss.Shape.Count() is (1, 0)
-            ? graph.VectorJacobianProduct(loss, graph.Constant(1, loss.Shape), withRespectTo)
-            : throw new GraphException($"the gradient needs a scalar, but {loss} has the shape {loss.Shape}; sum it, or use VectorJacobianProduct");
+        public Node[] Gradient(Node loss, params ReadOnlySpan<Node> withRespectTo)
+        {
+            RequireScalar(loss);
+            return graph.VectorJacobianProduct(loss, graph.Constant(1, loss.Shape), withRespectTo);
+        }
 
         /// <summary>
         /// Adds vᵀJ for the Jacobian J of <paramref name="y"/> with respect to each of some nodes: one backward pass that starts
@@ -35,41 +37,57 @@ public static class ReverseMode
                 throw new ShapeException($"the vector for {y} must have its shape {y.Shape}, got {v.Shape}");
             }
 
-            bool[] leads = LeadsToAny(graph, y, withRespectTo);
-            var gradients = new Node?[y.Index + 1];
-            gradients[y.Index] = v;
-            for (int i = y.Index; i >= 0; i--)
-            {
-                Node node = graph.Nodes[i];
-                if (gradients[i] is not { } dy)
-                {
-                    continue;
-                }
-
-                for (int k = 0; k < node.Inputs.Length; k++)
-                {
-                    Node input = node.Inputs[k];
-                    if (leads[input.Index] && node.Op.Gradient(node, k, dy) is { } dx)
-                    {
-                        if (!dx.Shape.Equals(input.Shape))
-                        {
-                            throw new ShapeException($"{node}: the gradient of input {k} must have the shape {input.Shape}, got {dx.Shape}");
-                        }
-
-                        gradients[input.Index] = gradients[input.Index] is { } sum ? sum + dx : dx;
-                    }
-                }
-            }
-
-            var result = new Node[withRespectTo.Length];
-            for (int i = 0; i < result.Length; i++)
-            {
-                Node x = withRespectTo[i];
-                result[i] = (x.Index <= y.Index ? gradients[x.Index] : null) ?? graph.Constant(0, x.Shape);
-            }
-
-            return result;
+            return Backward(y, v, withRespectTo, null);
         }
+    }
+
+    internal static void RequireScalar(Node loss)
+    {
+        if (loss.Shape.Count() is not (1, 0))
+        {
+            throw new GraphException($"the gradient needs a scalar, but {loss} has the shape {loss.Shape}; sum it, or use VectorJacobianProduct");
+        }
+    }
+
+    /// <summary>The backward pass, over the nodes themselves or over what is computed again in their place.</summary>
+    internal static Node[] Backward(Node y, Node v, ReadOnlySpan<Node> withRespectTo, Checkpoint.Recomputation? recomputation)
+    {
+        Graph graph = y.Graph;
+        bool[] leads = LeadsToAny(graph, y, withRespectTo);
+        var gradients = new Node?[y.Index + 1];
+        gradients[y.Index] = v;
+        for (int i = y.Index; i >= 0; i--)
+        {
+            Node node = graph.Nodes[i];
+            if (gradients[i] is not { } dy || node.Inputs.Length == 0)
+            {
+                continue;
+            }
+
+            Node at = recomputation?.Of(node, dy) ?? node;
+            for (int k = 0; k < node.Inputs.Length; k++)
+            {
+                Node input = node.Inputs[k];
+                if (leads[input.Index] && node.Op.Gradient(at, k, dy) is { } dx)
+                {
+                    if (!dx.Shape.Equals(input.Shape))
+                    {
+                        throw new ShapeException($"{node}: the gradient of input {k} must have the shape {input.Shape}, got {dx.Shape}");
+                    }
+
+                    gradients[input.Index] = gradients[input.Index] is { } sum ? sum + dx : dx;
+                }
+            }
+        }
+
+        var result = new Node[withRespectTo.Length];
+        for (int i = 0; i < result.Length; i++)
+        {
+            Node x = withRespectTo[i];
+            result[i] = (x.Index <= y.Index ? gradients[x.Index] : null) ?? graph.Constant(0, x.Shape);
+        }
+
+        return result;
     }
 
     // Forward sweep: a gradient is worth passing to a node only if one of the wanted nodes lies beneath it.

@@ -56,7 +56,7 @@ public sealed unsafe partial class Plan : IDisposable
         Kernel[] kernels = [.. program.Steps.Select(CreateKernel)];
         int threads = ThreadCount(options, kernels);
         Threads = threads;
-        var scheduler = new Scheduler(threads);
+        var scheduler = new Scheduler(threads, options.ExactThreads);
         _kernels = new ScheduledKernel[kernels.Length];
         for (int i = 0; i < kernels.Length; i++)
         {

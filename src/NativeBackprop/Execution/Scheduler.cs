@@ -1,7 +1,9 @@
 namespace NativeBackprop;
 
 /// <summary>Shares each kernel between the threads, and finds where they have to wait for one another.</summary>
-internal sealed class Scheduler(int threads)
+/// <param name="threads">How many threads run the plan.</param>
+/// <param name="sharesAll">True shares whatever can be shared, worth it or not.</param>
+internal sealed class Scheduler(int threads, bool sharesAll)
 {
     private readonly List<(PlanValue Value, bool Writes, bool IsAlone)> _sinceMeeting = [];
 
@@ -64,7 +66,7 @@ internal sealed class Scheduler(int threads)
     private int[] Share(Kernel kernel)
     {
         var bounds = new int[threads + 1];
-        int shares = CostModel.Shares(kernel, threads);
+        int shares = sharesAll ? threads : CostModel.Shares(kernel, threads);
         int blocks = (kernel.Units + kernel.Grain - 1) / kernel.Grain;
         for (int t = 1; t <= threads; t++)
         {

@@ -41,11 +41,24 @@ public sealed class Sequential : Layer
     protected internal override int? InputWidth => InputWidthFor(null);
 
     /// <inheritdoc/>
-    public override Node Build(Node input, BuildMode mode)
+    public override Node Build(Node input, BuildMode mode) => Build(input, mode, 1, []);
+
+    /// <summary>As <see cref="Build(Node, BuildMode)"/>, and adds to a list the values that end each of some segments of about equally many layers.</summary>
+    /// <param name="input">The input's node.</param>
+    /// <param name="mode">What the network is built for.</param>
+    /// <param name="segments">How many, at least 1; the last one's end is the output and is not added.</param>
+    /// <param name="checkpoints">Receives the ends, for <c>CheckpointedGradient</c>.</param>
+    public Node Build(Node input, BuildMode mode, int segments, ICollection<Node> checkpoints)
     {
-        foreach (Layer layer in _layers)
+        int done = 0;
+        for (int i = 0; i < _layers.Length; i++)
         {
-            input = layer.Build(input, mode);
+            input = _layers[i].Build(input, mode);
+            if ((i + 1) * (long)segments / _layers.Length > done && i + 1 < _layers.Length)
+            {
+                checkpoints.Add(input);
+                done++;
+            }
         }
 
         return input;

@@ -18,7 +18,7 @@ public sealed record AdamCorrections(float Beta1, float Beta2) : Op
     public override Kernel CreateKernel(KernelArguments arguments)
     {
         Operand step = arguments.Inputs[0];
-        (double beta1, double beta2) = (Precise.Meant(Beta1), Precise.Meant(Beta2));
+        (double beta1, double beta2) = (Precise.AsWritten(Beta1), Precise.AsWritten(Beta2));
         return new ActionKernel("adam_corrections", arguments.Output, y =>
             (y[0], y[1]) = ((float)(1 - Math.Pow(beta1, step.Span[0])), (float)(1 - Math.Pow(beta2, step.Span[0]))));
     }
@@ -27,7 +27,7 @@ public sealed record AdamCorrections(float Beta1, float Beta2) : Op
     public override void Evaluate(ReferenceArguments arguments)
     {
         double step = arguments.Inputs[0][0];
-        arguments.Output[0] = -Precise.ExpM1(step * Math.Log(Precise.Meant(Beta1)));
-        arguments.Output[1] = -Precise.ExpM1(step * Math.Log(Precise.Meant(Beta2)));
+        arguments.Output[0] = -Precise.ExpM1(step * Math.Log(Precise.AsWritten(Beta1)));
+        arguments.Output[1] = -Precise.ExpM1(step * Math.Log(Precise.AsWritten(Beta2)));
     }
 }

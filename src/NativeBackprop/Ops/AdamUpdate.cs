@@ -28,9 +28,9 @@ public sealed record AdamUpdate(float Beta1, float Beta2, float Epsilon, float W
     protected override double Step(ReferenceArguments arguments, int i, double w, double g, double rate)
     {
         (double[] m, double[] v, double[] corrections) = (arguments.Inputs[3], arguments.Inputs[4], arguments.Inputs[Corrections]);
-        (double beta1, double beta2) = (Precise.Meant(Beta1), Precise.Meant(Beta2));
         double d = Decoupled ? g : g + (WeightDecay * w);
         w *= Decoupled ? 1 - (rate * WeightDecay) : 1;
+        (double beta1, double beta2) = (Precise.AsWritten(Beta1), Precise.AsWritten(Beta2));
         m[i] = (beta1 * m[i]) + ((1 - beta1) * d);
         v[i] = (beta2 * v[i]) + ((1 - beta2) * d * d);
         return w - (rate * (m[i] / corrections[0]) / (Math.Sqrt(v[i] / corrections[1]) + Epsilon));

@@ -54,12 +54,12 @@ internal static class Precise
     }
 
     /// <summary>
-    /// The decimal number that a float32 option was meant to be: 1 − 0.999 formed from the float nearest 0.999 is wrong by 1.3e-5. Where
-    /// seven decimals give the same float, they are what was written.
+    /// The decimal number that a float was written as, where seven decimals give the same float, else the float: the difference
+    /// 1 − 0.999 of decays near 1 is wrong by 1.3e-5 otherwise. The native updates do the same.
     /// </summary>
-    public static double Meant(float option)
+    public static double AsWritten(float x)
     {
-        double meant = Math.Floor((option * 1e7) + 0.5) / 1e7;
-        return (float)meant == option ? meant : option;
+        double written = Math.Floor((x * 1e7) + 0.5) / 1e7;
+        return (float)written == x ? written : x;
     }
 }

@@ -21,7 +21,8 @@ public sealed record RmsPropUpdate(float Alpha, float Epsilon, float WeightDecay
     {
         double[] s = arguments.Inputs[3];
         double d = g + (WeightDecay * w);
-        s[i] = (Precise.Meant(Alpha) * s[i]) + ((1 - Precise.Meant(Alpha)) * d * d);
+        double alpha = Precise.AsWritten(Alpha);
+        s[i] = (alpha * s[i]) + ((1 - alpha) * d * d);
         return w - (rate * d / (Math.Sqrt(s[i]) + Epsilon));
     }
 }

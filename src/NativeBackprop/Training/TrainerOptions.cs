@@ -26,6 +26,12 @@ public sealed record TrainerOptions
     /// </summary>
     public IReadOnlyList<GradientTransform> GradientTransforms { get; init; } = [];
 
+    /// <summary>
+    /// Segments of layers whose activations are computed again in the backward pass instead of being kept: more time, less memory, the same
+    /// gradients. 1, the default, keeps all; about the square root of the number of layers saves most.
+    /// </summary>
+    public int CheckpointSegments { get; init; } = 1;
+
     /// <summary>How the learning rate changes from step to step; null keeps the optimizer's.</summary>
     public LearningRateSchedule? Schedule { get; init; }
 
@@ -39,6 +45,7 @@ public sealed record TrainerOptions
     {
         return BatchSize < 1 ? throw new OptionException($"the batch size must be at least 1, got {BatchSize}")
             : !(L2 >= 0) || float.IsInfinity(L2) ? throw new OptionException($"the L2 factor must be a finite number of at least 0, got {L2}")
+            : CheckpointSegments < 1 ? throw new OptionException($"the number of checkpoint segments must be at least 1, got {CheckpointSegments}")
             : Threads is < 0 or > 1024 ? throw new OptionException($"the thread count must lie in 0..1024, got {Threads}")
             : this;
     }

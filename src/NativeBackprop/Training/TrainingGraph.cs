@@ -20,7 +20,8 @@ internal sealed class TrainingGraph : IDisposable
     {
         _options = options;
         Input = _graph.Input("x", [Shape.Batch, inputWidth]);
-        Output = model.Build(Input, BuildMode.Training);
+        var checkpoints = new List<Node>();
+        Output = model.Build(Input, BuildMode.Training, options.CheckpointSegments, checkpoints);
         if (Output.Shape.Rank != 2)
         {
             throw new ShapeException($"a model's output must have the shape [B, K], got {Output.Shape}");
@@ -32,7 +33,7 @@ internal sealed class TrainingGraph : IDisposable
         _evaluationLoss = loss.Build(_evaluationOutput, Targets);
         _cost = Penalised(model, Loss, options);
         Parameter[] parameters = [.. model.Parameters];
-        _gradients = _graph.Gradient(_cost, [.. parameters.Select(parameter => _graph.Variable(parameter))]);
+        _gradients = _graph.CheckpointedGradient(_cost, [.. checkpoints], [.. parameters.Select(parameter => _graph.Variable(parameter))]);
         Rate = _graph.Input("learning_rate");
         IReadOnlyList<Node> transformed = options.GradientTransforms.Aggregate((IReadOnlyList<Node>)_gradients, (gradients, transform) => transform.Apply(gradients));
         _updates = optimizer.AddUpdates([.. parameters.Zip(transformed)], Rate);

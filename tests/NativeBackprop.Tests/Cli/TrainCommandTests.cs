@@ -109,6 +109,40 @@ internal sealed class TrainCommandTests
     }
 
     [Test]
+    public void Rows_held_out_are_the_last_ones_without_shuffling_and_drawn_ones_with_it()
+    {
+        // Inputs that say nothing, one class after the other: in file order, what is held out is all of the class never trained on.
+        string data = _folder.Write("a.csv", string.Concat(Enumerable.Range(0, 40).Select(i => i < 20 ? "1,0\n" : "1,1\n")));
+        double Accuracy(params string[] order)
+        {
+            string log = _folder.File("log.json");
+            Nbp.Succeed(["train", data, "--test-split", "0.5", "--epochs", "60", "--batch-size", "4", "--hidden", "none", "--lr", "0.05", "--json", log, .. order]);
+            return Nbp.ReadLog(log)[^1].GetProperty("test_accuracy").GetDouble();
+        }
+
+        Assert.That(Accuracy("--no-shuffle"), Is.Zero);
+        Assert.That(Accuracy(), Is.GreaterThan(0));
+    }
+
+    [Test]
+    public void Probabilities_are_targets_of_the_softmax_cross_entropy_too()
+    {
+        string log = _folder.File("log.json"), data = _folder.File("b.safetensors");
+        string model = _folder.Write("m.json", """{"input":[2],"layers":[{"type":"linear","units":2}],"loss":"softmax_cross_entropy"}""");
+        SafetensorsFile.Write(data, [
+            SafetensorsTensor.Create("x", [2, 2], [1f, 0f, 0f, 1f]), SafetensorsTensor.Create("y", [2, 2], [0.5f, 0.5f, 0.5f, 0.5f])]);
+        Nbp.Succeed("train", data, "--model", model, "--test-split", "0", "--epochs", "300", "--lr", "0.1", "--json", log);
+        Assert.That(Nbp.ReadLog(log)[^1].GetProperty("train_loss").GetDouble(), Is.EqualTo(Math.Log(2)).Within(1e-4), "the entropy of the targets");
+    }
+
+    [Test]
+    public void Model_without_parameters_is_refused()
+    {
+        string model = _folder.Write("m.json", """{"input":[64],"layers":[{"type":"relu"}],"loss":"softmax_cross_entropy"}""");
+        Assert.That(Nbp.Fail(CliHost.Failure, "train", "digits", "--model", model), Does.Contain("no parameters to train"));
+    }
+
+    [Test]
     public void L2_and_weight_decay_pull_the_weights_as_defined()
     {
         // One row with x = 0: the loss has no gradient for the weight, so that each factor's pull stands alone.
@@ -163,15 +197,18 @@ internal sealed class TrainCommandTests
         using var output = new StringWriter();
         using var stop = new CancellationTokenSource();
         stop.Cancel();
-        string log = _folder.File("log.json");
-        System.CommandLine.ParseResult parsed = Program.CreateRoot().Parse(["train", "digits", "--json", log]);
+        string log = _folder.File("log.json"), checkpoint = _folder.File("checkpoint"), weights = _folder.File("w.safetensors");
+        System.CommandLine.ParseResult parsed = Program.CreateRoot().Parse(["train", "digits", "--json", log, "--checkpoint", checkpoint, "--save", weights]);
         int exitCode = parsed.InvokeAsync(new System.CommandLine.InvocationConfiguration { Output = output }, stop.Token).GetAwaiter().GetResult();
         using (Assert.EnterMultipleScope())
         {
             Assert.That(exitCode, Is.EqualTo(CliHost.Failure));
             Assert.That(output.ToString(), Does.Contain("0 in 0 epochs, interrupted").And.Contain("Held-out accuracy:"));
             Assert.That(Nbp.ReadLog(log).Single().GetProperty("interrupted").GetBoolean(), Is.True);
+            Assert.That(File.Exists(weights), Is.True);
         }
+
+        Assert.That(Nbp.Succeed("train", "digits", "--steps", "1", "--checkpoint", checkpoint, "--resume"), Does.Contain("1 in 1 epoch"));
     }
 
     [Test]

@@ -65,6 +65,24 @@ internal sealed class FitOptionsTests
     }
 
     [Test]
+    public void Every_epoch_has_the_samplers_order_of_its_own()
+    {
+        var model = new Sequential(new Linear(2, 4), new Tanh(), new Linear(4, 1));
+        using var trainer = new Trainer(model, new MeanSquaredError(), new Sgd(0.1f), new TrainerOptions { BatchSize = 4, Seed = 2, Threads = 1 });
+        var sampler = new MinibatchSampler(10, 4, shuffle: true, seed: 2);
+        for (int epoch = 0; epoch < 3; epoch++)
+        {
+            foreach (ReadOnlySpan<int> rows in sampler.Epoch(epoch))
+            {
+                Dataset batch = _data.Subset(rows);
+                trainer.Step(batch.Inputs, batch.Targets);
+            }
+        }
+
+        Assert.That(Fit(new FitOptions { Epochs = 3 }).Weights, Is.EqualTo(model.Parameters.SelectMany(parameter => parameter.Value.ToArray())));
+    }
+
+    [Test]
     public void Numbers_below_their_domain_are_refused()
     {
         using (Assert.EnterMultipleScope())

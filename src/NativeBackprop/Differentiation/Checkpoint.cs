@@ -1,0 +1,108 @@
+using NativeBackprop.Ops;
+
+namespace NativeBackprop;
+
+/// <summary>
+/// Activation checkpointing: a backward pass that keeps only some values of the forward pass and computes what lies between them
+/// again when it gets there, so that time is traded for memory (Chen et al. 2016; lecture notes 002, speed and memory).
+/// </summary>
+public static class Checkpoint
+{
+    extension(Graph graph)
+    {
+        /// <summary>
+        /// As <c>Gradient</c>, with the same values, but what was computed between two checkpoints in a row (or before the first) is computed
+        /// again from the earlier one during the backward pass, and needs no memory in between. What follows the last checkpoint is kept.
+        /// Good checkpoints are the outputs of every √n-th of n layers.
+        /// </summary>
+        /// <param name="loss">The scalar.</param>
+        /// <param name="checkpoints">The nodes whose values are kept.</param>
+        /// <param name="withRespectTo">The nodes to differentiate with respect to.</param>
+        /// <exception cref="GraphException">The loss is not a scalar, or a node belongs to another graph.</exception>
+        public Node[] CheckpointedGradient(Node loss, ReadOnlySpan<Node> checkpoints, ReadOnlySpan<Node> withRespectTo)
+        {
+            ReverseMode.RequireScalar(loss);
+            return ReverseMode.Backward(loss, graph.Constant(1, loss.Shape), withRespectTo, new Recomputation(loss, checkpoints));
+        }
+    }
+
+    /// <summary>The second copies of the nodes that a backward pass meets, a segment at a time.</summary>
+    internal sealed class Recomputation
+    {
+        private readonly Graph _graph;
+        private readonly bool[] _needed;
+        private readonly int[] _ends;
+        private readonly Dictionary<Node, Node> _copies = [];
+        private int _segment = -1;
+
+        public Recomputation(Node loss, ReadOnlySpan<Node> checkpoints)
+        {
+            _graph = loss.Graph;
+            foreach (Node checkpoint in checkpoints)
+            {
+                if (checkpoint.Graph != _graph)
+                {
+                    throw new GraphException($"checkpoint {checkpoint} belongs to another graph");
+                }
+            }
+
+            _ends = [.. checkpoints.ToArray().Select(checkpoint => checkpoint.Index).Where(index => index < loss.Index).Distinct().Order()];
+            _needed = new bool[loss.Index + 1];
+            _needed[^1] = true;
+            for (int i = loss.Index; i >= 0; i--)
+            {
+                foreach (Node input in _needed[i] ? _graph.Nodes[i].Inputs : [])
+                {
+                    _needed[input.Index] = true;
+                }
+            }
+        }
+
+        /// <summary>The node to take a gradient at in place of <paramref name="node"/>, whose own gradient <paramref name="dy"/> is known.</summary>
+        public Node Of(Node node, Node dy)
+        {
+            int segment = Array.FindIndex(_ends, end => end >= node.Index);
+            if (segment < 0)
+            {
+                return node;
+            }
+
+            if (segment != _segment)
+            {
+                _segment = segment;
+                Copy(segment == 0 ? 0 : _ends[segment - 1] + 1, _ends[segment], dy);
+            }
+
+            return _copies.GetValueOrDefault(node, node);
+        }
+
+        // Copies a whole segment in order; what nobody asks for falls out when a plan is made.
+        private void Copy(int first, int last, Node dy)
+        {
+            _copies.Clear();
+            for (int i = first; i <= last; i++)
+            {
+                Node node = _graph.Nodes[i];
+                if (_needed[i] && node.Inputs.Length > 0 && !HasEffect(node.Op))
+                {
+                    Node[] inputs = new Node[node.Inputs.Length];
+                    for (int k = 0; k < inputs.Length; k++)
+                    {
+                        Node input = node.Inputs[k];
+                        inputs[k] = _copies.TryGetValue(input, out Node? copy) ? copy
+                            : IsFixed(input.Op) ? input
+                            : _graph.Add(new Recompute(), input, dy);
+                    }
+
+                    _copies.Add(node, _graph.Add(node.Op, inputs));
+                }
+            }
+        }
+
+        // Parameters and constants take no memory of the plan's that a second computation could save, and class indices are not numbers.
+        private static bool IsFixed(Op op) => op is (Leaf and not Input) or Fill or Constant;
+
+        // A counter must not count twice.
+        private static bool HasEffect(Op op) => !op.IsPure || op.Updates(0);
+    }
+}

@@ -1,0 +1,82 @@
+using System.Text.Json;
+using NativeBackprop.Diagnostics;
+using NativeBackprop.Optimizers;
+using NativeBackprop.Training;
+using NUnit.Framework;
+
+namespace NativeBackprop.Tests.Parity;
+
+public class RecordedGradientTests
+{
+    private const string Kind = "gradients";
+    private const double Limit = 1e-5;
+
+    // The table of layers and the table of losses that model files may name.
+    private static readonly string[] LayerTypes =
+    [
+        "linear", "low_rank_linear", "relu", "abs", "sigmoid", "tanh", "cos", "silu", "softplus", "elu", "leaky_relu", "gelu", "prelu",
+        "softmax", "maxout", "dropout", "layer_norm", "residual", "gated",
+    ];
+
+    private static readonly string[] LossNames = ["softmax_cross_entropy", "sigmoid_cross_entropy", "mse", "multiclass_hinge", "gaussian_nll"];
+
+    private static string[] Networks => Reference.Names(Kind);
+
+    private static IEnumerable<string> NetworksWithoutDropout => Networks.Where(name => !Types(Reference.Read(Kind, name).Model()).Contains("dropout"));
+
+    [Test]
+    public void EveryLayerAndLossIsRecorded()
+    {
+        JsonElement[] models = [.. Networks.Select(name => Reference.Read(Kind, name).Model())];
+        Assert.That(models.SelectMany(Types).Distinct(), Is.SupersetOf(LayerTypes));
+        Assert.That(models.Select(model => model.GetProperty("loss").GetString()).Distinct(), Is.EquivalentTo(LossNames));
+    }
+
+    [TestCaseSource(nameof(Networks))]
+    public void GradientsAreThoseOfPyTorch(string name)
+    {
+        Reference reference = Reference.Read(Kind, name);
+        var network = new NetworkGradients(reference.Description.Model, reference.CreateLoss(), reference.Rows.Features);
+        using Plan plan = network.Compile(reference.Rows, threads: 1);
+        plan.Run();
+        Assert.That(reference.ExpectedNames, Is.EquivalentTo([.. network.Parameters.Select(parameter => parameter.Name), "x", "output", "loss"]));
+        Assert.Multiple(() =>
+        {
+            for (int i = 0; i < network.Parameters.Length; i++)
+            {
+                reference.AssertClose(network.Parameters[i].Name, network.Parameters[i].Shape, plan[network.Gradients[i]].Span, Limit);
+            }
+
+            reference.AssertClose("x", plan[network.Gradients[^1]].Span, Limit);
+            reference.AssertClose("output", plan[network.Output].Span, Limit);
+            reference.AssertClose("loss", plan[network.Loss].Span, Limit);
+        });
+    }
+
+    [TestCaseSource(nameof(NetworksWithoutDropout))]
+    public void HalvesOfAStepAreThoseOfPyTorch(string name)
+    {
+        Reference reference = Reference.Read(Kind, name);
+        using var trainer = new Trainer(reference.Description.Model, reference.CreateLoss(), new Sgd(1));
+        float loss = reference.Rows.IsClassification
+            ? trainer.Forward(reference.Rows.Inputs, reference.Rows.Labels)
+            : trainer.Forward(reference.Rows.Inputs, reference.Rows.Targets);
+        trainer.Backward();
+        Assert.Multiple(() =>
+        {
+            foreach (Parameter parameter in reference.Description.Model.Parameters)
+            {
+                reference.AssertClose(parameter.Name, parameter.Shape, parameter.Gradient, Limit);
+            }
+
+            reference.AssertClose("output", trainer.Output.Span, Limit);
+            reference.AssertClose("loss", [loss], Limit);
+        });
+    }
+
+    // Branches hold layers of their own.
+    private static IEnumerable<string> Types(JsonElement owner) => new[] { "layers", "gate" }
+        .Where(key => owner.TryGetProperty(key, out _))
+        .SelectMany(key => owner.GetProperty(key).EnumerateArray())
+        .SelectMany(layer => Types(layer).Prepend(layer.GetProperty("type").GetString()!));
+}

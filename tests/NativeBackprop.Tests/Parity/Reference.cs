@@ -1,0 +1,69 @@
+using System.Text.Json;
+using NativeBackprop.Data;
+using NativeBackprop.IO;
+using NativeBackprop.Losses;
+using NativeBackprop.Tests.Ops;
+using NUnit.Framework;
+
+namespace NativeBackprop.Tests.Parity;
+
+/// <summary>
+/// A file that <c>tests/parity/parity.py --record</c> has written: a model, its weights, a batch, and what PyTorch makes of them in double
+/// precision.
+/// </summary>
+internal sealed class Reference
+{
+    private const string Expected = "expected/", Weights = "weights/";
+
+    private readonly SafetensorsFile _file;
+
+    private Reference(string path)
+    {
+        _file = SafetensorsFile.Read(path);
+        SafetensorsTensor x = _file["x"], y = _file["y"];
+        Description = ModelFile.Parse(_file.Metadata["model"], path);
+        int rows = x.Shape[0];
+        Rows = y.DType == SafetensorsDType.I64
+            ? Dataset.FromLabels(path, x.ToSingle(), x.Count / rows, [.. y.AsInt64().ToArray().Select(label => (int)label)], Description.OutputWidth)
+            : Dataset.FromTargets(path, x.ToSingle(), x.Count / rows, y.ToSingle(), y.Shape[1]);
+        WeightsFile.Load(_file, Description.Model.Parameters, Weights);
+        Description.Model.MarkInitialized();
+    }
+
+    public ModelDescription Description { get; }
+
+    /// <summary>The batch.</summary>
+    public Dataset Rows { get; }
+
+    /// <summary>PyTorch's loss before every step of a training run.</summary>
+    public ReadOnlySpan<double> Losses => _file["losses"].AsDouble();
+
+    /// <summary>The names of what is expected.</summary>
+    public IEnumerable<string> ExpectedNames => _file.Tensors.Select(tensor => tensor.Name).Where(name => name.StartsWith(Expected, StringComparison.Ordinal)).Select(name => name[Expected.Length..]);
+
+    /// <summary>The names of the files of a kind: gradients or training.</summary>
+    public static string[] Names(string kind) =>
+        [.. Directory.GetFiles(Repository.PathOf("tests", "parity", "recorded", kind)).Select(path => Path.GetFileNameWithoutExtension(path)).Order(StringComparer.Ordinal)];
+
+    public static Reference Read(string kind, string name) => new(Repository.PathOf("tests", "parity", "recorded", kind, $"{name}.safetensors"));
+
+    /// <summary>How the run was made.</summary>
+    public JsonElement Run() => JsonDocument.Parse(_file.Metadata["run"]).RootElement;
+
+    /// <summary>The model as the file has it.</summary>
+    public JsonElement Model() => JsonDocument.Parse(_file.Metadata["model"]).RootElement;
+
+    public Loss CreateLoss() => Description.CreateLoss(denseTargets: !Rows.IsClassification);
+
+    /// <summary>Compares with what is expected under a name, normwise; a parameter or its gradient in the shape of the file's.</summary>
+    public void AssertClose(string name, Shape shape, ReadOnlySpan<float> actual, double limit)
+    {
+        SafetensorsTensor found = WeightsFile.ToTensor(name, shape, actual), expected = _file[Expected + name];
+        Assert.That(found.Shape.ToArray(), Is.EqualTo(expected.Shape.ToArray()), name);
+        AssertClose(name, found.AsSingle(), limit);
+    }
+
+    /// <summary>Compares values in the order of the file's.</summary>
+    public void AssertClose(string name, ReadOnlySpan<float> actual, double limit) =>
+        Assert.That(Norms.Error(actual, _file[Expected + name].AsDouble()), Is.LessThanOrEqualTo(limit), name);
+}

@@ -1,0 +1,31 @@
+using System.Text.RegularExpressions;
+using NUnit.Framework;
+
+namespace NativeBackprop.Tests.WorkedExamples;
+
+/// <summary>docs/mathematics.md names every op, and every test that it points to is there.</summary>
+public partial class MathematicsPageTests
+{
+    private static readonly string Page = Repository.Read("docs", "mathematics.md");
+
+    public static IEnumerable<string> Ops => typeof(Op).Assembly.GetTypes()
+        .Where(type => type.IsPublic && !type.IsAbstract && type.IsSubclassOf(typeof(Op)))
+        .Select(type => type.Name);
+
+    public static IEnumerable<string> Pointers => TestName().Matches(Page).Select(match => match.Groups[1].Value).Distinct();
+
+    [TestCaseSource(nameof(Ops))]
+    public void EveryOpHasItsRow(string op) => Assert.That(Page, Does.Contain($"`{op}`"));
+
+    [TestCaseSource(nameof(Pointers))]
+    public void EveryTestPointedToIsThere(string pointer)
+    {
+        string[] parts = pointer.Split('.');
+        Type? fixture = typeof(MathematicsPageTests).Assembly.GetTypes().SingleOrDefault(type => type.Name == parts[0]);
+        Assert.That(fixture, Is.Not.Null);
+        Assert.That(fixture!.GetMethod(parts[1])?.GetCustomAttributes(typeof(NUnitAttribute), true), Is.Not.Null.And.Not.Empty);
+    }
+
+    [GeneratedRegex("`([A-Za-z0-9]+Tests\\.[A-Za-z0-9]+)`")]
+    private static partial Regex TestName();
+}

@@ -1,0 +1,153 @@
+"""PyTorch's twin of a model file: the same layers, loss and parameter names, made of PyTorch's own modules and functions."""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Function(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+class LowRankLinear(nn.Module):
+    def __init__(self, inputs, outputs, rank, bias):
+        super().__init__()
+        self.u = nn.Linear(inputs, rank, bias=False)
+        self.v = nn.Linear(rank, outputs, bias=bias)
+
+    def forward(self, x):
+        return self.v(self.u(x))
+
+
+class Maxout(nn.Module):
+    def __init__(self, pieces):
+        super().__init__()
+        self.pieces = pieces
+
+    def forward(self, x):
+        return x.reshape(x.shape[0], -1, self.pieces).max(dim=-1).values
+
+
+class Residual(nn.Sequential):
+    def forward(self, x):
+        return x + super().forward(x)
+
+
+class Gated(nn.Module):
+    def __init__(self, layers, gate):
+        super().__init__()
+        self.layers, self.gate = nn.Sequential(*layers), nn.Sequential(*gate)
+
+    def forward(self, x):
+        return self.layers(x) * self.gate(x)
+
+
+def _linear(width, units, bias=True):
+    return nn.Linear(width, units, bias=bias), units
+
+
+def _low_rank_linear(width, units, rank, bias=True):
+    return LowRankLinear(width, units, rank, bias), units
+
+
+def _maxout(width, pieces):
+    return Maxout(pieces), width // pieces
+
+
+def _residual(width, layers):
+    return Residual(*_modules(layers, width)[0]), width
+
+
+def _gated(width, layers, gate):
+    branch, units = _modules(layers, width)
+    return Gated(branch, _modules(gate, width)[0]), units
+
+
+def _keeping(make):
+    """A layer that keeps the width and does not ask for it."""
+    return lambda width, **arguments: (make(**arguments), width)
+
+
+LAYERS = {
+    "linear": _linear,
+    "low_rank_linear": _low_rank_linear,
+    "relu": _keeping(nn.ReLU),
+    "abs": _keeping(lambda: Function(torch.abs)),
+    "sigmoid": _keeping(nn.Sigmoid),
+    "tanh": _keeping(nn.Tanh),
+    "cos": _keeping(lambda: Function(torch.cos)),
+    "silu": _keeping(nn.SiLU),
+    "softplus": _keeping(nn.Softplus),
+    "elu": _keeping(nn.ELU),
+    "leaky_relu": _keeping(nn.LeakyReLU),
+    "gelu": _keeping(nn.GELU),
+    "prelu": lambda width, per_channel=False: (nn.PReLU(width if per_channel else 1), width),
+    "softmax": _keeping(lambda: nn.Softmax(dim=-1)),
+    "maxout": _maxout,
+    "dropout": _keeping(nn.Dropout),
+    "layer_norm": lambda width, eps=1e-5: (nn.LayerNorm(width, eps=eps), width),
+    "residual": _residual,
+    "gated": _gated,
+}
+
+LOSSES = {
+    "softmax_cross_entropy": F.cross_entropy,
+    "sigmoid_cross_entropy": F.binary_cross_entropy_with_logits,
+    "mse": F.mse_loss,
+    # PyTorch divides by the number of classes.
+    "multiclass_hinge": lambda z, y: F.multi_margin_loss(z, y) * z.shape[1],
+    # PyTorch takes the variance 1/β and averages over the outputs.
+    "gaussian_nll": lambda z, t: F.gaussian_nll_loss(
+        z[:, : t.shape[1]], t, torch.exp(-z[:, t.shape[1] :]), eps=1e-30) * t.shape[1],
+}
+
+
+def _modules(layers, width):
+    modules = []
+    for layer in layers:
+        arguments = {key: value for key, value in layer.items() if key != "type"}
+        module, width = LAYERS[layer["type"]](width, **arguments)
+        modules.append(module)
+
+    return modules, width
+
+
+def build(description):
+    """The twin, a Sequential in float32, and the width of its output. No parameter keeps a value that hides mistakes."""
+    modules, width = _modules(description["layers"], math.prod(description["input"]))
+    model = nn.Sequential(*modules)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() == 1:
+                parameter += 0.3 * torch.randn_like(parameter)
+
+    return model, width
+
+
+def layer_types(layers):
+    """The names of all layers, those in branches included."""
+    names = set()
+    for layer in layers:
+        names |= {layer["type"]} | layer_types(layer.get("layers", [])) | layer_types(layer.get("gate", []))
+
+    return names
+
+
+def gradients(model, loss, x, y, dtype):
+    """Every parameter's gradient by name, x for the input's, output and loss, computed in a type and in eval mode."""
+    model = model.to(dtype).eval()
+    model.zero_grad(set_to_none=True)
+    x = x.detach().to(dtype, copy=True).requires_grad_()
+    output = model(x.flatten(1))
+    value = LOSSES[loss](output, y.to(dtype) if y.is_floating_point() else y)
+    value.backward()
+    result = {name: parameter.grad for name, parameter in model.named_parameters()}
+    result.update(x=x.grad, output=output, loss=value)
+    return {name: tensor.detach().clone() for name, tensor in result.items()}
