@@ -17,7 +17,8 @@ internal sealed class OpRowTests(OpRow row)
     public void Plan_AgreesWithTheReference() => AssertMatchesReference(_small, new PlanOptions { Threads = 1, ExactThreads = true });
 
     [Test]
-    public void Plan_WithoutFusion_AgreesWithTheReference() => AssertMatchesReference(_small, new PlanOptions { Threads = 1, ExactThreads = true, Fuse = false });
+    public void Plan_WithoutFusion_AgreesWithTheReference() =>
+        AssertMatchesReference(_small, new PlanOptions { Threads = 1, ExactThreads = true, Fuse = false });
 
     [TestCase(1)]
     [TestCase(2)]
@@ -174,5 +175,7 @@ internal sealed class OpRowTests(OpRow row)
 
     // Differences of what does not change at all are rounding: exactly zero is meant.
     private static double[] Settled(double[][] differences) =>
-        differences.SelectMany(x => x).All(d => Math.Abs(d) < 1e-9) ? new double[differences.Sum(x => x.Length)] : [.. differences.SelectMany(x => x)];
+        differences.SelectMany(x => x).All(d => Math.Abs(d) < 1e-9)
+            ? new double[differences.Sum(x => x.Length)]
+            : [.. differences.SelectMany(x => x)];
 }
