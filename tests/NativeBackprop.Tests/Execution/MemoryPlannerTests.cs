@@ -56,6 +56,7 @@ public sealed class MemoryPlannerTests
             }
 
             AssertLiveValuesStandApart(plan);
+            AssertThreadsMeetBetweenConflicts(plan);
         }
     }));
 
@@ -176,6 +177,41 @@ public sealed class MemoryPlannerTests
                 Assert.That(a != b && overlap && aLast == bFirst && !writtenInPlace, Is.False,
                     $"{b.Node} is written over part of its operand {a.Node}");
             }
+        }
+    }
+
+    /// <summary>
+    /// Where one step writes memory that another touches, and not both are done by the first thread alone, all threads meet in between.
+    /// </summary>
+    private static void AssertThreadsMeetBetweenConflicts(Plan plan)
+    {
+        static bool Overlap(PlanValue a, PlanValue b) =>
+            a == b || (a.Offset >= 0 && b.Offset >= 0 && a.Offset < b.Offset + b.Shape.Length && b.Offset < a.Offset + a.Shape.Length);
+
+        var sinceMeeting = new List<(ScheduledKernel Kernel, PlanValue Memory, bool Writes)>();
+        foreach (ScheduledKernel kernel in plan.Kernels)
+        {
+            PlanStep step = kernel.Step;
+            if (kernel.Waits)
+            {
+                sinceMeeting.Clear();
+            }
+
+            (ScheduledKernel Kernel, PlanValue Memory, bool Writes)[] touched =
+            [
+                .. step.Inputs.Select((input, i) => (kernel, input.Memory, step.Operation.Updates(i))),
+                .. step.Outputs.Select(output => (kernel, output.Memory, true)),
+            ];
+            foreach ((_, PlanValue memory, bool writes) in touched)
+            {
+                foreach ((ScheduledKernel earlier, PlanValue other, bool otherWrites) in sinceMeeting)
+                {
+                    bool conflict = (writes || otherWrites) && Overlap(memory, other) && (kernel.Threads > 1 || earlier.Threads > 1);
+                    Assert.That(conflict, Is.False, $"{step.Operation.Name} touches the memory of {other.Node} without a meeting");
+                }
+            }
+
+            sinceMeeting.AddRange(touched);
         }
     }
 
