@@ -13,7 +13,8 @@ public sealed class OpTableDerivativeTests
         var graph = new Graph();
         Node x = graph.Input("x", [3]), c = graph.Input("c", [3]);
         Node y = (x * c) + x.Square() + (3 * x) - x;
-        Assert.That(Values(graph, graph.Gradient(y.Sum(), x)[0], (x, [1f, -2, 4]), (c, [5f, 6, 7])), Is.EqualTo(new float[] { 5 + 2 + 2, 6 - 4 + 2, 7 + 8 + 2 }));
+        Assert.That(Values(graph, graph.Gradient(y.Sum(), x)[0], (x, [1f, -2, 4]), (c, [5f, 6, 7])),
+            Is.EqualTo(new float[] { 5 + 2 + 2, 6 - 4 + 2, 7 + 8 + 2 }));
     }
 
     [Test]
@@ -22,7 +23,8 @@ public sealed class OpTableDerivativeTests
         var graph = new Graph();
         Node x = graph.Input("x", [2]), w = graph.Input("w", [2, 2]);
         Assert.That(Values(graph, graph.Gradient((x * x).Sum(), x)[0], (x, [3f, -1])), Is.EqualTo(new float[] { 6, -2 }));
-        Assert.That(Values(graph, graph.Gradient(w.MatMul(w).Sum(), w)[0], (w, [1f, 2, 3, 4])), Is.EqualTo(new float[] { 3 + 4, 7 + 4, 3 + 6, 7 + 6 }));
+        Assert.That(Values(graph, graph.Gradient(w.MatMul(w).Sum(), w)[0], (w, [1f, 2, 3, 4])),
+            Is.EqualTo(new float[] { 3 + 4, 7 + 4, 3 + 6, 7 + 6 }));
     }
 
     [Test]
@@ -76,7 +78,8 @@ public sealed class OpTableDerivativeTests
         var other = new Graph();
         Node x = graph.Input("x"), stranger = other.Input("stranger"), far = ((stranger + 1) * 2).Tanh().Relu().Exp();
         Assert.That(() => graph.Gradient(x, stranger), Throws.TypeOf<GraphException>().With.Message.Contains("stranger belongs to another graph"));
-        Assert.That(() => graph.Gradient(far, x), Throws.TypeOf<GraphException>().With.Message.Contains("exp#").And.Message.Contains("another graph"));
+        Assert.That(() => graph.Gradient(far, x),
+            Throws.TypeOf<GraphException>().With.Message.Contains("exp#").And.Message.Contains("another graph"));
         Assert.That(() => graph.Gradient(stranger, x), Throws.TypeOf<GraphException>().With.Message.Contains("stranger belongs to another graph"));
         Assert.That(() => graph.VectorJacobianProduct(x, stranger, x), Throws.TypeOf<GraphException>().With.Message.Contains("stranger"));
     }
@@ -94,10 +97,14 @@ public sealed class OpTableDerivativeTests
     {
         var graph = new Graph();
         Node x = graph.Input("x", [3]), v = graph.Input("v", [2]);
-        Assert.That(() => graph.VectorJacobianProduct(x.Tanh(), v, x), Throws.TypeOf<ShapeException>().With.Message.Contains("[3]").And.Message.Contains("[2]"));
-        Assert.That(() => graph.JacobianVectorProduct(x.Tanh(), [x], [v]), Throws.TypeOf<ShapeException>().With.Message.Contains("direction 0 (v)").And.Message.Contains("[3]").And.Message.Contains("[2]"));
-        Assert.That(() => graph.JacobianVectorProduct(x.Tanh(), [x], []), Throws.TypeOf<ShapeException>().With.Message.Contains("1 nodes, 0 directions"));
-        Assert.That(() => graph.HessianVectorProduct(x.Sum(), [x], [x, x]), Throws.TypeOf<ShapeException>().With.Message.Contains("1 nodes, 2 vectors"));
+        Assert.That(() => graph.VectorJacobianProduct(x.Tanh(), v, x),
+            Throws.TypeOf<ShapeException>().With.Message.Contains("[3]").And.Message.Contains("[2]"));
+        Assert.That(() => graph.JacobianVectorProduct(x.Tanh(), [x], [v]),
+            Throws.TypeOf<ShapeException>().With.Message.Contains("direction 0 (v)").And.Message.Contains("[3]").And.Message.Contains("[2]"));
+        Assert.That(() => graph.JacobianVectorProduct(x.Tanh(), [x], []),
+            Throws.TypeOf<ShapeException>().With.Message.Contains("1 nodes, 0 directions"));
+        Assert.That(() => graph.HessianVectorProduct(x.Sum(), [x], [x, x]),
+            Throws.TypeOf<ShapeException>().With.Message.Contains("1 nodes, 2 vectors"));
     }
 
     [Test]
@@ -108,7 +115,8 @@ public sealed class OpTableDerivativeTests
         Node column = x.Reshape([3, 1]), f = 0.5f * column.MatMul(a.MatMul(column), transposeLeft: true).Sum();
         Assert.That(Values(graph, graph.Hessian(f, x), (x, [1f, 2, 3])), Is.EqualTo(new float[] { 2, 1, 0, 1, 4, -1, 0, -1, 6 }));
         Node v = graph.Input("v", [3]);
-        Assert.That(Values(graph, graph.HessianVectorProduct(f, [x], [v])[0], (x, [1f, 2, 3]), (v, [1f, 0, 2])), Is.EqualTo(new float[] { 2, -1, 12 }));
+        Assert.That(Values(graph, graph.HessianVectorProduct(f, [x], [v])[0], (x, [1f, 2, 3]), (v, [1f, 0, 2])),
+            Is.EqualTo(new float[] { 2, -1, 12 }));
     }
 
     [Test]

@@ -41,7 +41,8 @@ public sealed class AllocationTests
     {
         var model = new Sequential(new Linear(256, 128), new Relu(), new LayerNorm(128), new Dropout(0.2f), new Linear(128, 10));
         Optimizer optimizer = adam ? new Adam() : new Sgd(0.01f);
-        using var trainer = new Trainer(model, classes ? new SoftmaxCrossEntropy() : new MeanSquaredError(), optimizer, new TrainerOptions { Threads = threads, L2 = 0.001f });
+        using var trainer = new Trainer(model, classes ? new SoftmaxCrossEntropy() : new MeanSquaredError(), optimizer,
+            new TrainerOptions { Threads = threads, L2 = 0.001f });
         float[] x = new float[64 * 256], targets = new float[640];
         int[] labels = new int[64];
         AssertAllocatesNothing(() => _ = classes ? trainer.Step(x, labels) : trainer.Step(x, targets));

@@ -8,7 +8,8 @@ namespace NativeBackprop.Tests.Execution;
 [TestFixture]
 public sealed class FusionTests
 {
-    private static readonly Elementwise[] Functions = [new Relu(), new Tanh(), new Gelu(), new Softplus(2), new LeakyRelu(0.1f), new Cos(), new Identity()];
+    private static readonly Elementwise[] Functions = [new Relu(), new Tanh(), new Gelu(), new Softplus(2), new LeakyRelu(0.1f), new Cos(),
+        new Identity()];
 
     [Test]
     public void ProductBiasAndActivation_BecomeOne()
@@ -114,7 +115,8 @@ public sealed class FusionTests
         var net = new Net();
         Node z = net.Product + net.Bias, h = z.Tanh(), v = net.Input("v", [5, 6]), y = h.MatMul(v), t = net.Input("t", [Shape.Batch, 6]);
         Node[] d = net.Graph.Gradient((y * t).Sum(), h, z, net.Bias);
-        Assert.That(net.Steps(d), Does.Not.Contain("matmul_tanh_gradient_bias_sum").And.Contain("tanh_gradient_bias_sum"), "dh is wanted, so that its product is");
+        Assert.That(net.Steps(d), Does.Not.Contain("matmul_tanh_gradient_bias_sum").And.Contain("tanh_gradient_bias_sum"),
+            "dh is wanted, so that its product is");
         net.AssertUnfusedAgrees(d);
         Node[] withoutH = [d[1], d[2]];
         Assert.That(net.Steps(withoutH), Does.Contain("matmul_tanh_gradient_bias_sum"));
@@ -230,7 +232,8 @@ public sealed class FusionTests
 
         public string[] Steps(ReadOnlySpan<Node> outputs) => [.. Plan(outputs).Kernels.Select(kernel => kernel.Step.Operation.Name)];
 
-        public Plan Plan(ReadOnlySpan<Node> outputs, bool fuse = true) => Graph.Compile(outputs, new PlanOptions { BatchSize = 3, Threads = 1, Fuse = fuse });
+        public Plan Plan(ReadOnlySpan<Node> outputs, bool fuse = true) =>
+            Graph.Compile(outputs, new PlanOptions { BatchSize = 3, Threads = 1, Fuse = fuse });
 
         public void AssertUnfusedAgrees(Node[] outputs)
         {

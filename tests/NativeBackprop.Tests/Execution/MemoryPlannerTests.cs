@@ -15,7 +15,12 @@ public sealed class MemoryPlannerTests
     // Each step of a recipe picks an op and its operands among what is there already; a row and a column broadcast, a scalar is a sum.
     private static readonly Gen<(int Op, int A, int B, bool IsOutput)[]> Recipe =
         from length in Gen.Choose(1, 25)
-        from steps in (from op in Gen.Choose(0, 15) from a in Gen.Choose(0, 1000) from b in Gen.Choose(0, 1000) from output in Gen.Choose(0, 5) select (op, a, b, output == 0)).ArrayOf(length)
+        from steps in (
+            from op in Gen.Choose(0, 15)
+            from a in Gen.Choose(0, 1000)
+            from b in Gen.Choose(0, 1000)
+            from output in Gen.Choose(0, 5)
+            select (op, a, b, output == 0)).ArrayOf(length)
         select steps;
 
     [Test]
@@ -33,7 +38,8 @@ public sealed class MemoryPlannerTests
         reference.Run(outputs);
         foreach (bool fuse in (bool[])[false, true])
         {
-            using Plan plan = graph.Compile([.. outputs, .. inputs], new PlanOptions { Fuse = fuse, Threads = recipe.Length % 2 + 1, ExactThreads = true });
+            using Plan plan = graph.Compile([.. outputs, .. inputs],
+                new PlanOptions { Fuse = fuse, Threads = recipe.Length % 2 + 1, ExactThreads = true });
             for (int i = 0; i < inputs.Length; i++)
             {
                 plan.Bind(inputs[i], values[i]);
@@ -50,6 +56,7 @@ public sealed class MemoryPlannerTests
             }
 
             AssertLiveValuesStandApart(plan);
+            AssertThreadsMeetBetweenConflicts(plan);
         }
     }));
 
@@ -131,7 +138,8 @@ public sealed class MemoryPlannerTests
     public void EmptyValues_TakeAPlaceAndDoNothing()
     {
         var graph = new Graph();
-        Node x = graph.Input("x", [0, 4]), y = graph.Input("y", [4]), z = (x + y).Exp(), s = z.Sum(), w = graph.Variable("w", [4, 3], new float[12]);
+        Node x = graph.Input("x", [0, 4]), y = graph.Input("y", [4]), z = (x + y).Exp(), s = z.Sum(),
+            w = graph.Variable("w", [4, 3], new float[12]);
         Node p = x.MatMul(w), t = x.MatMul(p, transposeLeft: true);
         using Plan plan = graph.Compile([z, s, p, t]);
         plan.Bind(x, Array.Empty<float>()).Bind(y, [1f, 2, 3, 4]).Run();
@@ -151,11 +159,13 @@ public sealed class MemoryPlannerTests
             {
                 PlanValue memory = value.Memory;
                 int first = lives.TryGetValue(memory, out (int First, int Last) life) ? life.First : memory.Storage == Storage.Computed ? s : -1;
-                lives[memory] = (first, memory.Storage != Storage.Computed || value.IsOutput || memory.IsOutput || life.Last == int.MaxValue ? int.MaxValue : s);
+                lives[memory] = (first,
+                    memory.Storage != Storage.Computed || value.IsOutput || memory.IsOutput || life.Last == int.MaxValue ? int.MaxValue : s);
             }
         }
 
-        (PlanValue Value, int First, int Last)[] placed = [.. lives.Where(pair => pair.Key.Offset >= 0).Select(pair => (pair.Key, pair.Value.First, pair.Value.Last))];
+        (PlanValue Value, int First, int Last)[] placed =
+            [.. lives.Where(pair => pair.Key.Offset >= 0).Select(pair => (pair.Key, pair.Value.First, pair.Value.Last))];
         foreach ((PlanValue a, int aFirst, int aLast) in placed)
         {
             foreach ((PlanValue b, int bFirst, int bLast) in placed)
@@ -164,8 +174,44 @@ public sealed class MemoryPlannerTests
                 bool together = aFirst < bLast && bFirst < aLast;
                 Assert.That(a != b && overlap && together, Is.False, $"{a.Node} and {b.Node} share memory while both are needed");
                 bool writtenInPlace = aLast == bFirst && a.Offset == b.Offset && a.Shape.Length == b.Shape.Length;
-                Assert.That(a != b && overlap && aLast == bFirst && !writtenInPlace, Is.False, $"{b.Node} is written over part of its operand {a.Node}");
+                Assert.That(a != b && overlap && aLast == bFirst && !writtenInPlace, Is.False,
+                    $"{b.Node} is written over part of its operand {a.Node}");
             }
+        }
+    }
+
+    /// <summary>
+    /// Where one step writes memory that another touches, and not both are done by the first thread alone, all threads meet in between.
+    /// </summary>
+    private static void AssertThreadsMeetBetweenConflicts(Plan plan)
+    {
+        static bool Overlap(PlanValue a, PlanValue b) =>
+            a == b || (a.Offset >= 0 && b.Offset >= 0 && a.Offset < b.Offset + b.Shape.Length && b.Offset < a.Offset + a.Shape.Length);
+
+        var sinceMeeting = new List<(ScheduledKernel Kernel, PlanValue Memory, bool Writes)>();
+        foreach (ScheduledKernel kernel in plan.Kernels)
+        {
+            PlanStep step = kernel.Step;
+            if (kernel.Waits)
+            {
+                sinceMeeting.Clear();
+            }
+
+            (ScheduledKernel Kernel, PlanValue Memory, bool Writes)[] touched =
+            [
+                .. step.Inputs.Select((input, i) => (kernel, input.Memory, step.Operation.Updates(i))),
+                .. step.Outputs.Select(output => (kernel, output.Memory, true)),
+            ];
+            foreach ((_, PlanValue memory, bool writes) in touched)
+            {
+                foreach ((ScheduledKernel earlier, PlanValue other, bool otherWrites) in sinceMeeting)
+                {
+                    bool conflict = (writes || otherWrites) && Overlap(memory, other) && (kernel.Threads > 1 || earlier.Threads > 1);
+                    Assert.That(conflict, Is.False, $"{step.Operation.Name} touches the memory of {other.Node} without a meeting");
+                }
+            }
+
+            sinceMeeting.AddRange(touched);
         }
     }
 
@@ -173,7 +219,8 @@ public sealed class MemoryPlannerTests
     {
         const int rows = 7, columns = 9;
         var graph = new Graph();
-        Node[] inputs = [graph.Input("x", [rows, columns]), graph.Input("row", [columns]), graph.Input("column", [rows, 1]), graph.Input("scalar", [])];
+        Node[] inputs = [graph.Input("x", [rows, columns]), graph.Input("row", [columns]), graph.Input("column", [rows, 1]),
+            graph.Input("scalar", [])];
         Node weight = graph.Constant([columns, columns], [.. Enumerable.Range(0, columns * columns).Select(i => 0.3f * MathF.Sin(i))]);
         List<Node> nodes = [.. inputs];
         var outputs = new List<Node>();

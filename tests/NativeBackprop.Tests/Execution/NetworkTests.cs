@@ -17,12 +17,15 @@ public sealed class NetworkTests
 
     private static readonly Elementwise[] Functions =
     [
-        new Relu(), new LeakyRelu(0.1f), new Abs(), new Elu(0.8f), new Sigmoid(), new Tanh(), new Cos(), new Sin(), new Softplus(1.5f), new Silu(), new Gelu(), new GeluTanh(),
+        new Relu(), new LeakyRelu(0.1f), new Abs(), new Elu(0.8f), new Sigmoid(), new Tanh(), new Cos(), new Sin(), new Softplus(1.5f),
+            new Silu(), new Gelu(), new GeluTanh(),
     ];
 
     private static IEnumerable<string> Activations => [.. Functions.Select(function => function.Name), "prelu", "maxout", "layer_norm", "softmax"];
 
-    private static IEnumerable<Loss> Losses => [new SoftmaxCrossEntropy(), new SoftmaxCrossEntropy(denseTargets: true), new MeanSquaredError(), new SigmoidCrossEntropy(), new MulticlassHinge(), new GaussianNll()];
+    private static IEnumerable<Loss> Losses =>
+        [new SoftmaxCrossEntropy(), new SoftmaxCrossEntropy(denseTargets: true), new MeanSquaredError(), new SigmoidCrossEntropy(),
+        new MulticlassHinge(), new GaussianNll()];
 
     private static IEnumerable<(string Name, Func<Optimizer> Create)> Optimizers =>
     [
@@ -66,7 +69,8 @@ public sealed class NetworkTests
                 reference.Run(outputs);
                 for (int i = 0; i < outputs.Length; i++)
                 {
-                    Assert.That(Norms.Error(plan[outputs[i]].Span, reference[outputs[i]]), Is.LessThanOrEqualTo(1e-5), $"{loss.Name}, {(i == 0 ? "loss" : wanted[i - 1])}");
+                    Assert.That(Norms.Error(plan[outputs[i]].Span, reference[outputs[i]]), Is.LessThanOrEqualTo(1e-5),
+                        $"{loss.Name}, {(i == 0 ? "loss" : wanted[i - 1])}");
                 }
             }
         }
@@ -79,7 +83,8 @@ public sealed class NetworkTests
         {
             foreach ((string name, Func<Optimizer> create) in Optimizers)
             {
-                float[] fused = Train(Model(activation), loss, create(), fuse: true), unfused = Train(Model(activation), loss, create(), fuse: false);
+                float[] fused = Train(Model(activation), loss, create(), fuse: true),
+                    unfused = Train(Model(activation), loss, create(), fuse: false);
                 Assert.That(Norms.Error(fused, Norms.Widen(unfused)), Is.LessThanOrEqualTo(1e-5), $"{loss.Name}, {name}");
             }
         }
@@ -94,7 +99,8 @@ public sealed class NetworkTests
             var loss = new SoftmaxCrossEntropy();
             using var trainer = new Trainer(model, loss, create(), new TrainerOptions { L2 = 0.01f, Threads = 1 });
             var graph = new Graph();
-            Node x = graph.Input("x", [Shape.Batch, Inputs]), output = twin.Build(x, BuildMode.Training), targets = loss.CreateTargets(output), rate = graph.Input("rate");
+            Node x = graph.Input("x", [Shape.Batch, Inputs]), output = twin.Build(x, BuildMode.Training),
+                targets = loss.CreateTargets(output), rate = graph.Input("rate");
             Node plain = loss.Build(output, targets), cost = plain;
             foreach (Parameter parameter in twin.Parameters.Where(parameter => parameter.Shape.Rank > 1))
             {
@@ -109,7 +115,8 @@ public sealed class NetworkTests
             {
                 float actual = trainer.Step(Batch(step), Labels(step));
                 reference.Set(x, Batch(step)).Set(targets, Array.ConvertAll(Labels(step), label => (double)label)).Run([plain, .. updates]);
-                Assert.That(actual, Is.EqualTo(reference[plain][0]).Within(1e-5).Percent.Or.EqualTo(reference[plain][0]).Within(2e-5), $"{name}, step {step}");
+                Assert.That(actual, Is.EqualTo(reference[plain][0]).Within(1e-5).Percent.Or.EqualTo(reference[plain][0]).Within(2e-5),
+                    $"{name}, step {step}");
             }
 
             foreach ((Parameter parameter, Node variable) in model.Parameters.Zip(parameters))
@@ -191,7 +198,9 @@ public sealed class NetworkTests
             _ => Functions.Single(function => function.Name == activation),
         };
         int hidden = activation == "maxout" ? 20 : 10, next = activation == "maxout" ? 10 : hidden;
-        var model = new Sequential(new Linear(Inputs, hidden), Act(hidden), new Linear(next, hidden, weightInitializer: new GlorotInitializer()), Act(hidden), new Linear(next, Outputs, biasInitializer: new ConstantInitializer(0.1f)));
+        var model = new Sequential(new Linear(Inputs, hidden), Act(hidden),
+            new Linear(next, hidden, weightInitializer: new GlorotInitializer()), Act(hidden),
+            new Linear(next, Outputs, biasInitializer: new ConstantInitializer(0.1f)));
         model.Initialize(11);
         return model;
     }
@@ -202,7 +211,9 @@ public sealed class NetworkTests
         var losses = new List<float>();
         for (int step = 0; step < 3; step++)
         {
-            losses.Add(loss.IsClassifier ? trainer.Step(Batch(step), Labels(step)) : trainer.Step(Batch(step), Numbers(step, loss.TargetWidth(Outputs))));
+            losses.Add(loss.IsClassifier
+                ? trainer.Step(Batch(step), Labels(step))
+                : trainer.Step(Batch(step), Numbers(step, loss.TargetWidth(Outputs))));
         }
 
         return [.. losses, .. Flat(model)];
@@ -210,7 +221,8 @@ public sealed class NetworkTests
 
     private static float Backward(Trainer trainer, Loss loss, int copies)
     {
-        float[] x = [.. Enumerable.Repeat(Batch(1), copies).SelectMany(row => row)], numbers = [.. Enumerable.Repeat(Numbers(1, loss.TargetWidth(Outputs)), copies).SelectMany(row => row)];
+        float[] x = [.. Enumerable.Repeat(Batch(1), copies).SelectMany(row => row)],
+            numbers = [.. Enumerable.Repeat(Numbers(1, loss.TargetWidth(Outputs)), copies).SelectMany(row => row)];
         int[] labels = [.. Enumerable.Repeat(Labels(1), copies).SelectMany(row => row)];
         float result = loss.IsClassifier ? trainer.Forward(x, labels) : trainer.Forward(x, numbers);
         trainer.Backward();
@@ -227,5 +239,6 @@ public sealed class NetworkTests
 
     private static int[] Labels(int seed) => [.. Enumerable.Range(0, Rows).Select(i => ((3 * i) + seed) % Outputs)];
 
-    private static float[] Numbers(int seed, int width) => [.. Enumerable.Range(0, Rows * width).Select(i => 0.5f + (0.5f * MathF.Cos((2.3f * i) + seed)))];
+    private static float[] Numbers(int seed, int width) =>
+        [.. Enumerable.Range(0, Rows * width).Select(i => 0.5f + (0.5f * MathF.Cos((2.3f * i) + seed)))];
 }

@@ -38,7 +38,8 @@ public sealed class PlanTests
         var graph = new Graph();
         Node x = graph.Input("x", [Shape.Batch, 3]), y = x.Relu();
         using Plan plan = graph.Compile([y], new PlanOptions { BatchSize = 2 });
-        Assert.That(() => plan.Bind(x, new float[5]), Throws.TypeOf<ShapeException>().With.Message.EqualTo("x has the shape [2, 3] and needs 6 values, got 5"));
+        Assert.That(() => plan.Bind(x, new float[5]),
+            Throws.TypeOf<ShapeException>().With.Message.EqualTo("x has the shape [2, 3] and needs 6 values, got 5"));
         Assert.That(() => plan.Bind(x, 1f), Throws.TypeOf<ShapeException>());
         Assert.That(() => plan.Bind(x, new PinnedBuffer(7)), Throws.TypeOf<ShapeException>().With.Message.Contains("got 7"));
     }
@@ -69,7 +70,8 @@ public sealed class PlanTests
         using Plan plan = graph.Compile([y], new PlanOptions { BatchSize = 2 });
         int[] values = [0, 0];
         values[at] = label;
-        Assert.That(() => plan.Bind(labels, values), Throws.TypeOf<DataException>().With.Message.EqualTo($"labels: label {label} at position {at} lies outside 0..2"));
+        Assert.That(() => plan.Bind(labels, values),
+            Throws.TypeOf<DataException>().With.Message.EqualTo($"labels: label {label} at position {at} lies outside 0..2"));
         plan.Bind(labels, (int[])[2, 0]).Run();
         Assert.That(plan[y].ToArray(), Is.EqualTo(new float[] { 0, 0, 1, 1, 0, 0 }));
     }
@@ -78,9 +80,11 @@ public sealed class PlanTests
     public void Bind_OfTheWrongKindOrNode_SaysSo()
     {
         var graph = new Graph();
-        Node labels = graph.Labels("labels", 3), x = graph.Input("x", [Shape.Batch, 3]), y = x + graph.Add(new OneHot(3), labels), unused = graph.Input("unused");
+        Node labels = graph.Labels("labels", 3), x = graph.Input("x", [Shape.Batch, 3]), y = x + graph.Add(new OneHot(3), labels),
+            unused = graph.Input("unused");
         using Plan plan = graph.Compile([y], new PlanOptions { BatchSize = 1 });
-        Assert.That(() => plan.Bind(labels, new float[1]), Throws.TypeOf<GraphException>().With.Message.EqualTo("labels takes class indices, not numbers"));
+        Assert.That(() => plan.Bind(labels, new float[1]),
+            Throws.TypeOf<GraphException>().With.Message.EqualTo("labels takes class indices, not numbers"));
         Assert.That(() => plan.Bind(x, new int[3]), Throws.TypeOf<GraphException>().With.Message.EqualTo("x takes numbers, not class indices"));
         Assert.That(() => plan.Bind(unused, 1f), Throws.TypeOf<GraphException>().With.Message.EqualTo("unused is not an input of this plan"));
         Assert.That(() => plan.Bind(y, 1f), Throws.TypeOf<GraphException>().With.Message.Contains("is not an input of this plan"));
@@ -146,12 +150,17 @@ public sealed class PlanTests
     {
         var graph = new Graph();
         Node x = graph.Input("x", [Shape.Batch, 3]), y = x.Relu();
-        Assert.That(() => graph.Compile([y]), Throws.TypeOf<GraphException>().With.Message.Contains("x has the shape [B, 3]").And.Message.Contains("BatchSize"));
-        Assert.That(() => graph.Compile([y], new PlanOptions { BatchSize = 0 }), Throws.TypeOf<OptionException>().With.Message.Contains("at least 1, got 0"));
-        Assert.That(() => graph.Compile([y], new PlanOptions { BatchSize = 1, Threads = -1 }), Throws.TypeOf<OptionException>().With.Message.Contains("got -1"));
+        Assert.That(() => graph.Compile([y]),
+            Throws.TypeOf<GraphException>().With.Message.Contains("x has the shape [B, 3]").And.Message.Contains("BatchSize"));
+        Assert.That(() => graph.Compile([y], new PlanOptions { BatchSize = 0 }),
+            Throws.TypeOf<OptionException>().With.Message.Contains("at least 1, got 0"));
+        Assert.That(() => graph.Compile([y], new PlanOptions { BatchSize = 1, Threads = -1 }),
+            Throws.TypeOf<OptionException>().With.Message.Contains("got -1"));
         Assert.That(() => graph.Compile([y], new PlanOptions { BatchSize = 1, ExactThreads = true }), Throws.TypeOf<OptionException>());
-        Assert.That(() => graph.Compile([new Graph().Input("stranger")]), Throws.TypeOf<GraphException>().With.Message.Contains("stranger belongs to another graph"));
-        Assert.That(() => graph.Compile([x.Relu()], new PlanOptions { BatchSize = 1, First = [new Graph().Input("stranger")] }), Throws.TypeOf<GraphException>().With.Message.Contains("stranger"));
+        Assert.That(() => graph.Compile([new Graph().Input("stranger")]),
+            Throws.TypeOf<GraphException>().With.Message.Contains("stranger belongs to another graph"));
+        Assert.That(() => graph.Compile([x.Relu()], new PlanOptions { BatchSize = 1, First = [new Graph().Input("stranger")] }),
+            Throws.TypeOf<GraphException>().With.Message.Contains("stranger"));
     }
 
     [Test]
@@ -180,7 +189,8 @@ public sealed class PlanTests
         plan.Bind(x, [-2f, 3]).Run();
         Assert.That(plan[cube].ToArray(), Is.EqualTo(new float[] { -8, 27 }));
         using Plan refused = graph.Compile([half]);
-        Assert.That(refused.Bind(x, [-2f, 3]).Run, Throws.TypeOf<GraphException>().With.Message.Contains("power").And.Message.Contains("exponent 0.5").And.Message.Contains("-2"));
+        Assert.That(refused.Bind(x, [-2f, 3]).Run,
+            Throws.TypeOf<GraphException>().With.Message.Contains("power").And.Message.Contains("exponent 0.5").And.Message.Contains("-2"));
     }
 
     [Test]
@@ -210,7 +220,8 @@ public sealed class PlanTests
         plan.Dispose();
         plan.Dispose();
         Task run = Task.Run(plan.Run);
-        Assert.That(() => run.Wait(TimeSpan.FromSeconds(20)), Throws.InstanceOf<AggregateException>().With.InnerException.TypeOf<ObjectDisposedException>());
+        Assert.That(() => run.Wait(TimeSpan.FromSeconds(20)),
+            Throws.InstanceOf<AggregateException>().With.InnerException.TypeOf<ObjectDisposedException>());
     }
 
     [Test]

@@ -73,7 +73,8 @@ public sealed class SchedulingTests
         {
             Node average = graph.Variable("average", [2, 2], 1, 1, 1, 1), before = graph.Add(new SgdUpdate(1), average, w, rate);
             Node step = graph.Add(new SgdUpdate(0), w, x.MatMul(x), rate);
-            return [before, step, graph.Add(new SgdUpdate(1), average, w, rate), graph.Add(new MomentumUpdate(0.5f, 0, false), average, w.MatMul(w), rate, w)];
+            return [before, step, graph.Add(new SgdUpdate(1), average, w, rate),
+                graph.Add(new MomentumUpdate(0.5f, 0, false), average, w.MatMul(w), rate, w)];
         });
     }
 
@@ -120,10 +121,13 @@ public sealed class SchedulingTests
         Node[] w = [.. Enumerable.Range(0, 3).Select(i => graph.Variable($"w{i}", [4, 4], new float[16]))];
         Node y = w.Aggregate(x, (h, weight) => h.MatMul(weight).Tanh());
         Node[] gradients = graph.Gradient(y.Sum(), w);
-        Node[] updates = [.. w.Zip(gradients, (weight, g) => graph.Add(new MomentumUpdate(0.9f, 0, false), weight, g, rate, graph.Variable($"v{weight.Name}", [4, 4], new float[16])))];
+        Node[] updates = [.. w.Zip(gradients, (weight, g) =>
+            graph.Add(new MomentumUpdate(0.9f, 0, false), weight, g, rate, graph.Variable($"v{weight.Name}", [4, 4], new float[16])))];
         using Plan plan = graph.Compile(updates, new PlanOptions { BatchSize = 2 });
-        string[] steps = [.. plan.Kernels.Select(kernel => kernel.Step.Operation is Update ? kernel.Step.Inputs[0].Node.Name! : kernel.Step.Operation.Name)];
-        Assert.That(Array.IndexOf(steps, "w2"), Is.LessThan(Array.IndexOf(steps, "w1")).And.LessThan(Array.LastIndexOf(steps, "matmul")), "while the gradient is in cache: not at the end");
+        string[] steps = [.. plan.Kernels.Select(kernel =>
+            kernel.Step.Operation is Update ? kernel.Step.Inputs[0].Node.Name! : kernel.Step.Operation.Name)];
+        Assert.That(Array.IndexOf(steps, "w2"), Is.LessThan(Array.IndexOf(steps, "w1")).And.LessThan(Array.LastIndexOf(steps, "matmul")),
+            "while the gradient is in cache: not at the end");
         Assert.That(Array.IndexOf(steps, "w1"), Is.LessThan(Array.IndexOf(steps, "w0")));
         Assert.That(steps, Has.Length.EqualTo(plan.Kernels.Count).And.Contain("w0"));
     }

@@ -41,7 +41,8 @@ public sealed class ThreadTests
         int owner = Environment.CurrentManagedThreadId;
         bool fail = false;
         var graph = new Graph();
-        Node x = graph.Input("x", [4000]), y = graph.Add(new Probe(() => Fail(fail && Environment.CurrentManagedThreadId != owner), 10_000_000), x.Exp()).Log(), z = y.Square();
+        Node x = graph.Input("x", [4000]),
+            y = graph.Add(new Probe(() => Fail(fail && Environment.CurrentManagedThreadId != owner), 10_000_000), x.Exp()).Log(), z = y.Square();
         using Plan plan = graph.Compile([z], new PlanOptions { Threads = threads, ExactThreads = true });
         Assert.That(plan.Kernels.Single(kernel => kernel.Step.Operation is Probe).Threads, Is.EqualTo(threads));
         plan.Bind(x, new float[4000]).Run();
@@ -63,7 +64,8 @@ public sealed class ThreadTests
         int owner = Environment.CurrentManagedThreadId;
         bool fail = true;
         var graph = new Graph();
-        Node x = graph.Input("x", [4000]), y = graph.Add(new Probe(() => Fail(fail && Environment.CurrentManagedThreadId == owner), 10_000_000), x).Exp();
+        Node x = graph.Input("x", [4000]),
+            y = graph.Add(new Probe(() => Fail(fail && Environment.CurrentManagedThreadId == owner), 10_000_000), x).Exp();
         using Plan plan = graph.Compile([y], new PlanOptions { Threads = threads, ExactThreads = true });
         plan.Bind(x, new float[4000]);
         Assert.That(plan.Run, Throws.InvalidOperationException.With.Message.EqualTo("spoilt"));

@@ -9,12 +9,16 @@ public sealed class GraphTests
 {
     private static IEnumerable<TestCaseData> ShapeMistakes()
     {
-        static TestCaseData Case(Func<Graph, Node> build, params string[] parts) => new TestCaseData(build, parts).SetArgDisplayNames(parts[0], parts[^1]);
+        static TestCaseData Case(Func<Graph, Node> build, params string[] parts) =>
+            new TestCaseData(build, parts).SetArgDisplayNames(parts[0], parts[^1]);
 
-        yield return Case(g => Weight(g).MatMul(g.Input("x", [4, 5])), "matmul", "w [2, 3]", "x [4, 5]", "got 3 from the left and 4 from the right");
-        yield return Case(g => Weight(g).MatMul(g.Input("x", [4, 3]), transposeLeft: true), "matmul", "w [2, 3]", "x [4, 3]", "got 2 from the left and 4 from the right");
+        yield return Case(g => Weight(g).MatMul(g.Input("x", [4, 5])), "matmul", "w [2, 3]", "x [4, 5]",
+            "got 3 from the left and 4 from the right");
+        yield return Case(g => Weight(g).MatMul(g.Input("x", [4, 3]), transposeLeft: true), "matmul", "w [2, 3]", "x [4, 3]",
+            "got 2 from the left and 4 from the right");
         yield return Case(g => Weight(g).MatMul(g.Input("x", [3])), "matmul", "w [2, 3]", "x [3]", "ranks 2 and 1");
-        yield return Case(g => g.Input("x", [Shape.Batch, 2]).MatMul(g.Input("y", [Shape.Batch, 3])), "matmul", "x [B, 2]", "y [B, 3]", "got 2 from the left and B from the right");
+        yield return Case(g => g.Input("x", [Shape.Batch, 2]).MatMul(g.Input("y", [Shape.Batch, 3])), "matmul", "x [B, 2]", "y [B, 3]",
+            "got 2 from the left and B from the right");
         yield return Case(g => Weight(g) + g.Input("x", [2]), "add", "w [2, 3]", "x [2]", "extents 3 and 2 differ");
         yield return Case(g => g.Input("x", [Shape.Batch]) * g.Input("y", [4]), "multiply", "x [B]", "y [4]", "extents B and 4 differ");
         yield return Case(g => Weight(g).Reshape([4]), "reshape", "w [2, 3]", "[4]");
@@ -33,9 +37,12 @@ public sealed class GraphTests
         yield return Case(g => g.Input("x", [3, 0]).Max(1), "max", "x [3, 0]", "axis 1 of [3, 0] is empty");
         yield return Case(g => g.Input("x").Softmax(), "softmax", "x []", "got a scalar");
         yield return Case(g => g.Input("x").LogSumExp(), "log_sum_exp", "x []", "got a scalar");
-        yield return Case(g => g.Add(new SquaredError(), Weight(g), g.Input("t", [2, 4])), "squared_error", "w [2, 3]", "t [2, 4]", "expected targets of shape [2, 3]");
-        yield return Case(g => g.Add(new SoftmaxCrossEntropyPerExample(true), Weight(g), g.Input("t", [2])), "softmax_cross_entropy", "w [2, 3]", "t [2]", "expected targets of shape [2, 3]");
-        yield return Case(g => g.Add(new SoftmaxCrossEntropyPerExample(false), Weight(g), g.Labels("t", 3)), "softmax_cross_entropy", "w [2, 3]", "t [B]", "expected targets of shape [2], got [B]");
+        yield return Case(g => g.Add(new SquaredError(), Weight(g), g.Input("t", [2, 4])), "squared_error", "w [2, 3]", "t [2, 4]",
+            "expected targets of shape [2, 3]");
+        yield return Case(g => g.Add(new SoftmaxCrossEntropyPerExample(true), Weight(g), g.Input("t", [2])), "softmax_cross_entropy",
+            "w [2, 3]", "t [2]", "expected targets of shape [2, 3]");
+        yield return Case(g => g.Add(new SoftmaxCrossEntropyPerExample(false), Weight(g), g.Labels("t", 3)), "softmax_cross_entropy",
+            "w [2, 3]", "t [B]", "expected targets of shape [2], got [B]");
     }
 
     [TestCaseSource(nameof(ShapeMistakes))]
@@ -106,7 +113,8 @@ public sealed class GraphTests
         Assert.That(labels.Relu, Throws.TypeOf<GraphException>());
         Assert.That(() => labels.Reshape([Shape.Batch, 1]), Throws.TypeOf<GraphException>());
         Assert.That(() => graph.Add(new OneHot(3), x), Throws.TypeOf<GraphException>().With.Message.Contains("class indices"));
-        Assert.That(() => graph.Add(new SoftmaxCrossEntropyPerExample(false), z, x), Throws.TypeOf<GraphException>().With.Message.Contains("class indices"));
+        Assert.That(() => graph.Add(new SoftmaxCrossEntropyPerExample(false), z, x),
+            Throws.TypeOf<GraphException>().With.Message.Contains("class indices"));
         Assert.That(() => graph.Add(new SoftmaxCrossEntropyPerExample(false), z, labels), Throws.Nothing);
     }
 

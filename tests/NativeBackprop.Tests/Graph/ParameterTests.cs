@@ -29,7 +29,8 @@ public sealed class ParameterTests
     [Test]
     public void Set_RefusesWhatItCannotHold()
     {
-        Assert.That(() => new ParameterSet([new("a", [1]), new("a", [2])]), Throws.TypeOf<GraphException>().With.Message.Contains("two parameters are named a"));
+        Assert.That(() => new ParameterSet([new("a", [1]), new("a", [2])]),
+            Throws.TypeOf<GraphException>().With.Message.Contains("two parameters are named a"));
         var taken = new Parameter("a", [1]);
         _ = new ParameterSet([taken]);
         Assert.That(() => new ParameterSet([taken]), Throws.TypeOf<GraphException>().With.Message.Contains("belongs to a set already"));
@@ -59,7 +60,9 @@ public sealed class ParameterTests
     public void Variable_TakesAsManyValuesAsItsShapeHas()
     {
         var graph = new Graph();
-        Assert.That(() => graph.Variable("w", [2, 2], 1, 2, 3), Throws.TypeOf<ShapeException>().With.Message.EqualTo("w of shape [2, 2] needs 4 values, got 3"));
-        Assert.That(() => graph.Constant([2], 1, 2, 3), Throws.TypeOf<ShapeException>().With.Message.EqualTo("a constant of shape [2] needs 2 values, got 3"));
+        Assert.That(() => graph.Variable("w", [2, 2], 1, 2, 3),
+            Throws.TypeOf<ShapeException>().With.Message.EqualTo("w of shape [2, 2] needs 4 values, got 3"));
+        Assert.That(() => graph.Constant([2], 1, 2, 3),
+            Throws.TypeOf<ShapeException>().With.Message.EqualTo("a constant of shape [2] needs 2 values, got 3"));
     }
 }

@@ -57,7 +57,8 @@ public sealed unsafe class PinnedBufferTests
         var tensor = new Tensor(buffer, [2, 2]);
         buffer.Span[3] = 9;
         Assert.That(tensor.ToArray(), Is.EqualTo(new float[] { 1, 2, 3, 9 }));
-        Assert.That(() => new Tensor(buffer, [5]), Throws.TypeOf<ShapeException>().With.Message.EqualTo("a tensor of shape [5] needs 5 elements, the buffer has 4"));
+        Assert.That(() => new Tensor(buffer, [5]),
+            Throws.TypeOf<ShapeException>().With.Message.EqualTo("a tensor of shape [5] needs 5 elements, the buffer has 4"));
         Assert.That(() => tensor.Item, Throws.TypeOf<ShapeException>().With.Message.Contains("[2, 2]"));
         Assert.That(default(Tensor).Span.IsEmpty, Is.True);
     }

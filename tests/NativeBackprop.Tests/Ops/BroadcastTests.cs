@@ -10,7 +10,8 @@ internal sealed class BroadcastTests(OpRow row)
 
     public static IEnumerable<TestCaseData> Pairs()
     {
-        static TestCaseData Pair(int[] a, int[] b) => new TestCaseData(a, b).SetArgDisplayNames($"[{string.Join(", ", a)}]", $"[{string.Join(", ", b)}]");
+        static TestCaseData Pair(int[] a, int[] b) =>
+            new TestCaseData(a, b).SetArgDisplayNames($"[{string.Join(", ", a)}]", $"[{string.Join(", ", b)}]");
 
         yield return Pair([], []);
         yield return Pair([], [7]);
@@ -37,7 +38,8 @@ internal sealed class BroadcastTests(OpRow row)
     [TestCaseSource(nameof(Pairs))]
     public void Broadcast_AgreesWithTheReference(int[] a, int[] b)
     {
-        var example = new OpCase(row with { Operands = [row.Operands[0] with { Shape = _ => [.. a] }, row.Operands[1] with { Shape = _ => [.. b] }] }, 0, 3);
+        var example = new OpCase(row with { Operands = [row.Operands[0] with { Shape = _ => [.. a] },
+            row.Operands[1] with { Shape = _ => [.. b] }] }, 0, 3);
         Node[] nodes = example.All;
         ReferenceEvaluator reference = example.Reference().Run(nodes);
         foreach (int threads in (int[])[1, 2])

@@ -42,7 +42,8 @@ internal sealed class ElementwiseLengthTests(string level)
         var row = (OpRow)source;
         for (int length = 0; length <= 257; length++)
         {
-            var example = new OpCase(row with { Operands = [.. row.Operands.Select(operand => operand with { Shape = n => [n] })] }, length, 1, (ulong)length);
+            OpRow flat = row with { Operands = [.. row.Operands.Select(operand => operand with { Shape = n => [n] })] };
+            var example = new OpCase(flat, length, 1, (ulong)length);
             Node[] nodes = [example.Result, .. example.Gradients];
             ReferenceEvaluator reference = example.Reference().Run(nodes);
             float[][] actual = example.Run(nodes);

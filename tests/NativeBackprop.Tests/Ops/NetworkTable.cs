@@ -36,10 +36,12 @@ internal static class NetworkTable
         Loss(new GaussianNll(), 6, Normal, 3),
     ];
 
-    private static OpRow Layer(Func<int, Layer> create, string name = "", Domain? domain = null, Func<int, int>? width = null, BuildMode mode = BuildMode.Training)
+    private static OpRow Layer(Func<int, Layer> create, string name = "", Domain? domain = null, Func<int, int>? width = null,
+        BuildMode mode = BuildMode.Training)
     {
         Type type = create(6).GetType();
-        return new OpRow($"{Operation.SnakeCase(type.Name)} {name}".TrimEnd(), type, (_, x) => Build(create(x[0].Shape[1]), x[0], mode), OpTable.Of(domain ?? Normal, n => [Shape.Batch, width?.Invoke(n) ?? n])) { IsSerial = null };
+        return new OpRow($"{Operation.SnakeCase(type.Name)} {name}".TrimEnd(), type, (_, x) =>
+            Build(create(x[0].Shape[1]), x[0], mode), OpTable.Of(domain ?? Normal, n => [Shape.Batch, width?.Invoke(n) ?? n])) { IsSerial = null };
     }
 
     // With parameters away from the zeros and ones that an error could hide behind.
@@ -62,6 +64,7 @@ internal static class NetworkTable
     private static OpRow Loss(Loss loss, int outputs, Domain? targets = null, int targetWidth = 0, int classes = 0, string name = "")
     {
         RowOperand target = classes > 0 ? new(_ => [Shape.Batch], Normal, classes) : OpTable.Of(targets!, _ => [Shape.Batch, targetWidth]);
-        return new OpRow($"loss {loss.Name} {name}".TrimEnd(), loss.GetType(), (_, x) => loss.Build(x[0], x[1]), OpTable.Of(Normal, _ => [Shape.Batch, outputs]), target) { IsSerial = null };
+        return new OpRow($"loss {loss.Name} {name}".TrimEnd(), loss.GetType(), (_, x) =>
+            loss.Build(x[0], x[1]), OpTable.Of(Normal, _ => [Shape.Batch, outputs]), target) { IsSerial = null };
     }
 }

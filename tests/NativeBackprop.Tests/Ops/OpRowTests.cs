@@ -17,7 +17,8 @@ internal sealed class OpRowTests(OpRow row)
     public void Plan_AgreesWithTheReference() => AssertMatchesReference(_small, new PlanOptions { Threads = 1, ExactThreads = true });
 
     [Test]
-    public void Plan_WithoutFusion_AgreesWithTheReference() => AssertMatchesReference(_small, new PlanOptions { Threads = 1, ExactThreads = true, Fuse = false });
+    public void Plan_WithoutFusion_AgreesWithTheReference() =>
+        AssertMatchesReference(_small, new PlanOptions { Threads = 1, ExactThreads = true, Fuse = false });
 
     [TestCase(1)]
     [TestCase(2)]
@@ -26,7 +27,7 @@ internal sealed class OpRowTests(OpRow row)
     {
         if (row.Operands.Length > 0)
         {
-            AssertMatchesReference(new OpCase(row, 515, 48, seed: 2), new PlanOptions { Threads = threads, ExactThreads = true }, second: false);
+            AssertMatchesReference(new OpCase(row, 515, 144, seed: 2), new PlanOptions { Threads = threads, ExactThreads = true }, second: false);
         }
 
         AssertMatchesReference(_small, new PlanOptions { Threads = threads, ExactThreads = true });
@@ -41,7 +42,7 @@ internal sealed class OpRowTests(OpRow row)
             return;
         }
 
-        var large = new OpCase(row, 515, 48);
+        var large = new OpCase(row, 515, 144);
         using Plan plan = large.Compile([large.Result], new PlanOptions { Threads = 2, ExactThreads = true });
         Assert.That(plan.Kernels.Any(kernel => kernel.Threads > 1), Is.EqualTo(!serial));
     }
@@ -174,5 +175,7 @@ internal sealed class OpRowTests(OpRow row)
 
     // Differences of what does not change at all are rounding: exactly zero is meant.
     private static double[] Settled(double[][] differences) =>
-        differences.SelectMany(x => x).All(d => Math.Abs(d) < 1e-9) ? new double[differences.Sum(x => x.Length)] : [.. differences.SelectMany(x => x)];
+        differences.SelectMany(x => x).All(d => Math.Abs(d) < 1e-9)
+            ? new double[differences.Sum(x => x.Length)]
+            : [.. differences.SelectMany(x => x)];
 }

@@ -18,7 +18,10 @@ internal sealed class OpTableTests
     };
 
     // Ops that change memory in place without being a step of an optimizer have tests of their own.
-    private static readonly Dictionary<Type, string> InPlace = new() { [typeof(Counter)] = nameof(CounterTests.Counter_CountsAsTheReference_AndCarries) };
+    private static readonly Dictionary<Type, string> InPlace = new()
+    {
+        [typeof(Counter)] = nameof(CounterTests.Counter_CountsAsTheReference_AndCarries),
+    };
 
     public static IEnumerable<Type> Ops => typeof(Op).Assembly.GetTypes().Where(type => !type.IsAbstract && type.IsSubclassOf(typeof(Op)));
 
@@ -27,7 +30,8 @@ internal sealed class OpTableTests
     {
         if (op.IsSubclassOf(typeof(Update)) || op == typeof(Variable))
         {
-            Assert.That(UpdateTable.Rows.Select(row => row.Op.GetType()).Append(typeof(Variable)), Does.Contain(op), $"{op.Name} needs a row in UpdateTable");
+            Assert.That(UpdateTable.Rows.Select(row => row.Op.GetType()).Append(typeof(Variable)), Does.Contain(op),
+                $"{op.Name} needs a row in UpdateTable");
         }
         else if (InPlace.TryGetValue(op, out string? test))
         {

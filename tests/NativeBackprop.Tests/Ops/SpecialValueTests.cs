@@ -64,7 +64,8 @@ internal sealed class SpecialValueTests
                 else if (!float.IsNaN(x[i]))
                 {
                     double saved = function.Saved == SavedOperand.Output ? (float)function.Value(x[i]) : x[i];
-                    AssertSame(dx[i], function.Derivative(saved), $"{function.Name}'({x[i]})", function.Saved == SavedOperand.Output ? 1e-6 : 2e-43);
+                    AssertSame(dx[i], function.Derivative(saved), $"{function.Name}'({x[i]})",
+                        function.Saved == SavedOperand.Output ? 1e-6 : 2e-43);
                 }
             }
         });
@@ -74,15 +75,20 @@ internal sealed class SpecialValueTests
     public void Kink_HasTheDocumentedSubgradient((Elementwise Function, float At, float Expected) kink)
     {
         Assert.That(kink.Function.IsKink(kink.At), Is.True);
-        Assert.That(kink.Function.Derivative(kink.Function.Saved == SavedOperand.Output ? kink.Function.Value(kink.At) : kink.At), Is.EqualTo((double)kink.Expected));
-        Assert.That(Differentiate(kink.Function, [kink.At, 1, kink.At]), Is.EqualTo(new[] { kink.Expected, Differentiate(kink.Function, [1])[0], kink.Expected }));
+        Assert.That(kink.Function.Derivative(kink.Function.Saved == SavedOperand.Output ? kink.Function.Value(kink.At) : kink.At),
+            Is.EqualTo((double)kink.Expected));
+        Assert.That(Differentiate(kink.Function, [kink.At, 1, kink.At]),
+            Is.EqualTo(new[] { kink.Expected, Differentiate(kink.Function, [1])[0], kink.Expected }));
         Assert.That(Differentiate(kink.Function, [.. Enumerable.Repeat(kink.At, 40)]), Is.All.EqualTo(kink.Expected));
     }
 
     [Test]
     public void EveryKink_IsTried()
     {
-        IEnumerable<Type> withKink = OpTable.ElementwiseRows.Select(row => (Elementwise)new OpCase(row, 1, 1).Result.Op).Where(function => function.IsKink(0)).Select(function => function.GetType());
+        IEnumerable<Type> withKink = OpTable.ElementwiseRows
+            .Select(row => (Elementwise)new OpCase(row, 1, 1).Result.Op)
+            .Where(function => function.IsKink(0))
+            .Select(function => function.GetType());
         Assert.That(Kinks.Select(kink => kink.Function.GetType()).Distinct(), Is.EquivalentTo(withKink.Distinct()));
     }
 

@@ -59,7 +59,8 @@ public sealed class ShapeTests
 
     [Test]
     public void Broadcast_OfWhatDoesNotFit_NamesBothShapes() =>
-        Assert.That(() => Shape.Broadcast([2, Shape.Batch], [3]), Throws.TypeOf<ShapeException>().With.Message.Contains("[2, B] and [3]").And.Message.Contains("extents B and 3"));
+        Assert.That(() => Shape.Broadcast([2, Shape.Batch], [3]),
+            Throws.TypeOf<ShapeException>().With.Message.Contains("[2, B] and [3]").And.Message.Contains("extents B and 3"));
 
     [Test]
     public void WithWithoutStrides()

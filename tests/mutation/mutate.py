@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""Makes the mistakes listed in the .toml files beside this one, one at a time, and says whether the tests notice.
+
+    tests/mutation/mutate.py [--only TEXT] [--list] [--keep]
+
+Each mistake replaces a text, found once in a file, by another; `tests` names the group of tests that is to go red.
+
+Works in a copy of the committed tree (a git worktree of HEAD in a temporary folder): the files that you are editing are
+never touched, and an interrupted run leaves nothing behind. Needs Python 3.11, and what the build needs. The exit code
+is 0 when every mistake was noticed, 1 when one survived, 2 when one could not be tried (its text is no longer there, or
+it does not build): the list has to follow the code.
+"""
+import argparse
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+
+HERE = pathlib.Path(__file__).resolve().parent
+PROJECT = "tests/NativeBackprop.Tests"
+TESTS = "FullyQualifiedName~NativeBackprop.Tests."
+GROUPS = {
+    "ops": f"{TESTS}Ops",
+    "engine": f"{TESTS}Execution|{TESTS}Differentiation|{TESTS}Graphs",
+    "networks": f"{TESTS}Execution.NetworkTests|{TESTS}Losses|{TESTS}Layers|{TESTS}Optimizers",
+}
+# Mutants need to run, not to be well kept: no analyzers, and no warning is an error.
+QUICK = ["-c", "Release", "-m:1", "-v", "q", "--nologo", "-p:RunAnalyzers=false", "-p:EnforceCodeStyleInBuild=false",
+         "-p:GenerateDocumentationFile=false", "-p:TreatWarningsAsErrors=false", "-p:MSBuildTreatWarningsAsErrors=false"]
+TIMEOUT = 240
+
+
+class Unusable(Exception):
+    """The list does not fit the code."""
+
+
+def run(command, folder, timeout=None):
+    """The exit code and output; a command that runs too long is ended with all its children."""
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    try:
+        output, _ = process.communicate(timeout=timeout)
+        return process.returncode, output
+    except BaseException as error:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if isinstance(error, subprocess.TimeoutExpired):
+            return None, ""
+        raise
+
+
+def build(tree, *more):
+    code, output = run(["dotnet", "build", PROJECT, *QUICK, *more], tree)
+    if code != 0:
+        lines = [line for line in output.splitlines() if "error" in line]
+        raise Unusable("does not build: " + (lines[0].strip() if lines else output[-400:]))
+
+
+def test(tree, pattern):
+    """True when the tests pass; failing and hanging both count as noticing."""
+    code, output = run(["dotnet", "test", PROJECT, "-c", "Release", "--no-build", "--nologo", "--filter", pattern,
+                        "--", "NUnit.StopOnError=true"], tree, TIMEOUT)
+    if code == 0 and "No test matches" in output:
+        raise Unusable(f"no test matches {pattern}")
+    failed = [line.strip() for line in output.splitlines() if line.lstrip().startswith("Failed ")]
+    return code == 0, "hangs" if code is None else failed[0].split(" [")[0] if failed else "crashes"
+
+
+def mutated(text, mutation):
+    count = text.count(mutation["find"])
+    if count != 1:
+        raise Unusable(f"the text is found {count} times in {mutation['file']}: {mutation['find']}")
+    return text.replace(mutation["find"], mutation["replace"])
+
+
+def attempt(tree, mutation):
+    path = tree / mutation["file"]
+    original = path.read_text(encoding="utf-8")
+    try:
+        path.write_text(mutated(original, mutation), encoding="utf-8")
+        build(tree, "--no-restore")
+        return test(tree, GROUPS[mutation["tests"]])
+    finally:
+        path.write_text(original, encoding="utf-8")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="", help="try the mutations whose name or file holds this text")
+    parser.add_argument("--list", action="store_true", help="print the names and stop")
+    parser.add_argument("--keep", action="store_true", help="leave the copy where it is")
+    options = parser.parse_args()
+
+    listed = [m for path in sorted(HERE.glob("*.toml")) for m in tomllib.loads(path.read_text(encoding="utf-8"))["mutation"]]
+    mutations = [m for m in listed if options.only in m["name"] or options.only in m["file"]]
+    if options.list:
+        print("\n".join(m["name"] for m in mutations))
+        return 0
+    if not mutations:
+        print(f"no mutation matches {options.only}", file=sys.stderr)
+        return 2
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    root = pathlib.Path(subprocess.check_output(["git", "rev-parse", "--show-toplevel"], cwd=HERE, text=True).strip())
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="mutation-"))
+    tree = folder / "tree"
+    survivors, unusable = [], []
+    try:
+        subprocess.check_call(["git", "worktree", "add", "--quiet", "--detach", str(tree), "HEAD"], cwd=root)
+        build(tree)
+        for group in sorted({m["tests"] for m in mutations}):
+            passed, detail = test(tree, GROUPS[group])
+            if not passed:
+                raise Unusable(f"the tests of {group} are red before any mutation: {detail}")
+        for number, mutation in enumerate(mutations, 1):
+            start = time.monotonic()
+            try:
+                passed, detail = attempt(tree, mutation)
+                if passed:
+                    survivors.append(mutation["name"])
+                verdict = "SURVIVED" if passed else f"killed ({detail})"
+            except Unusable as error:
+                unusable.append(mutation["name"])
+                verdict = f"UNUSABLE ({error})"
+            print(f"{number:3}/{len(mutations)} {mutation['name']}: {verdict}, {time.monotonic() - start:.0f} s", flush=True)
+    except Unusable as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        if options.keep:
+            print(f"the copy is in {tree}")
+        else:
+            subprocess.call(["git", "worktree", "remove", "--force", str(tree)], cwd=root, stderr=subprocess.DEVNULL)
+            shutil.rmtree(folder, ignore_errors=True)
+
+    print(f"{len(mutations) - len(survivors) - len(unusable)} of {len(mutations)} killed"
+          + (f"; survived: {'; '.join(survivors)}" if survivors else "") + (f"; unusable: {'; '.join(unusable)}" if unusable else ""))
+    return 1 if survivors else 2 if unusable else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
