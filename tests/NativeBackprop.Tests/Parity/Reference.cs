@@ -39,7 +39,9 @@ internal sealed class Reference
     public ReadOnlySpan<double> Losses => _file["losses"].AsDouble();
 
     /// <summary>The names of what is expected.</summary>
-    public IEnumerable<string> ExpectedNames => _file.Tensors.Select(tensor => tensor.Name).Where(name => name.StartsWith(Expected, StringComparison.Ordinal)).Select(name => name[Expected.Length..]);
+    public IEnumerable<string> ExpectedNames => _file.Tensors
+        .Where(tensor => tensor.Name.StartsWith(Expected, StringComparison.Ordinal))
+        .Select(tensor => tensor.Name[Expected.Length..]);
 
     /// <summary>The names of the files of a kind: gradients or training.</summary>
     public static string[] Names(string kind) =>
