@@ -181,6 +181,14 @@ public sealed class PlanTests
     }
 
     [Test]
+    public void Log_OfANegativeConstant_IsRefused_WhenThePlanIsMade()
+    {
+        var graph = new Graph();
+        Node logarithm = graph.Constant(-1).Log();
+        Assert.That(() => graph.Compile([logarithm]), Throws.TypeOf<GraphException>().With.Message.Contains("log").And.Message.Contains("-1"));
+    }
+
+    [Test]
     public void Power_OfANegativeNumber_IsRefused_UnlessTheExponentIsWhole()
     {
         var graph = new Graph();
