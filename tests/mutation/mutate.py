@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the mistakes listed in the .toml files beside this one, one at a time, and says whether the tests notice.
 
-    tests/mutation/mutate.py [--only TEXT] [--list] [--keep]
+    tests/mutation/mutate.py [--only TEXT]... [--list] [--keep]
 
 Each mistake replaces a text, found once in a file, by another; `tests` names the group of tests that is to go red.
 
@@ -90,18 +90,18 @@ def attempt(tree, mutation):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default="", help="try the mutations whose name or file holds this text")
+    parser.add_argument("--only", metavar="TEXT", action="append", help="try the mutations whose name or file holds this text; may be repeated")
     parser.add_argument("--list", action="store_true", help="print the names and stop")
     parser.add_argument("--keep", action="store_true", help="leave the copy where it is")
     options = parser.parse_args()
 
     listed = [m for path in sorted(HERE.glob("*.toml")) for m in tomllib.loads(path.read_text(encoding="utf-8"))["mutation"]]
-    mutations = [m for m in listed if options.only in m["name"] or options.only in m["file"]]
+    mutations = [m for m in listed if any(text in m["name"] or text in m["file"] for text in options.only or [""])]
     if options.list:
         print("\n".join(m["name"] for m in mutations))
         return 0
     if not mutations:
-        print(f"no mutation matches {options.only}", file=sys.stderr)
+        print(f"no mutation matches {' or '.join(options.only)}", file=sys.stderr)
         return 2
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

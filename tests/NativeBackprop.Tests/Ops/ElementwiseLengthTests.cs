@@ -1,4 +1,5 @@
 using NativeBackprop.Interop;
+using NativeBackprop.Ops;
 using NUnit.Framework;
 
 namespace NativeBackprop.Tests.Ops;
@@ -24,6 +25,8 @@ internal sealed class ElementwiseLengthTests(string level)
 
     private static IEnumerable<OpRow> Rows => [.. OpTable.ElementwiseRows, .. OpTable.BinaryRows];
 
+    private static IEnumerable<Elementwise> Functions => [new Relu(), new Tanh(), new Gelu(), new Softplus(2), new LeakyRelu(0.1f), new Abs()];
+
     [OneTimeSetUp]
     public void SelectLevel()
     {
@@ -44,13 +47,7 @@ internal sealed class ElementwiseLengthTests(string level)
         {
             OpRow flat = row with { Operands = [.. row.Operands.Select(operand => operand with { Shape = n => [n] })] };
             var example = new OpCase(flat, length, 1, (ulong)length);
-            Node[] nodes = [example.Result, .. example.Gradients];
-            ReferenceEvaluator reference = example.Reference().Run(nodes);
-            float[][] actual = example.Run(nodes);
-            for (int i = 0; i < nodes.Length; i++)
-            {
-                Assert.That(Norms.Error(actual[i], reference[nodes[i]]), Is.LessThanOrEqualTo(1e-5), $"{nodes[i]} of length {length}");
-            }
+            AssertMatchesReference(example, [example.Result, .. example.Gradients], $"length {length}");
         }
     }
 
@@ -66,17 +63,60 @@ internal sealed class ElementwiseLengthTests(string level)
             }
 
             var example = new OpCase(row, size, 5);
-            Node[] nodes = [example.Result, .. example.Gradients];
-            ReferenceEvaluator reference = example.Reference().Run(nodes);
-            float[][] actual = example.Run(nodes);
-            for (int i = 0; i < nodes.Length; i++)
-            {
-                Assert.That(Norms.Error(actual[i], reference[nodes[i]]), Is.LessThanOrEqualTo(1e-5), $"{nodes[i]} of size {size}");
-            }
+            AssertMatchesReference(example, [example.Result, .. example.Gradients], $"size {size}");
         }
 
         var small = new OpCase(row, 5, 3);
-        ReferenceEvaluator expected = small.Reference().Run(small.All);
-        Assert.That(small.Run(small.All).Zip(small.All, (x, node) => Norms.Error(x, expected[node])), Is.All.LessThanOrEqualTo(1e-5));
+        AssertMatchesReference(small, small.All, "size 5");
+    }
+
+    [TestCaseSource(nameof(Functions))]
+    public void LayerOfEveryWidth_AndItsBiasGradient_AgreeWithTheReference(object source)
+    {
+        var function = (Elementwise)source;
+        var row = new OpRow(function.Name, typeof(Elementwise), (_, x) => (x[0].MatMul(x[1]) + x[2]).Apply(function),
+            OpTable.Of(Domains.Normal, _ => [Shape.Batch, 3]), OpTable.Of(Domains.Normal, n => [3, n]), OpTable.Of(Domains.Normal, n => [n]));
+        for (int width = 1; width <= 150; width++)
+        {
+            var example = new OpCase(row, width, 6, (ulong)width);
+            Node[] nodes = [example.Result, .. example.Gradients];
+            using (Plan plan = example.Compile(nodes))
+            {
+                Assert.That(plan.Kernels.Select(kernel => kernel.Step.Operation.Name), Does.Contain($"matmul_bias_{function.Name}")
+                    .And.Contain($"{function.Name}_gradient_bias_sum"));
+            }
+
+            AssertMatchesReference(example, nodes, $"width {width}");
+        }
+    }
+
+    [Test]
+    public void MaxWithTies_OfEveryWidth_RoutesTheGradientAsTheReference([Values(0, 1, 2)] int axis)
+    {
+        static void Few(Span<float> values, RandomSource random)
+        {
+            foreach (ref float value in values)
+            {
+                value = random.NextInt(3);
+            }
+        }
+
+        var row = new OpRow("max", typeof(Max), (_, x) => x[0].Max(axis),
+            OpTable.Of(Few, n => axis == 0 ? [4, 1, n] : axis == 1 ? [2, 4, n] : [3, 1, n]));
+        for (int width = 1; width <= 70; width++)
+        {
+            var example = new OpCase(row, width, 1, (ulong)width);
+            AssertMatchesReference(example, example.All, $"width {width}");
+        }
+    }
+
+    private static void AssertMatchesReference(OpCase example, Node[] nodes, string what)
+    {
+        ReferenceEvaluator reference = example.Reference().Run(nodes);
+        float[][] actual = example.Run(nodes);
+        for (int i = 0; i < nodes.Length; i++)
+        {
+            Assert.That(Norms.Error(actual[i], reference[nodes[i]]), Is.LessThanOrEqualTo(1e-5), $"{nodes[i]}, {what}");
+        }
     }
 }
