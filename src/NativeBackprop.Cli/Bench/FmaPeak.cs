@@ -10,13 +10,17 @@ internal static class FmaPeak
 {
     private const int Chains = 24, Rounds = 20_000, Attempts = 5;
 
+    // What nobody reads, the just-in-time compiler does not compute.
+    private static float _sink;
+
     /// <summary>GFLOP/s of all threads of a team together (one thread when null), with vectors of the given width.</summary>
     /// <param name="team">The threads.</param>
     /// <param name="isa">The kernels' instruction set; the peak is the peak of its vectors.</param>
     public static double Measure(ThreadTeam? team, string isa)
     {
         int width = isa == "avx512" && Vector512.IsHardwareAccelerated ? 16 : Fma.IsSupported && isa != "scalar" ? 8 : 1;
-        Action<int> work = width switch { 16 => static _ => Run512(), 8 => static _ => Run256(), _ => static _ => RunScalar() };
+        Func<float> run = width switch { 16 => Run512, 8 => Run256, _ => RunScalar };
+        Action<int> work = _ => Volatile.Write(ref _sink, run());
         double best = 0;
         for (int attempt = 0; attempt < Attempts; attempt++)
         {
@@ -37,7 +41,7 @@ internal static class FmaPeak
         return best;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private static float Run512()
     {
         Vector512<float> a = Vector512.Create(1.0000001f), b = Vector512.Create(1e-9f);
@@ -61,7 +65,7 @@ internal static class FmaPeak
         return Vector512.Sum(x0 + x1 + x2 + x3 + x4 + x5 + x6 + x7 + x8 + x9 + x10 + x11);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private static float Run256()
     {
         Vector256<float> a = Vector256.Create(1.0000001f), b = Vector256.Create(1e-9f);
@@ -85,7 +89,7 @@ internal static class FmaPeak
         return Vector256.Sum(x0 + x1 + x2 + x3 + x4 + x5 + x6 + x7 + x8 + x9 + x10 + x11);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private static float RunScalar()
     {
         float a = 1.0000001f, b = 1e-9f, x0 = a, x1 = a, x2 = a, x3 = a, x4 = a, x5 = a, x6 = a, x7 = a;
