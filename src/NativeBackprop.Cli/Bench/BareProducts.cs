@@ -15,7 +15,7 @@ internal sealed unsafe class BareProducts : IDisposable
     private readonly ThreadTeam? _team;
     private readonly int _threads;
     private readonly Action<int> _split;
-    private readonly long[] _stamps;
+    private readonly long[,] _starts, _ends;
     private bool _byColumns;
 
     public BareProducts(Workload workload, int threads)
@@ -42,7 +42,7 @@ internal sealed unsafe class BareProducts : IDisposable
             _products.Add(new(new Gemm(true, false, X(l), X(l + 1)), x[l], x[l + 1], w[l], -1e-30f, 1));
         }
 
-        _stamps = new long[_products.Count + 1];
+        (_starts, _ends) = (new long[threads, _products.Count], new long[threads, _products.Count]);
         _team = threads > 1 ? new ThreadTeam(threads) : null;
         _split = Split;
     }
@@ -67,7 +67,7 @@ internal sealed unsafe class BareProducts : IDisposable
         {
             _byColumns = byColumns;
             _team.Run(_split);
-            Keep();
+            Keep(_threads);
         }
     }
 
@@ -87,15 +87,15 @@ internal sealed unsafe class BareProducts : IDisposable
 
     private void RunAlone()
     {
-        _stamps[0] = Stopwatch.GetTimestamp();
         for (int i = 0; i < _products.Count; i++)
         {
             Product product = _products[i];
+            _starts[0, i] = Stopwatch.GetTimestamp();
             product.Run(product.Gemm, 0, product.Gemm.Units);
-            _stamps[i + 1] = Stopwatch.GetTimestamp();
+            _ends[0, i] = Stopwatch.GetTimestamp();
         }
 
-        Keep();
+        Keep(1);
     }
 
     private void Split(int thread)
@@ -103,32 +103,29 @@ internal sealed unsafe class BareProducts : IDisposable
         for (int i = 0; i < _products.Count; i++)
         {
             _team!.Synchronize(thread);
-            if (thread == 0)
-            {
-                _stamps[i] = Stopwatch.GetTimestamp();
-            }
-
             Product product = _products[i];
             Gemm gemm = _byColumns ? product.ByColumns : product.ByRows;
             int blocks = (gemm.Units + gemm.Grain - 1) / gemm.Grain;
             int begin = Math.Min(gemm.Units, blocks * thread / _threads * gemm.Grain);
             int end = Math.Min(gemm.Units, blocks * (thread + 1) / _threads * gemm.Grain);
+            _starts[thread, i] = Stopwatch.GetTimestamp();
             product.Run(gemm, begin, end);
-        }
-
-        _team!.Synchronize(thread);
-        if (thread == 0)
-        {
-            _stamps[^1] = Stopwatch.GetTimestamp();
+            _ends[thread, i] = Stopwatch.GetTimestamp();
         }
     }
 
-    private void Keep()
+    // From the first thread's start to the last one's end: one that wakes late must not make a product look short.
+    private void Keep(int threads)
     {
         for (int i = 0; i < _products.Count; i++)
         {
-            double us = (_stamps[i + 1] - _stamps[i]) * 1e6 / Stopwatch.Frequency;
-            _products[i].Best = Math.Min(_products[i].Best, us);
+            (long start, long end) = (_starts[0, i], _ends[0, i]);
+            for (int t = 1; t < threads; t++)
+            {
+                (start, end) = (Math.Min(start, _starts[t, i]), Math.Max(end, _ends[t, i]));
+            }
+
+            _products[i].Best = Math.Min(_products[i].Best, (end - start) * 1e6 / Stopwatch.Frequency);
         }
     }
 
