@@ -41,7 +41,7 @@ internal static class BenchCommand
             DefaultValueFactory = _ => 5,
         };
         var plan = new Option<bool>("--plan") { Description = "Print the plan of each row instead of measuring it." };
-        var json = new Option<bool>("--json") { Description = "Print one JSON object." };
+        Option<bool> json = JsonText.Option();
         return new Command("bench", "Measure training steps against the bare matrix products and the machine's FMA peak.")
             {
                 rows, threads, exact, optimizer, rounds, plan, json,

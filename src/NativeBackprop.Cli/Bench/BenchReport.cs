@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using NativeBackprop.Diagnostics;
 using Spectre.Console;
 
@@ -12,15 +10,9 @@ internal static class BenchReport
     private static readonly string[] _columns =
         ["row", "optimizer", "threads", "best", "median", "GFLOP/s", "of peak", "/ products", "bytes/step"];
 
-    private static readonly JsonSerializerOptions _json = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        WriteIndented = true,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    };
-
     public static void WriteJson(SystemInfo system, IReadOnlyList<RowResult> rows, IReadOnlyList<string> warnings, TextWriter output) =>
-        output.WriteLine(JsonSerializer.Serialize(
+        JsonText.Write(
+            output,
             new
             {
                 Environment = new
@@ -51,8 +43,7 @@ internal static class BenchReport
                     RatioToProducts = Math.Round(row.RatioToProducts, 4),
                     row.AllocatedBytesPerStep,
                 }),
-            },
-            _json));
+            });
 
     public static void WriteHeader(SystemInfo system, TextWriter output)
     {
