@@ -17,6 +17,10 @@ internal sealed class ReadmeTests
     }
 
     [Test]
+    public void A_gate_written_by_hand_switches_its_inputs() =>
+        Assert.That(Run("CustomOp"), Does.Contain("x.y = 7, dx = (-4, 5), dy = (2, 3)"));
+
+    [Test]
     public void Names_folders_that_exist()
     {
         string[] folders = ["Graph", "Ops", "Differentiation", "Execution", "Layers", "Losses", "Optimizers", "Training", "Data", "IO", "Diagnostics", "Interop", "Memory", "Tensors"];
