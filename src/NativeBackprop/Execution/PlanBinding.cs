@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace NativeBackprop;
 
 public sealed unsafe partial class Plan
@@ -35,7 +37,7 @@ public sealed unsafe partial class Plan
             }
         }
 
-        labels.CopyTo(new Span<int>(Slot(value).IsEmpty ? null : (void*)_slots[value.Slot], labels.Length));
+        labels.CopyTo(MemoryMarshal.Cast<float, int>(Slot(value)));
         return this;
     }
 

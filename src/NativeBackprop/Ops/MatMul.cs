@@ -22,7 +22,7 @@ public sealed unsafe record MatMul(bool TransposeA = false, bool TransposeB = fa
         (int k2, int n) = TransposeB ? (b[1], b[0]) : (b[0], b[1]);
         return k == k2
             ? [m, n]
-            : throw new ShapeException($"the inner dimensions must agree, got {new Extent(k)} from the left and {new Extent(k2)} from the right");
+            : throw new ShapeException($"the inner dimensions must agree, got {Shape.Text(k)} from the left and {Shape.Text(k2)} from the right");
     }
 
     /// <inheritdoc/>
@@ -62,11 +62,6 @@ public sealed unsafe record MatMul(bool TransposeA = false, bool TransposeB = fa
                 arguments.Output[(i * n) + j] = sum;
             }
         }
-    }
-
-    private readonly record struct Extent(int Value)
-    {
-        public override string ToString() => Value == Shape.Batch ? "B" : Value.ToString();
     }
 }
 

@@ -138,7 +138,8 @@ public sealed class Shape : IEquatable<Shape>, IEnumerable<int>
 
     IEnumerator IEnumerable.GetEnumerator() => _extents.GetEnumerator();
 
-    private static string Text(int extent) => extent == Batch ? "B" : extent.ToString();
+    /// <summary>An extent as messages print it: the number, or B for the batch.</summary>
+    internal static string Text(int extent) => extent == Batch ? "B" : extent.ToString();
 }
 
 /// <summary>The number of elements of a shape.</summary>

@@ -190,7 +190,7 @@ public sealed class Trainer : IDisposable
             throw new DataException($"{data.Name}: the loss {_loss.Name} needs {(_loss.IsClassifier ? "class labels, the data has numbers as targets" : "numbers as targets, the data has class labels")}");
         }
 
-        int width = graph.Targets.Shape.Rank > 1 ? graph.Targets.Shape[1] : 0, outputs = graph.Output.Shape[1];
+        int width = graph.TargetWidth, outputs = graph.Output.Shape[1];
         if (_loss.IsClassifier ? data.Classes > outputs : data.TargetWidth != width)
         {
             throw new ShapeException(_loss.IsClassifier
@@ -207,7 +207,7 @@ public sealed class Trainer : IDisposable
 
     private Plan Bind(PlanKind kind, ReadOnlySpan<float> inputs, ReadOnlySpan<float> targets)
     {
-        int width = _model.InputWidth is { } known ? GraphFor(known).Targets.Shape is { Rank: 2 } shape ? shape[1] : 1 : 1;
+        int width = _model.InputWidth is { } known ? Math.Max(1, GraphFor(known).TargetWidth) : 1;
         Plan plan = BindInputs(kind, inputs, targets.Length / width);
         return plan.Bind(_graph!.Targets, targets);
     }

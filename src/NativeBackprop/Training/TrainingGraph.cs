@@ -50,6 +50,9 @@ internal sealed class TrainingGraph : IDisposable
 
     public Node Targets { get; }
 
+    /// <summary>Numbers a row of targets; 0 when the targets are classes.</summary>
+    public int TargetWidth => Targets.Shape.Rank > 1 ? Targets.Shape[1] : 0;
+
     public Node Output { get; }
 
     /// <summary>The loss without penalties.</summary>

@@ -66,13 +66,13 @@ public sealed class AllocationTests
 
     // Timers of the test host allocate some ten times a second, and so does code that is not compiled to its last tier yet: what counts is
     // that many steps in a row can pass without a byte. A step that allocates does so in every one of them.
-    private static void AssertAllocatesNothing(Action step)
+    internal static void AssertAllocatesNothing(Action step, int steps = 10)
     {
         (long own, long all) = (long.MaxValue, long.MaxValue);
         for (int attempt = 0; attempt < 100 && (own > 0 || all > 0); attempt++)
         {
             (long ownBefore, long allBefore) = (GC.GetAllocatedBytesForCurrentThread(), GC.GetTotalAllocatedBytes(precise: true));
-            for (int i = 0; i < 10; i++)
+            for (int i = 0; i < steps; i++)
             {
                 step();
             }
