@@ -7,7 +7,7 @@ internal sealed record AffineActivation(MatMul Product, Elementwise Function, bo
 {
     public override string Name => $"matmul{(HasBias ? "_bias" : "")}{(Function is Identity ? "" : $"_{Function.Name}")}";
 
-    public override Kernel CreateKernel(KernelArguments arguments) => new FusedKernel(this, arguments);
+    internal override Kernel CreateKernel(KernelArguments arguments) => new FusedKernel(this, arguments);
 
     private sealed unsafe class FusedKernel : Kernel
     {
@@ -29,7 +29,7 @@ internal sealed record AffineActivation(MatMul Product, Elementwise Function, bo
 
         public override string Call => $"{_gemm.Call}, nb_{_function.Name}_forward_f32";
 
-        public override void Run(int begin, int end)
+        public override void Run(int begin, int end, int thread)
         {
             _gemm.Run(1, _a.Data, _b.Data, 0, _z.Data, begin, end);
             Slab slab = Slab.Of(_gemm, begin, end);
@@ -57,7 +57,7 @@ internal sealed record MatMulActivationGradient(MatMul Product, Elementwise Func
 {
     public override string Name => $"matmul_{Function.Name}_gradient{(HasBiasSum ? "_bias_sum" : "")}";
 
-    public override Kernel CreateKernel(KernelArguments arguments) => new FusedKernel(this, arguments);
+    internal override Kernel CreateKernel(KernelArguments arguments) => new FusedKernel(this, arguments);
 
     private sealed unsafe class FusedKernel : Kernel
     {
@@ -81,7 +81,7 @@ internal sealed record MatMulActivationGradient(MatMul Product, Elementwise Func
 
         public override string Call => $"{_gemm.Call}, nb_{_function.Name}_backward_f32";
 
-        public override void Run(int begin, int end)
+        public override void Run(int begin, int end, int thread)
         {
             _gemm.Run(1, _a.Data, _b.Data, 0, _dz.Data, begin, end);
             Slab slab = Slab.Of(_gemm, begin, end);
@@ -96,9 +96,9 @@ internal sealed record ActivationGradientBiasSum(Elementwise Function) : Operati
 {
     public override string Name => $"{Function.Name}_gradient_bias_sum";
 
-    public override bool CanOverwrite(int input, int output) => output == 0;
+    internal override bool CanOverwrite(int input, int output) => output == 0;
 
-    public override unsafe Kernel CreateKernel(KernelArguments arguments)
+    internal override unsafe Kernel CreateKernel(KernelArguments arguments)
     {
         (Operand dy, Operand s, Operand dz, Operand db) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Outputs[0], arguments.Outputs[1]);
         (nuint rows, nuint columns) = ((nuint)dy.Shape[0], (nuint)dy.Shape[1]);
@@ -112,9 +112,9 @@ internal sealed record LossWithGradient(Op Loss) : Operation
 {
     public override string Name => $"{Loss.Name}_with_gradient";
 
-    public override bool CanOverwrite(int input, int output) => input == 0 && output == 1;
+    internal override bool CanOverwrite(int input, int output) => input == 0 && output == 1;
 
-    public override Kernel CreateKernel(KernelArguments arguments)
+    internal override Kernel CreateKernel(KernelArguments arguments)
     {
         (Operand y, Operand targets, Operand dl) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2]);
         return Loss is SoftmaxCrossEntropyPerExample softmax
@@ -130,9 +130,9 @@ internal sealed record MatMulSgd(MatMul Product, float WeightDecay) : Operation
 {
     public override string Name => "matmul_sgd_update";
 
-    public override bool Updates(int input) => input == 2;
+    internal override bool Updates(int input) => input == 2;
 
-    public override Kernel CreateKernel(KernelArguments arguments) => new FusedKernel(this, arguments);
+    internal override Kernel CreateKernel(KernelArguments arguments) => new FusedKernel(this, arguments);
 
     private sealed unsafe class FusedKernel : Kernel
     {
@@ -150,7 +150,7 @@ internal sealed record MatMulSgd(MatMul Product, float WeightDecay) : Operation
 
         public override string Call => $"{_gemm.Call} alpha=-eta beta=1-eta*lambda";
 
-        public override void Run(int begin, int end)
+        public override void Run(int begin, int end, int thread)
         {
             float rate = *_rate.Data;
             _gemm.Run(-rate, _a.Data, _b.Data, 1 - (rate * _decay), _w.Data, begin, end);
@@ -174,7 +174,7 @@ internal sealed class ColumnKernel : Kernel
 
     public override string Call => _call;
 
-    public override void Run(int begin, int end) => _run(begin, (nuint)(end - begin));
+    public override void Run(int begin, int end, int thread) => _run(begin, (nuint)(end - begin));
 }
 
 /// <summary>The part of a product's result that one thread computes, as an elementwise kernel sees it.</summary>

@@ -50,7 +50,7 @@ public sealed unsafe partial class Plan : IDisposable
         foreach (PlanStep step in program.ConstantSteps)
         {
             Kernel kernel = CreateKernel(step);
-            kernel.Run(0, kernel.Units);
+            kernel.Run(0, kernel.Units, 0);
             if (kernel.Fault is { } fault)
             {
                 throw Faulty(step, fault);
@@ -145,7 +145,7 @@ public sealed unsafe partial class Plan : IDisposable
                 for (int i = from; i < to; i++)
                 {
                     Kernel kernel = _kernels[i].Kernel;
-                    kernel.Run(0, kernel.Units);
+                    kernel.Run(0, kernel.Units, 0);
                 }
             }
             else
@@ -184,7 +184,7 @@ public sealed unsafe partial class Plan : IDisposable
                     int begin = scheduled.Bounds[thread], end = scheduled.Bounds[thread + 1];
                     if (begin < end && !failed)
                     {
-                        scheduled.Kernel.Run(begin, end);
+                        scheduled.Kernel.Run(begin, end, thread);
                     }
                 }
             }

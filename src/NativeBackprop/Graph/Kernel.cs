@@ -4,7 +4,7 @@ namespace NativeBackprop;
 /// One call of a plan, with every size resolved. Running it allocates nothing and cannot fail. Its work is counted in
 /// units (elements, rows or columns) that do not depend on one another, so that threads can take a range each.
 /// </summary>
-public abstract class Kernel
+internal abstract class Kernel
 {
     /// <summary>How many independent units the work divides into; 1 when it does not.</summary>
     public int Units { get; protected init; } = 1;
@@ -21,8 +21,10 @@ public abstract class Kernel
     /// <summary>The native call behind the kernel, as a plan prints it.</summary>
     public abstract string Call { get; }
 
-    /// <summary>Does the units from <paramref name="begin"/> up to, but not including, <paramref name="end"/>.</summary>
-    public abstract void Run(int begin, int end);
+    /// <summary>
+    /// Does the units from <paramref name="begin"/> up to, but not including, <paramref name="end"/>, on the plan's thread of that index.
+    /// </summary>
+    public abstract void Run(int begin, int end, int thread);
 
     /// <summary>What was wrong with the values of the last run (a logarithm of a negative number), or null.</summary>
     public virtual string? Fault => null;

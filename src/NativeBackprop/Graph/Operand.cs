@@ -4,7 +4,7 @@ namespace NativeBackprop;
 /// What a kernel knows of one of its inputs or outputs: the shape and where its pointer stands. The pointer is read
 /// at every run, so that a plan can rebind an input without making its kernels again.
 /// </summary>
-public readonly unsafe struct Operand
+internal readonly unsafe struct Operand
 {
     private readonly float** _slot;
 
@@ -31,7 +31,7 @@ public readonly unsafe struct Operand
 }
 
 /// <summary>The operands that a kernel is made for.</summary>
-public readonly ref struct KernelArguments(ReadOnlySpan<Operand> inputs, ReadOnlySpan<Operand> outputs)
+internal readonly ref struct KernelArguments(ReadOnlySpan<Operand> inputs, ReadOnlySpan<Operand> outputs)
 {
     /// <summary>The inputs, in the operation's order.</summary>
     public ReadOnlySpan<Operand> Inputs { get; } = inputs;
@@ -44,7 +44,7 @@ public readonly ref struct KernelArguments(ReadOnlySpan<Operand> inputs, ReadOnl
 }
 
 /// <summary>Double-precision values for <see cref="Op.Evaluate"/>, row-major.</summary>
-public readonly ref struct ReferenceArguments(ReadOnlySpan<double[]> inputs, ReadOnlySpan<Shape> shapes, double[] output, Shape outputShape)
+internal readonly ref struct ReferenceArguments(ReadOnlySpan<double[]> inputs, ReadOnlySpan<Shape> shapes, double[] output, Shape outputShape)
 {
     /// <summary>The inputs' values. Only an op that updates an input in place may write to one.</summary>
     public ReadOnlySpan<double[]> Inputs { get; } = inputs;

@@ -5,20 +5,15 @@ namespace NativeBackprop.Ops;
 /// <summary>y = |x|, absolute value rectification; the subgradient at 0 is 0, as PyTorch's (lecture notes 002).</summary>
 public sealed unsafe record Abs : Elementwise
 {
-    /// <inheritdoc/>
-    public override SavedOperand Saved => SavedOperand.Input;
+    internal override SavedOperand Saved => SavedOperand.Input;
 
-    /// <inheritdoc/>
-    public override bool IsKink(double x) => x == 0;
+    internal override bool IsKink(double x) => x == 0;
 
-    /// <inheritdoc/>
-    public override double Value(double x) => Math.Abs(x);
+    internal override double Value(double x) => Math.Abs(x);
 
-    /// <inheritdoc/>
-    public override double Derivative(double saved) => Math.Sign(saved);
+    internal override double Derivative(double saved) => Math.Sign(saved);
 
-    /// <inheritdoc/>
-    public override Node? SecondDerivative(Node saved) => null;
+    internal override Node? SecondDerivative(Node saved) => null;
 
     internal override void Forward(float* z, float* b, nuint rows, nuint cols, nuint ld, float* y) =>
         Kernels.nb_abs_forward_f32(z, b, rows, cols, ld, y);

@@ -6,10 +6,9 @@ namespace NativeBackprop.Ops;
 /// s ← s + d², w ← w − ηd/(√s + ε) with d = g + λw: every weight has its own rate, smaller where gradients were large
 /// (lecture notes 001; Duchi et al. 2011). State: s.
 /// </summary>
-public sealed record AdaGradUpdate(float Epsilon, float WeightDecay) : Update
+internal sealed record AdaGradUpdate(float Epsilon, float WeightDecay) : Update
 {
-    /// <inheritdoc/>
-    public override unsafe Kernel CreateKernel(KernelArguments arguments)
+    internal override unsafe Kernel CreateKernel(KernelArguments arguments)
     {
         (Operand w, Operand g, Operand rate, Operand s) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2], arguments.Inputs[3]);
         (float epsilon, float decay) = (Epsilon, WeightDecay);

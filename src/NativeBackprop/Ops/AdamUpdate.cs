@@ -7,12 +7,11 @@ namespace NativeBackprop.Ops;
 /// (Kingma and Ba 2015). Decoupled, as in AdamW: w ← (1 − ηλ)w first, and d = g (Loshchilov and Hutter 2019). State: m, v; the last
 /// input is the step's <see cref="AdamCorrections"/>.
 /// </summary>
-public sealed record AdamUpdate(float Beta1, float Beta2, float Epsilon, float WeightDecay, bool Decoupled) : Update
+internal sealed record AdamUpdate(float Beta1, float Beta2, float Epsilon, float WeightDecay, bool Decoupled) : Update
 {
     private const int Corrections = 5;
 
-    /// <inheritdoc/>
-    public override unsafe Kernel CreateKernel(KernelArguments arguments)
+    internal override unsafe Kernel CreateKernel(KernelArguments arguments)
     {
         (Operand w, Operand g, Operand rate) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2]);
         (Operand m, Operand v, Operand corrections) = (arguments.Inputs[3], arguments.Inputs[4], arguments.Inputs[Corrections]);

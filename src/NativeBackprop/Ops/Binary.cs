@@ -1,24 +1,19 @@
 namespace NativeBackprop.Ops;
 
 /// <summary>An op on two operands, element by element, with numpy's broadcasting. Its gradients are summed back over what was broadcast.</summary>
-public abstract unsafe record Binary : Op
+internal abstract unsafe record Binary : Op
 {
-    /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => Shape.Broadcast(inputs[0], inputs[1]);
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => Shape.Broadcast(inputs[0], inputs[1]);
 
-    /// <inheritdoc/>
-    public override bool CanOverwrite(int input, int output) => true;
+    internal override bool CanOverwrite(int input, int output) => true;
 
-    /// <inheritdoc/>
-    public sealed override Node? Gradient(Node node, int input, Node dy) =>
+    internal sealed override Node? Gradient(Node node, int input, Node dy) =>
         Partial(node, input, dy)?.SumTo(node.Inputs[input].Shape);
 
-    /// <inheritdoc/>
-    public override Kernel CreateKernel(KernelArguments arguments) =>
+    internal override Kernel CreateKernel(KernelArguments arguments) =>
         new BinaryKernel($"nb_{Name}_f32", Function, arguments.Inputs[0], arguments.Inputs[1], arguments.Output);
 
-    /// <inheritdoc/>
-    public sealed override void Evaluate(ReferenceArguments arguments)
+    internal sealed override void Evaluate(ReferenceArguments arguments)
     {
         int[] a = Positions(arguments.Shapes[0], arguments.OutputShape), b = Positions(arguments.Shapes[1], arguments.OutputShape);
         for (int i = 0; i < arguments.Output.Length; i++)
@@ -28,7 +23,7 @@ public abstract unsafe record Binary : Op
     }
 
     /// <summary>a ∘ b in double precision.</summary>
-    public abstract double Value(double a, double b);
+    internal abstract double Value(double a, double b);
 
     /// <summary>dy times the partial derivative with respect to one operand, in the result's shape; null when zero.</summary>
     protected abstract Node? Partial(Node node, int input, Node dy);
@@ -73,7 +68,7 @@ internal sealed unsafe class BinaryKernel : Kernel
 
     public override string Call => _call;
 
-    public override void Run(int begin, int end)
+    public override void Run(int begin, int end, int thread)
     {
         float* a = _a.Data, b = _b.Data, y = _y.Data;
         if (_loop.Outer == 1)

@@ -1,10 +1,9 @@
 namespace NativeBackprop.Ops;
 
 /// <summary>The operands one after the other along an axis. The gradient of each is its slice.</summary>
-public sealed record Concatenate(int Axis) : Op
+internal sealed record Concatenate(int Axis) : Op
 {
-    /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs)
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs)
     {
         Shape first = inputs.Length > 0 ? inputs[0] : throw new ShapeException("expected at least one operand, got none");
         if (Axis < 0 || Axis >= first.Rank)
@@ -28,12 +27,10 @@ public sealed record Concatenate(int Axis) : Op
         return first.With(Axis, extent);
     }
 
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy) =>
+    internal override Node? Gradient(Node node, int input, Node dy) =>
         dy.Graph.Add(new Slice(Axis, Start(node.Inputs, input), node.Inputs[input].Shape[Axis]), dy);
 
-    /// <inheritdoc/>
-    public override Kernel CreateKernel(KernelArguments arguments)
+    internal override Kernel CreateKernel(KernelArguments arguments)
     {
         var parts = new ConcatenateKernel.Part[arguments.Inputs.Length];
         for (int i = 0, start = 0; i < parts.Length; start += arguments.Inputs[i++].Shape[Axis])
@@ -44,8 +41,7 @@ public sealed record Concatenate(int Axis) : Op
         return new ConcatenateKernel(Axis, parts, arguments.Output, fills: false);
     }
 
-    /// <inheritdoc/>
-    public override void Evaluate(ReferenceArguments arguments)
+    internal override void Evaluate(ReferenceArguments arguments)
     {
         (int outer, int inner) = Pad.Around(arguments.OutputShape, Axis);
         int to = arguments.OutputShape[Axis], start = 0;
@@ -96,7 +92,7 @@ internal sealed class ConcatenateKernel : Kernel
 
     public override string Call => "copy";
 
-    public override void Run(int begin, int end)
+    public override void Run(int begin, int end, int thread)
     {
         if (_fills)
         {
@@ -105,7 +101,7 @@ internal sealed class ConcatenateKernel : Kernel
 
         foreach (StridedCopyKernel copy in _copies)
         {
-            copy.Run(0, copy.Units);
+            copy.Run(0, copy.Units, thread);
         }
     }
 

@@ -1,35 +1,27 @@
 namespace NativeBackprop.Ops;
 
 /// <summary>The same number at every position. Folded into the plan when it is compiled.</summary>
-public sealed record Fill(float Value, Shape Shape) : Op
+internal sealed record Fill(float Value, Shape Shape) : Op
 {
-    /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => Shape;
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => Shape;
 
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy) => null;
+    internal override Node? Gradient(Node node, int input, Node dy) => null;
 
-    /// <inheritdoc/>
-    public override Kernel CreateKernel(KernelArguments arguments) => new ActionKernel("fill", arguments.Output, y => y.Fill(Value));
+    internal override Kernel CreateKernel(KernelArguments arguments) => new ActionKernel("fill", arguments.Output, y => y.Fill(Value));
 
-    /// <inheritdoc/>
-    public override void Evaluate(ReferenceArguments arguments) => Array.Fill(arguments.Output, Value);
+    internal override void Evaluate(ReferenceArguments arguments) => Array.Fill(arguments.Output, Value);
 }
 
 /// <summary>Given numbers. Folded into the plan when it is compiled.</summary>
-public sealed record Constant(ReadOnlyMemory<float> Values, Shape Shape) : Op
+internal sealed record Constant(ReadOnlyMemory<float> Values, Shape Shape) : Op
 {
-    /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => Shape;
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => Shape;
 
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy) => null;
+    internal override Node? Gradient(Node node, int input, Node dy) => null;
 
-    /// <inheritdoc/>
-    public override Kernel CreateKernel(KernelArguments arguments) => new ActionKernel("copy", arguments.Output, y => Values.Span.CopyTo(y));
+    internal override Kernel CreateKernel(KernelArguments arguments) => new ActionKernel("copy", arguments.Output, y => Values.Span.CopyTo(y));
 
-    /// <inheritdoc/>
-    public override void Evaluate(ReferenceArguments arguments)
+    internal override void Evaluate(ReferenceArguments arguments)
     {
         for (int i = 0; i < arguments.Output.Length; i++)
         {
@@ -43,7 +35,7 @@ internal sealed class ActionKernel(string call, Operand y, FillAction action) : 
 {
     public override string Call => call;
 
-    public override void Run(int begin, int end) => action(y.Span);
+    public override void Run(int begin, int end, int thread) => action(y.Span);
 }
 
 /// <summary>Writes an operand's elements.</summary>

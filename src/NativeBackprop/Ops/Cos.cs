@@ -5,17 +5,13 @@ namespace NativeBackprop.Ops;
 /// <summary>y = cos(x), which trains on MNIST as a hidden unit too (lecture notes 002); f′ = −sin(x).</summary>
 public sealed unsafe record Cos : Elementwise
 {
-    /// <inheritdoc/>
-    public override SavedOperand Saved => SavedOperand.Input;
+    internal override SavedOperand Saved => SavedOperand.Input;
 
-    /// <inheritdoc/>
-    public override double Value(double x) => Math.Cos(x);
+    internal override double Value(double x) => Math.Cos(x);
 
-    /// <inheritdoc/>
-    public override double Derivative(double saved) => -Math.Sin(saved);
+    internal override double Derivative(double saved) => -Math.Sin(saved);
 
-    /// <inheritdoc/>
-    public override Node? SecondDerivative(Node saved) => -saved.Cos();
+    internal override Node? SecondDerivative(Node saved) => -saved.Cos();
 
     internal override void Forward(float* z, float* b, nuint rows, nuint cols, nuint ld, float* y) =>
         Kernels.nb_cos_forward_f32(z, b, rows, cols, ld, y);

@@ -6,27 +6,22 @@ namespace NativeBackprop.Ops;
 /// A full counter stays where it is.
 /// </summary>
 /// <param name="Places">How many leading elements count; the rest is passed on as it is.</param>
-public sealed record Counter(int Places = 1) : Op
+internal sealed record Counter(int Places = 1) : Op
 {
     private const float Radix = 1 << 24;
 
     // Pure in the graph's sense: asked for twice it is one node, and counts once.
-    /// <inheritdoc/>
-    public override bool IsPure => true;
+    internal override bool IsPure => true;
 
-    /// <inheritdoc/>
-    public override bool Updates(int input) => true;
+    internal override bool Updates(int input) => true;
 
-    /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0].Rank == 1 && inputs[0][0] >= Places
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0].Rank == 1 && inputs[0][0] >= Places
         ? inputs[0]
         : throw new ShapeException($"a counter of {Places} digits needs a vector of at least as many, got {inputs[0]}");
 
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy) => null;
+    internal override Node? Gradient(Node node, int input, Node dy) => null;
 
-    /// <inheritdoc/>
-    public override Kernel CreateKernel(KernelArguments arguments)
+    internal override Kernel CreateKernel(KernelArguments arguments)
     {
         Operand counter = arguments.Inputs[0];
         return new ActionKernel("counter", arguments.Output, y =>
@@ -48,8 +43,7 @@ public sealed record Counter(int Places = 1) : Op
         });
     }
 
-    /// <inheritdoc/>
-    public override void Evaluate(ReferenceArguments arguments)
+    internal override void Evaluate(ReferenceArguments arguments)
     {
         double[] digits = arguments.Inputs[0];
         double value = 1, weight = 1, limit = 1;

@@ -94,12 +94,12 @@ internal sealed record CustomForward(CustomOp Function) : Op
 {
     public override string Name => Function.Name;
 
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => Function.CheckedShape(inputs);
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => Function.CheckedShape(inputs);
 
-    public override Node? Gradient(Node node, int input, Node dy) =>
+    internal override Node? Gradient(Node node, int input, Node dy) =>
         node.Graph.Add(new CustomBackward(Function, input), [.. node.Inputs, node, dy]);
 
-    public override Kernel CreateKernel(KernelArguments arguments)
+    internal override Kernel CreateKernel(KernelArguments arguments)
     {
         Operand output = arguments.Output;
         Shape[] shapes = [.. arguments.Inputs.ToArray().Select(operand => operand.Shape)];
@@ -109,7 +109,7 @@ internal sealed record CustomForward(CustomOp Function) : Op
             : throw new ShapeException($"{Name}: the shape rule gave {output.Shape} for the graph, and {shape} for the plan's inputs {string.Join(", ", shapes.AsEnumerable())}");
     }
 
-    public override void Evaluate(ReferenceArguments arguments) =>
+    internal override void Evaluate(ReferenceArguments arguments) =>
         Function.Forward(new CustomInputs<double>(arguments.Inputs, arguments.Shapes), arguments.Output);
 }
 
@@ -118,12 +118,12 @@ internal sealed record CustomBackward(CustomOp Function, int Input) : Op
 {
     public override string Name => $"{Function.Name}_gradient";
 
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[Input];
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[Input];
 
-    public override Node? Gradient(Node node, int input, Node dy) => throw new GraphException(
+    internal override Node? Gradient(Node node, int input, Node dy) => throw new GraphException(
         $"{node}: the custom op {node.Inputs[^2]} has no second derivative, and no forward mode that rests on it; compose it from the library's ops");
 
-    public override Kernel CreateKernel(KernelArguments arguments)
+    internal override Kernel CreateKernel(KernelArguments arguments)
     {
         int count = arguments.Inputs.Length - 2;
         (Operand y, Operand dy) = (arguments.Inputs[^2], arguments.Inputs[^1]);
@@ -131,7 +131,7 @@ internal sealed record CustomBackward(CustomOp Function, int Input) : Op
         return new CustomKernel(Name, arguments.Inputs[..count], shapes, arguments.Output, (inputs, dx) => Function.Backward(Input, inputs, y.Span, dy.Span, dx));
     }
 
-    public override void Evaluate(ReferenceArguments arguments)
+    internal override void Evaluate(ReferenceArguments arguments)
     {
         int count = arguments.Inputs.Length - 2;
         Function.Backward(
@@ -162,7 +162,7 @@ internal sealed class CustomKernel : Kernel
 
     public override string? Fault => Interlocked.Exchange(ref _fault, null);
 
-    public override void Run(int begin, int end)
+    public override void Run(int begin, int end, int thread)
     {
         try
         {

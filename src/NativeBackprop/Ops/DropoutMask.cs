@@ -10,24 +10,20 @@ namespace NativeBackprop.Ops;
 /// <param name="Probability">In [0, 1).</param>
 /// <param name="Position">Tells masks apart that draw from one stream.</param>
 /// <param name="Shape">The mask's shape.</param>
-public sealed record DropoutMask(float Probability, int Position, Shape Shape) : Op
+internal sealed record DropoutMask(float Probability, int Position, Shape Shape) : Op
 {
     /// <summary>A stream's state: a count of runs in two digits, and two parts of a seed, each a whole number below 2^24.</summary>
     public static Shape StreamShape { get; } = [4];
 
-    /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0].Equals(StreamShape)
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0].Equals(StreamShape)
         ? Shape
         : throw new ShapeException($"a stream's state must have the shape {StreamShape}, got {inputs[0]}");
 
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy) => null;
+    internal override Node? Gradient(Node node, int input, Node dy) => null;
 
-    /// <inheritdoc/>
-    public override Kernel CreateKernel(KernelArguments arguments) => new MaskKernel(this, arguments.Inputs[0], arguments.Output);
+    internal override Kernel CreateKernel(KernelArguments arguments) => new MaskKernel(this, arguments.Inputs[0], arguments.Output);
 
-    /// <inheritdoc/>
-    public override void Evaluate(ReferenceArguments arguments)
+    internal override void Evaluate(ReferenceArguments arguments)
     {
         double[] state = arguments.Inputs[0];
         (uint first, uint second) = Keys((ulong)state[0], (ulong)state[1], (ulong)state[2], (ulong)state[3]);
@@ -75,7 +71,7 @@ public sealed record DropoutMask(float Probability, int Position, Shape Shape) :
 
         public override string Call => "dropout_mask";
 
-        public override void Run(int begin, int end)
+        public override void Run(int begin, int end, int thread)
         {
             Span<float> state = _state.Span, y = _y.Span[begin..end];
             (uint first, uint second) = _mask.Keys((ulong)state[0], (ulong)state[1], (ulong)state[2], (ulong)state[3]);

@@ -1,7 +1,7 @@
 namespace NativeBackprop.Ops;
 
 /// <summary>Which side of a function its derivative is computed from, and so what the engine must keep.</summary>
-public enum SavedOperand
+internal enum SavedOperand
 {
     /// <summary>Neither: the derivative is constant.</summary>
     None,
@@ -19,29 +19,28 @@ public enum SavedOperand
 /// </summary>
 public abstract unsafe record Elementwise : Op
 {
+    private protected Elementwise()
+    {
+    }
+
     /// <summary>What <see cref="Derivative"/> and the backward kernel read.</summary>
-    public abstract SavedOperand Saved { get; }
+    internal abstract SavedOperand Saved { get; }
 
     /// <summary>The values that the function accepts, as a condition on x, or null when it accepts all.</summary>
-    public virtual string? Domain => null;
+    internal virtual string? Domain => null;
 
-    /// <inheritdoc/>
-    public sealed override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0];
+    internal sealed override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0];
 
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy) =>
+    internal override Node? Gradient(Node node, int input, Node dy) =>
         node.Graph.Add(new ElementwiseGradient(this), dy, Saved == SavedOperand.Output ? node : node.Inputs[0]);
 
-    /// <inheritdoc/>
-    public override bool CanOverwrite(int input, int output) => true;
+    internal override bool CanOverwrite(int input, int output) => true;
 
-    /// <inheritdoc/>
-    public sealed override Kernel CreateKernel(KernelArguments arguments) => Domain is null
+    internal sealed override Kernel CreateKernel(KernelArguments arguments) => Domain is null
         ? new ElementwiseKernel(this, arguments.Inputs[0], arguments.Output)
         : new DomainKernel(this, arguments.Inputs[0], arguments.Output);
 
-    /// <inheritdoc/>
-    public sealed override void Evaluate(ReferenceArguments arguments)
+    internal sealed override void Evaluate(ReferenceArguments arguments)
     {
         double[] x = arguments.Inputs[0];
         for (int i = 0; i < x.Length; i++)
@@ -51,18 +50,18 @@ public abstract unsafe record Elementwise : Op
     }
 
     /// <summary>f(x) in double precision.</summary>
-    public abstract double Value(double x);
+    internal abstract double Value(double x);
 
     /// <summary>f′ in double precision, as a function of the saved operand, with the documented subgradient at a kink.</summary>
-    public abstract double Derivative(double saved);
+    internal abstract double Derivative(double saved);
 
     /// <summary>
     /// ∂f′/∂s as graph, where s is the saved operand; null when it is zero almost everywhere.
     /// </summary>
-    public abstract Node? SecondDerivative(Node saved);
+    internal abstract Node? SecondDerivative(Node saved);
 
     /// <summary>True at arguments where f has no derivative and <see cref="Derivative"/> gives a subgradient.</summary>
-    public virtual bool IsKink(double x) => false;
+    internal virtual bool IsKink(double x) => false;
 
     /// <summary>True when <paramref name="x"/> lies in the <see cref="Domain"/>.</summary>
     internal virtual bool Accepts(float x) => true;
@@ -75,21 +74,18 @@ public abstract unsafe record Elementwise : Op
 }
 
 /// <summary>dx = dy ⊙ f′(s), where s is the argument or the value that the function saves.</summary>
-public sealed record ElementwiseGradient(Elementwise Function) : Op
+internal sealed record ElementwiseGradient(Elementwise Function) : Op
 {
     /// <inheritdoc/>
     public override string Name => $"{Function.Name}_gradient";
 
-    /// <inheritdoc/>
-    public override bool CanOverwrite(int input, int output) => true;
+    internal override bool CanOverwrite(int input, int output) => true;
 
-    /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0].Equals(inputs[1])
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0].Equals(inputs[1])
         ? inputs[0]
         : throw new ShapeException($"the upstream gradient must have the shape {inputs[1]}, got {inputs[0]}");
 
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy)
+    internal override Node? Gradient(Node node, int input, Node dy)
     {
         Node upstream = node.Inputs[0], saved = node.Inputs[1];
         return input == 0
@@ -97,12 +93,10 @@ public sealed record ElementwiseGradient(Elementwise Function) : Op
             : Function.SecondDerivative(saved) is { } second ? dy * upstream * second : null;
     }
 
-    /// <inheritdoc/>
-    public override Kernel CreateKernel(KernelArguments arguments) =>
+    internal override Kernel CreateKernel(KernelArguments arguments) =>
         new ElementwiseGradientKernel(Function, arguments.Inputs[0], arguments.Inputs[1], arguments.Output);
 
-    /// <inheritdoc/>
-    public override void Evaluate(ReferenceArguments arguments)
+    internal override void Evaluate(ReferenceArguments arguments)
     {
         for (int i = 0; i < arguments.Output.Length; i++)
         {

@@ -15,7 +15,7 @@ internal sealed unsafe class ElementwiseKernel : Kernel
 
     public override string Call => $"nb_{_function.Name}_forward_f32";
 
-    public override void Run(int begin, int end)
+    public override void Run(int begin, int end, int thread)
     {
         nuint n = (nuint)(end - begin);
         _function.Forward(_x.Data + begin, null, 1, n, n, _y.Data + begin);
@@ -42,7 +42,7 @@ internal sealed unsafe class DomainKernel : Kernel
 
     public override string? Fault => Interlocked.Exchange(ref _fault, null);
 
-    public override void Run(int begin, int end)
+    public override void Run(int begin, int end, int thread)
     {
         // Looked at first, because the result may overwrite the argument.
         float* x = _x.Data;
@@ -55,7 +55,7 @@ internal sealed unsafe class DomainKernel : Kernel
             }
         }
 
-        _kernel.Run(begin, end);
+        _kernel.Run(begin, end, thread);
     }
 }
 
@@ -74,7 +74,7 @@ internal sealed unsafe class ElementwiseGradientKernel : Kernel
 
     public override string Call => $"nb_{_function.Name}_backward_f32";
 
-    public override void Run(int begin, int end)
+    public override void Run(int begin, int end, int thread)
     {
         nuint n = (nuint)(end - begin);
         _function.Backward(_dy.Data + begin, _s.Data + begin, 1, n, n, _dz.Data + begin, null);

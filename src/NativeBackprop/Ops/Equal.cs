@@ -3,12 +3,11 @@ using NativeBackprop.Interop;
 namespace NativeBackprop.Ops;
 
 /// <summary>y = 1 where a = b, else 0. Piecewise constant: its gradient is zero.</summary>
-public sealed unsafe record Equal : Binary
+internal sealed unsafe record Equal : Binary
 {
     internal override delegate*<float*, nuint, float*, nuint, nuint, float*, void> Function => &Kernels.nb_equal_f32;
 
-    /// <inheritdoc/>
-    public override double Value(double a, double b) => a == b ? 1 : 0;
+    internal override double Value(double a, double b) => a == b ? 1 : 0;
 
     /// <inheritdoc/>
     protected override Node? Partial(Node node, int input, Node dy) => null;

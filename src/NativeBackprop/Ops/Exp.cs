@@ -5,17 +5,13 @@ namespace NativeBackprop.Ops;
 /// <summary>y = exp(x); f′ = y.</summary>
 public sealed unsafe record Exp : Elementwise
 {
-    /// <inheritdoc/>
-    public override SavedOperand Saved => SavedOperand.Output;
+    internal override SavedOperand Saved => SavedOperand.Output;
 
-    /// <inheritdoc/>
-    public override double Value(double x) => Math.Exp(x);
+    internal override double Value(double x) => Math.Exp(x);
 
-    /// <inheritdoc/>
-    public override double Derivative(double saved) => saved;
+    internal override double Derivative(double saved) => saved;
 
-    /// <inheritdoc/>
-    public override Node? SecondDerivative(Node saved) => saved.Graph.Constant(1);
+    internal override Node? SecondDerivative(Node saved) => saved.Graph.Constant(1);
 
     internal override void Forward(float* z, float* b, nuint rows, nuint cols, nuint ld, float* y) =>
         Kernels.nb_exp_forward_f32(z, b, rows, cols, ld, y);

@@ -5,17 +5,13 @@ namespace NativeBackprop.Ops;
 /// <summary>y = x/2·(1 + tanh(√(2/π)(x + 0.044715x³))), the approximation of gelu by a tanh (Hendrycks and Gimpel 2016).</summary>
 public sealed unsafe record GeluTanh : Elementwise
 {
-    /// <inheritdoc/>
-    public override SavedOperand Saved => SavedOperand.Input;
+    internal override SavedOperand Saved => SavedOperand.Input;
 
-    /// <inheritdoc/>
-    public override double Value(double x) => 0.5 * x * (1 + Math.Tanh(Inner(x)));
+    internal override double Value(double x) => 0.5 * x * (1 + Math.Tanh(Inner(x)));
 
-    /// <inheritdoc/>
-    public override double Derivative(double saved) => Slope(saved, Math.Tanh(Inner(saved)));
+    internal override double Derivative(double saved) => Slope(saved, Math.Tanh(Inner(saved)));
 
-    /// <inheritdoc/>
-    public override Node? SecondDerivative(Node saved) => Second(saved);
+    internal override Node? SecondDerivative(Node saved) => Second(saved);
 
     internal override void Forward(float* z, float* b, nuint rows, nuint cols, nuint ld, float* y) =>
         Kernels.nb_gelu_tanh_forward_f32(z, b, rows, cols, ld, y);

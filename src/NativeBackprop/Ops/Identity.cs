@@ -5,20 +5,15 @@ namespace NativeBackprop.Ops;
 /// <summary>y = x: a linear unit.</summary>
 public sealed unsafe record Identity : Elementwise
 {
-    /// <inheritdoc/>
-    public override SavedOperand Saved => SavedOperand.None;
+    internal override SavedOperand Saved => SavedOperand.None;
 
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy) => dy;
+    internal override Node? Gradient(Node node, int input, Node dy) => dy;
 
-    /// <inheritdoc/>
-    public override double Value(double x) => x;
+    internal override double Value(double x) => x;
 
-    /// <inheritdoc/>
-    public override double Derivative(double saved) => 1;
+    internal override double Derivative(double saved) => 1;
 
-    /// <inheritdoc/>
-    public override Node? SecondDerivative(Node saved) => null;
+    internal override Node? SecondDerivative(Node saved) => null;
 
     internal override void Forward(float* z, float* b, nuint rows, nuint cols, nuint ld, float* y) =>
         Kernels.nb_identity_forward_f32(z, b, rows, cols, ld, y);

@@ -5,20 +5,15 @@ namespace NativeBackprop.Ops;
 /// <summary>y = log(x) for x ≥ 0; f′ = 1/x.</summary>
 public sealed unsafe record Log : Elementwise
 {
-    /// <inheritdoc/>
-    public override SavedOperand Saved => SavedOperand.Input;
+    internal override SavedOperand Saved => SavedOperand.Input;
 
-    /// <inheritdoc/>
-    public override string? Domain => "x ≥ 0";
+    internal override string? Domain => "x ≥ 0";
 
-    /// <inheritdoc/>
-    public override double Value(double x) => Math.Log(x);
+    internal override double Value(double x) => Math.Log(x);
 
-    /// <inheritdoc/>
-    public override double Derivative(double saved) => 1 / saved;
+    internal override double Derivative(double saved) => 1 / saved;
 
-    /// <inheritdoc/>
-    public override Node? SecondDerivative(Node saved) => -saved.Reciprocal().Square();
+    internal override Node? SecondDerivative(Node saved) => -saved.Reciprocal().Square();
 
     internal override bool Accepts(float x) => !(x < 0);
 

@@ -6,22 +6,19 @@ namespace NativeBackprop.Ops;
 /// log Σ_j exp(z_j) over the last dimension, which is dropped; computed around the largest z so that nothing overflows.
 /// Its gradient is the softmax (lecture notes 002, softmax output units).
 /// </summary>
-public sealed record LogSumExp : Op
+internal sealed record LogSumExp : Op
 {
-    /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0].Rank > 0
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0].Rank > 0
         ? inputs[0].Without(-1)
         : throw new ShapeException("expected at least one dimension, got a scalar");
 
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy)
+    internal override Node? Gradient(Node node, int input, Node dy)
     {
         Node z = node.Inputs[0];
         return dy.Reshape(z.Shape.With(-1, 1)) * z.Softmax();
     }
 
-    /// <inheritdoc/>
-    public override unsafe Kernel CreateKernel(KernelArguments arguments)
+    internal override unsafe Kernel CreateKernel(KernelArguments arguments)
     {
         (Operand z, Operand y) = (arguments.Inputs[0], arguments.Output);
         (int rows, int columns) = RowKernel.Split(z.Shape);
@@ -29,8 +26,7 @@ public sealed record LogSumExp : Op
             Kernels.nb_log_sum_exp_f32(z.Data + ((long)first * columns), count, (nuint)columns, y.Data + first));
     }
 
-    /// <inheritdoc/>
-    public override void Evaluate(ReferenceArguments arguments)
+    internal override void Evaluate(ReferenceArguments arguments)
     {
         (int rows, int columns) = RowKernel.Split(arguments.Shapes[0]);
         for (int r = 0; r < rows; r++)

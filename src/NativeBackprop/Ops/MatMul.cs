@@ -4,13 +4,12 @@ namespace NativeBackprop.Ops;
 /// The matrix product C = op(A)·op(B), where op may transpose. Its gradients are products again:
 /// dA = dC·op(B)ᵀ and dB = op(A)ᵀ·dC (lecture notes 000 and 002; Giles 2008).
 /// </summary>
-public sealed unsafe record MatMul(bool TransposeA = false, bool TransposeB = false) : Op
+internal sealed unsafe record MatMul(bool TransposeA = false, bool TransposeB = false) : Op
 {
     /// <inheritdoc/>
     public override string Name => "matmul";
 
-    /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs)
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs)
     {
         Shape a = inputs[0], b = inputs[1];
         if (a.Rank != 2 || b.Rank != 2)
@@ -25,8 +24,7 @@ public sealed unsafe record MatMul(bool TransposeA = false, bool TransposeB = fa
             : throw new ShapeException($"the inner dimensions must agree, got {Shape.Text(k)} from the left and {Shape.Text(k2)} from the right");
     }
 
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy)
+    internal override Node? Gradient(Node node, int input, Node dy)
     {
         Node a = node.Inputs[0], b = node.Inputs[1];
         return (input, TransposeA, TransposeB) switch
@@ -38,12 +36,10 @@ public sealed unsafe record MatMul(bool TransposeA = false, bool TransposeB = fa
         };
     }
 
-    /// <inheritdoc/>
-    public override Kernel CreateKernel(KernelArguments arguments) =>
+    internal override Kernel CreateKernel(KernelArguments arguments) =>
         new MatMulKernel(this, arguments.Inputs[0], arguments.Inputs[1], arguments.Output);
 
-    /// <inheritdoc/>
-    public override void Evaluate(ReferenceArguments arguments)
+    internal override void Evaluate(ReferenceArguments arguments)
     {
         Shape a = arguments.Shapes[0], b = arguments.Shapes[1];
         (int m, int n) = (arguments.OutputShape[0], arguments.OutputShape[1]);
@@ -80,5 +76,5 @@ internal sealed unsafe class MatMulKernel : Kernel
 
     public override string Call => _gemm.Call;
 
-    public override void Run(int begin, int end) => _gemm.Run(1, _a.Data, _b.Data, 0, _c.Data, begin, end);
+    public override void Run(int begin, int end, int thread) => _gemm.Run(1, _a.Data, _b.Data, 0, _c.Data, begin, end);
 }

@@ -3,10 +3,9 @@ using NativeBackprop.Interop;
 namespace NativeBackprop.Ops;
 
 /// <summary>The maximum over adjacent axes. The gradient is routed to the first of the largest elements.</summary>
-public sealed record Max(int Axis, int Axes, bool KeepDimensions = false) : Reduction(Axis, Axes, KeepDimensions)
+internal sealed record Max(int Axis, int Axes, bool KeepDimensions = false) : Reduction(Axis, Axes, KeepDimensions)
 {
-    /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs)
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs)
     {
         Shape shape = base.InferShape(inputs);
         for (int i = Axis; i < Axis + Axes; i++)
@@ -20,12 +19,10 @@ public sealed record Max(int Axis, int Axes, bool KeepDimensions = false) : Redu
         return shape;
     }
 
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy) =>
+    internal override Node? Gradient(Node node, int input, Node dy) =>
         node.Graph.Add(new MaxGradient(this), dy, node.Inputs[0], node);
 
-    /// <inheritdoc/>
-    public override unsafe Kernel CreateKernel(KernelArguments arguments)
+    internal override unsafe Kernel CreateKernel(KernelArguments arguments)
     {
         (int outer, int reduce, int inner) = Split(arguments.Inputs[0].Shape);
         Operand x = arguments.Inputs[0], y = arguments.Output;
@@ -33,8 +30,7 @@ public sealed record Max(int Axis, int Axes, bool KeepDimensions = false) : Redu
             x.Data + ((long)o * reduce * inner), (nuint)n, (nuint)reduce, (nuint)inner, (nuint)inner, y.Data + ((long)o * inner)));
     }
 
-    /// <inheritdoc/>
-    public override void Evaluate(ReferenceArguments arguments)
+    internal override void Evaluate(ReferenceArguments arguments)
     {
         (double[] x, double[] y) = (arguments.Inputs[0], arguments.Output);
         ForEach(arguments.Shapes[0], (result, first, count, stride) => y[result] = x[First(x, first, count, stride)]);
@@ -59,18 +55,15 @@ public sealed record Max(int Axis, int Axes, bool KeepDimensions = false) : Redu
 }
 
 /// <summary>Routes dy to the first of the largest elements of x and 0 to the others. Inputs: dy, x, y = max x.</summary>
-public sealed record MaxGradient(Max Function) : Op
+internal sealed record MaxGradient(Max Function) : Op
 {
-    /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[1];
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[1];
 
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy) => input == 0
+    internal override Node? Gradient(Node node, int input, Node dy) => input == 0
         ? node.Graph.Add(new MaxSelect(Function), dy, node.Inputs[1], node.Inputs[2])
         : null;
 
-    /// <inheritdoc/>
-    public override unsafe Kernel CreateKernel(KernelArguments arguments)
+    internal override unsafe Kernel CreateKernel(KernelArguments arguments)
     {
         (Operand dy, Operand x, Operand y, Operand dx) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2], arguments.Output);
         (int outer, int reduce, int inner) = Function.Extents(x.Shape);
@@ -78,8 +71,7 @@ public sealed record MaxGradient(Max Function) : Op
             dy.Data + ((long)o * inner), x.Data + ((long)o * reduce * inner), y.Data + ((long)o * inner), (nuint)n, (nuint)reduce, (nuint)inner, dx.Data + ((long)o * reduce * inner)));
     }
 
-    /// <inheritdoc/>
-    public override void Evaluate(ReferenceArguments arguments)
+    internal override void Evaluate(ReferenceArguments arguments)
     {
         (double[] dy, double[] dx) = (arguments.Inputs[0], arguments.Output);
         Function.ForEachFirst(arguments.Inputs[1], arguments.Shapes[1], (result, position) => dx[position] = dy[result]);
@@ -87,17 +79,14 @@ public sealed record MaxGradient(Max Function) : Op
 }
 
 /// <summary>The transpose of <see cref="MaxGradient"/>: picks the element of g where x has its first maximum. Inputs: g, x, y = max x.</summary>
-public sealed record MaxSelect(Max Function) : Op
+internal sealed record MaxSelect(Max Function) : Op
 {
-    /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[2];
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[2];
 
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy) =>
+    internal override Node? Gradient(Node node, int input, Node dy) =>
         input == 0 ? node.Graph.Add(new MaxGradient(Function), dy, node.Inputs[1], node.Inputs[2]) : null;
 
-    /// <inheritdoc/>
-    public override unsafe Kernel CreateKernel(KernelArguments arguments)
+    internal override unsafe Kernel CreateKernel(KernelArguments arguments)
     {
         (Operand g, Operand x, Operand max, Operand y) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2], arguments.Output);
         (int outer, int reduce, int inner) = Function.Extents(x.Shape);
@@ -120,8 +109,7 @@ public sealed record MaxSelect(Max Function) : Op
         });
     }
 
-    /// <inheritdoc/>
-    public override void Evaluate(ReferenceArguments arguments)
+    internal override void Evaluate(ReferenceArguments arguments)
     {
         (double[] g, double[] y) = (arguments.Inputs[0], arguments.Output);
         Function.ForEachFirst(arguments.Inputs[1], arguments.Shapes[1], (result, position) => y[result] = g[position]);
@@ -142,5 +130,5 @@ internal sealed class ReductionKernel : Kernel
 
     public override string Call => _call;
 
-    public override void Run(int begin, int end) => _run(begin, end - begin);
+    public override void Run(int begin, int end, int thread) => _run(begin, end - begin);
 }

@@ -1,24 +1,21 @@
 namespace NativeBackprop.Ops;
 
 /// <summary>The mean over adjacent axes. Its gradient is spread evenly: every term gets dy / count.</summary>
-public sealed record Mean(int Axis, int Axes, bool KeepDimensions = false) : Reduction(Axis, Axes, KeepDimensions)
+internal sealed record Mean(int Axis, int Axes, bool KeepDimensions = false) : Reduction(Axis, Axes, KeepDimensions)
 {
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy)
+    internal override Node? Gradient(Node node, int input, Node dy)
     {
         Shape shape = node.Inputs[0].Shape;
         return node.Graph.Add(new Spread(shape, Axis, Axes), Restore(dy, shape));
     }
 
-    /// <inheritdoc/>
-    public override Kernel CreateKernel(KernelArguments arguments)
+    internal override Kernel CreateKernel(KernelArguments arguments)
     {
         (int outer, int reduce, int inner) = Split(arguments.Inputs[0].Shape);
         return new SumKernel(arguments.Inputs[0], outer, reduce, inner, 1f / reduce, arguments.Output);
     }
 
-    /// <inheritdoc/>
-    public override void Evaluate(ReferenceArguments arguments)
+    internal override void Evaluate(ReferenceArguments arguments)
     {
         (double[] x, double[] y) = (arguments.Inputs[0], arguments.Output);
         ForEach(arguments.Shapes[0], (result, first, count, stride) =>
@@ -35,19 +32,15 @@ public sealed record Mean(int Axis, int Axes, bool KeepDimensions = false) : Red
 /// The transpose of <see cref="Mean"/>: repeats x along axes where it has extent 1, divided by how often. The count is
 /// known only when the batch size is, which is why this is an op of its own.
 /// </summary>
-public sealed record Spread(Shape Shape, int Axis, int Axes) : Op
+internal sealed record Spread(Shape Shape, int Axis, int Axes) : Op
 {
-    /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => Shape;
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => Shape;
 
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy) => node.Graph.Add(new Mean(Axis, Axes, true), dy);
+    internal override Node? Gradient(Node node, int input, Node dy) => node.Graph.Add(new Mean(Axis, Axes, true), dy);
 
-    /// <inheritdoc/>
-    public override Kernel CreateKernel(KernelArguments arguments) => new SpreadKernel(arguments.Inputs[0], arguments.Output);
+    internal override Kernel CreateKernel(KernelArguments arguments) => new SpreadKernel(arguments.Inputs[0], arguments.Output);
 
-    /// <inheritdoc/>
-    public override void Evaluate(ReferenceArguments arguments)
+    internal override void Evaluate(ReferenceArguments arguments)
     {
         int[] positions = Binary.Positions(arguments.Shapes[0], arguments.OutputShape);
         double count = (double)arguments.Output.Length / arguments.Inputs[0].Length;
@@ -73,9 +66,9 @@ public sealed record Spread(Shape Shape, int Axis, int Axes) : Op
 
         public override string Call => "copy, nb_scale_forward_f32";
 
-        public override unsafe void Run(int begin, int end)
+        public override unsafe void Run(int begin, int end, int thread)
         {
-            _copy.Run(0, _copy.Units);
+            _copy.Run(0, _copy.Units, thread);
             nuint n = (nuint)_y.Length;
             Interop.Kernels.nb_scale_forward_f32(_y.Data, null, 1, n, n, _scale, _y.Data);
         }

@@ -6,10 +6,9 @@ namespace NativeBackprop.Ops;
 /// v ← μv + d, w ← w − ηv with d = g + λw; Nesterov: w ← w − η(d + μv). PyTorch's form: the rate multiplies the velocity, where
 /// Sutskever et al. 2013 put it inside; the two agree for a constant rate. State: v.
 /// </summary>
-public sealed record MomentumUpdate(float Momentum, float WeightDecay, bool Nesterov) : Update
+internal sealed record MomentumUpdate(float Momentum, float WeightDecay, bool Nesterov) : Update
 {
-    /// <inheritdoc/>
-    public override unsafe Kernel CreateKernel(KernelArguments arguments)
+    internal override unsafe Kernel CreateKernel(KernelArguments arguments)
     {
         (Operand w, Operand g, Operand rate, Operand v) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2], arguments.Inputs[3]);
         (float momentum, float decay, int nesterov) = (Momentum, WeightDecay, Nesterov ? 1 : 0);

@@ -1,19 +1,15 @@
 namespace NativeBackprop.Ops;
 
 /// <summary>1 at each label's class, 0 elsewhere: [N] class indices become [N, Classes].</summary>
-public sealed record OneHot(int Classes) : Op
+internal sealed record OneHot(int Classes) : Op
 {
-    /// <inheritdoc/>
-    public override ElementType InputType(int input) => ElementType.Int32;
+    internal override ElementType InputType(int input) => ElementType.Int32;
 
-    /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => [.. inputs[0].Extents, Classes];
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => [.. inputs[0].Extents, Classes];
 
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy) => null;
+    internal override Node? Gradient(Node node, int input, Node dy) => null;
 
-    /// <inheritdoc/>
-    public override unsafe Kernel CreateKernel(KernelArguments arguments)
+    internal override unsafe Kernel CreateKernel(KernelArguments arguments)
     {
         (Operand labels, Operand y) = (arguments.Inputs[0], arguments.Output);
         return new RowKernel("one_hot", labels.Length, Classes, 1, (first, count) =>
@@ -26,8 +22,7 @@ public sealed record OneHot(int Classes) : Op
         });
     }
 
-    /// <inheritdoc/>
-    public override void Evaluate(ReferenceArguments arguments)
+    internal override void Evaluate(ReferenceArguments arguments)
     {
         for (int r = 0; r < arguments.Inputs[0].Length; r++)
         {

@@ -5,20 +5,15 @@ namespace NativeBackprop.Ops;
 /// <summary>y = x^p for a constant p; f′ = p·x^(p−1). A negative x needs a whole p.</summary>
 public sealed unsafe record Power(float Exponent) : Elementwise
 {
-    /// <inheritdoc/>
-    public override SavedOperand Saved => SavedOperand.Input;
+    internal override SavedOperand Saved => SavedOperand.Input;
 
-    /// <inheritdoc/>
-    public override string? Domain => float.IsInteger(Exponent) ? null : $"x ≥ 0 for the exponent {Exponent}";
+    internal override string? Domain => float.IsInteger(Exponent) ? null : $"x ≥ 0 for the exponent {Exponent}";
 
-    /// <inheritdoc/>
-    public override double Value(double x) => Math.Pow(x, Exponent);
+    internal override double Value(double x) => Math.Pow(x, Exponent);
 
-    /// <inheritdoc/>
-    public override double Derivative(double saved) => Exponent == 0 ? 0 : Exponent * Math.Pow(saved, Exponent - 1);
+    internal override double Derivative(double saved) => Exponent == 0 ? 0 : Exponent * Math.Pow(saved, Exponent - 1);
 
-    /// <inheritdoc/>
-    public override Node? SecondDerivative(Node saved) =>
+    internal override Node? SecondDerivative(Node saved) =>
         Exponent is 0 or 1 ? null : Exponent * (Exponent - 1) * saved.Power(Exponent - 2);
 
     internal override bool Accepts(float x) => !(x < 0) || float.IsInteger(Exponent);

@@ -5,17 +5,13 @@ namespace NativeBackprop.Ops;
 /// <summary>y = 1/x; f′ = −y² (lecture notes 001).</summary>
 public sealed unsafe record Reciprocal : Elementwise
 {
-    /// <inheritdoc/>
-    public override SavedOperand Saved => SavedOperand.Output;
+    internal override SavedOperand Saved => SavedOperand.Output;
 
-    /// <inheritdoc/>
-    public override double Value(double x) => 1 / x;
+    internal override double Value(double x) => 1 / x;
 
-    /// <inheritdoc/>
-    public override double Derivative(double saved) => -saved * saved;
+    internal override double Derivative(double saved) => -saved * saved;
 
-    /// <inheritdoc/>
-    public override Node? SecondDerivative(Node saved) => -2 * saved;
+    internal override Node? SecondDerivative(Node saved) => -2 * saved;
 
     internal override void Forward(float* z, float* b, nuint rows, nuint cols, nuint ld, float* y) =>
         Kernels.nb_reciprocal_forward_f32(z, b, rows, cols, ld, y);

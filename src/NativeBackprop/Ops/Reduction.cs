@@ -1,10 +1,9 @@
 namespace NativeBackprop.Ops;
 
 /// <summary>A reduction over adjacent axes: x is read as [outer, reduce, inner].</summary>
-public abstract record Reduction(int Axis, int Axes, bool KeepDimensions) : Op
+internal abstract record Reduction(int Axis, int Axes, bool KeepDimensions) : Op
 {
-    /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs)
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs)
     {
         Shape shape = inputs[0];
         if (Axis < 0 || Axes < 0 || Axis + Axes > shape.Rank)

@@ -5,10 +5,9 @@ namespace NativeBackprop.Ops;
 /// <summary>
 /// s ← αs + (1 − α)d², w ← w − ηd/(√s + ε) with d = g + λw: AdaGrad that forgets (Hinton's lecture 6e, 2012). State: s.
 /// </summary>
-public sealed record RmsPropUpdate(float Alpha, float Epsilon, float WeightDecay) : Update
+internal sealed record RmsPropUpdate(float Alpha, float Epsilon, float WeightDecay) : Update
 {
-    /// <inheritdoc/>
-    public override unsafe Kernel CreateKernel(KernelArguments arguments)
+    internal override unsafe Kernel CreateKernel(KernelArguments arguments)
     {
         (Operand w, Operand g, Operand rate, Operand s) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2], arguments.Inputs[3]);
         (float alpha, float epsilon, float decay) = (Alpha, Epsilon, WeightDecay);

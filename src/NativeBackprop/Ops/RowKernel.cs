@@ -22,7 +22,7 @@ internal sealed class RowKernel : Kernel
 
     public override string Call => _call;
 
-    public override void Run(int begin, int end) => _run(begin, (nuint)(end - begin));
+    public override void Run(int begin, int end, int thread) => _run(begin, (nuint)(end - begin));
 
     /// <summary>Splits a shape into rows and columns: the last dimension is the columns.</summary>
     public static (int Rows, int Columns) Split(Shape shape)

@@ -5,20 +5,15 @@ namespace NativeBackprop.Ops;
 /// <summary>y = k·x for a constant k.</summary>
 public sealed unsafe record Scale(float Factor) : Elementwise
 {
-    /// <inheritdoc/>
-    public override SavedOperand Saved => SavedOperand.None;
+    internal override SavedOperand Saved => SavedOperand.None;
 
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy) => Factor * dy;
+    internal override Node? Gradient(Node node, int input, Node dy) => Factor * dy;
 
-    /// <inheritdoc/>
-    public override double Value(double x) => Factor * x;
+    internal override double Value(double x) => Factor * x;
 
-    /// <inheritdoc/>
-    public override double Derivative(double saved) => Factor;
+    internal override double Derivative(double saved) => Factor;
 
-    /// <inheritdoc/>
-    public override Node? SecondDerivative(Node saved) => null;
+    internal override Node? SecondDerivative(Node saved) => null;
 
     internal override void Forward(float* z, float* b, nuint rows, nuint cols, nuint ld, float* y) =>
         Kernels.nb_scale_forward_f32(z, b, rows, cols, ld, Factor, y);

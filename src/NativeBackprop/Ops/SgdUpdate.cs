@@ -3,10 +3,9 @@ using NativeBackprop.Interop;
 namespace NativeBackprop.Ops;
 
 /// <summary>w ← w − η(g + λw): gradient descent with weight decay λ (lecture notes 001 and 002).</summary>
-public sealed record SgdUpdate(float WeightDecay) : Update
+internal sealed record SgdUpdate(float WeightDecay) : Update
 {
-    /// <inheritdoc/>
-    public override unsafe Kernel CreateKernel(KernelArguments arguments)
+    internal override unsafe Kernel CreateKernel(KernelArguments arguments)
     {
         (Operand w, Operand g, Operand rate, float decay) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2], WeightDecay);
         return new UpdateKernel("nb_sgd_update_f32", w, 3, (at, n) => Kernels.nb_sgd_update_f32(g.Data + at, n, *rate.Data, decay, w.Data + at));

@@ -5,20 +5,15 @@ namespace NativeBackprop.Ops;
 /// <summary>y = x + k for a constant k.</summary>
 public sealed unsafe record Shift(float Offset) : Elementwise
 {
-    /// <inheritdoc/>
-    public override SavedOperand Saved => SavedOperand.None;
+    internal override SavedOperand Saved => SavedOperand.None;
 
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy) => dy;
+    internal override Node? Gradient(Node node, int input, Node dy) => dy;
 
-    /// <inheritdoc/>
-    public override double Value(double x) => x + Offset;
+    internal override double Value(double x) => x + Offset;
 
-    /// <inheritdoc/>
-    public override double Derivative(double saved) => 1;
+    internal override double Derivative(double saved) => 1;
 
-    /// <inheritdoc/>
-    public override Node? SecondDerivative(Node saved) => null;
+    internal override Node? SecondDerivative(Node saved) => null;
 
     internal override void Forward(float* z, float* b, nuint rows, nuint cols, nuint ld, float* y) =>
         Kernels.nb_shift_forward_f32(z, b, rows, cols, ld, Offset, y);

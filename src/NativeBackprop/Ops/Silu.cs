@@ -5,17 +5,13 @@ namespace NativeBackprop.Ops;
 /// <summary>y = x·σ(x) (Elfwing, Uchibe and Doya 2018); f′ = σ(1 + x(1 − σ)).</summary>
 public sealed unsafe record Silu : Elementwise
 {
-    /// <inheritdoc/>
-    public override SavedOperand Saved => SavedOperand.Input;
+    internal override SavedOperand Saved => SavedOperand.Input;
 
-    /// <inheritdoc/>
-    public override double Value(double x) => x / (1 + Math.Exp(-x));
+    internal override double Value(double x) => x / (1 + Math.Exp(-x));
 
-    /// <inheritdoc/>
-    public override double Derivative(double saved) => Slope(saved, 1 / (1 + Math.Exp(-saved)));
+    internal override double Derivative(double saved) => Slope(saved, 1 / (1 + Math.Exp(-saved)));
 
-    /// <inheritdoc/>
-    public override Node? SecondDerivative(Node saved) => Second(saved, saved.Sigmoid());
+    internal override Node? SecondDerivative(Node saved) => Second(saved, saved.Sigmoid());
 
     internal override void Forward(float* z, float* b, nuint rows, nuint cols, nuint ld, float* y) =>
         Kernels.nb_silu_forward_f32(z, b, rows, cols, ld, y);

@@ -5,17 +5,13 @@ namespace NativeBackprop.Ops;
 /// <summary>y = sin(x); f′ = cos(x).</summary>
 public sealed unsafe record Sin : Elementwise
 {
-    /// <inheritdoc/>
-    public override SavedOperand Saved => SavedOperand.Input;
+    internal override SavedOperand Saved => SavedOperand.Input;
 
-    /// <inheritdoc/>
-    public override double Value(double x) => Math.Sin(x);
+    internal override double Value(double x) => Math.Sin(x);
 
-    /// <inheritdoc/>
-    public override double Derivative(double saved) => Math.Cos(saved);
+    internal override double Derivative(double saved) => Math.Cos(saved);
 
-    /// <inheritdoc/>
-    public override Node? SecondDerivative(Node saved) => -saved.Sin();
+    internal override Node? SecondDerivative(Node saved) => -saved.Sin();
 
     internal override void Forward(float* z, float* b, nuint rows, nuint cols, nuint ld, float* y) =>
         Kernels.nb_sin_forward_f32(z, b, rows, cols, ld, y);

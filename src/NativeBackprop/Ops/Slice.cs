@@ -1,10 +1,9 @@
 namespace NativeBackprop.Ops;
 
 /// <summary>The elements Start..Start+Length−1 along one axis. Its gradient stands among zeros.</summary>
-public sealed record Slice(int Axis, int Start, int Length) : Op
+internal sealed record Slice(int Axis, int Start, int Length) : Op
 {
-    /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs)
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs)
     {
         Shape x = inputs[0];
         if (Axis < 0 || Axis >= x.Rank)
@@ -19,23 +18,20 @@ public sealed record Slice(int Axis, int Start, int Length) : Op
             : x.With(Axis, Length);
     }
 
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy)
+    internal override Node? Gradient(Node node, int input, Node dy)
     {
         int extent = node.Inputs[0].Shape[Axis];
         return dy.Graph.Add(new Pad(Axis, Start, extent - Start - Length), dy);
     }
 
-    /// <inheritdoc/>
-    public override Kernel CreateKernel(KernelArguments arguments)
+    internal override Kernel CreateKernel(KernelArguments arguments)
     {
         (Operand x, Operand y) = (arguments.Inputs[0], arguments.Output);
         int[] strides = x.Shape.Strides();
         return new StridedCopyKernel(y.Shape, x, Start * strides[Axis], strides, y, 0, y.Shape.Strides());
     }
 
-    /// <inheritdoc/>
-    public override void Evaluate(ReferenceArguments arguments)
+    internal override void Evaluate(ReferenceArguments arguments)
     {
         (int outer, int inner) = Pad.Around(arguments.Shapes[0], Axis);
         int extent = arguments.Shapes[0][Axis];
@@ -47,21 +43,17 @@ public sealed record Slice(int Axis, int Start, int Length) : Op
 }
 
 /// <summary>Zeros before and after x along one axis. Its gradient is a slice.</summary>
-public sealed record Pad(int Axis, int Before, int After) : Op
+internal sealed record Pad(int Axis, int Before, int After) : Op
 {
-    /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0].With(Axis, Before + inputs[0][Axis] + After);
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0].With(Axis, Before + inputs[0][Axis] + After);
 
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy) =>
+    internal override Node? Gradient(Node node, int input, Node dy) =>
         dy.Graph.Add(new Slice(Axis, Before, node.Inputs[0].Shape[Axis]), dy);
 
-    /// <inheritdoc/>
-    public override Kernel CreateKernel(KernelArguments arguments) =>
+    internal override Kernel CreateKernel(KernelArguments arguments) =>
         new ConcatenateKernel(Axis, [new(arguments.Inputs[0], Before)], arguments.Output, fills: true);
 
-    /// <inheritdoc/>
-    public override void Evaluate(ReferenceArguments arguments)
+    internal override void Evaluate(ReferenceArguments arguments)
     {
         (int outer, int inner) = Around(arguments.Shapes[0], Axis);
         (int from, int to) = (arguments.Shapes[0][Axis], arguments.OutputShape[Axis]);

@@ -8,19 +8,15 @@ namespace NativeBackprop.Ops;
 /// </summary>
 public sealed record Softmax : Op
 {
-    /// <inheritdoc/>
-    public override bool CanOverwrite(int input, int output) => true;
+    internal override bool CanOverwrite(int input, int output) => true;
 
-    /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0].Rank > 0
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0].Rank > 0
         ? inputs[0]
         : throw new ShapeException("expected at least one dimension, got a scalar");
 
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy) => node * (dy - (dy * node).Sum(-1, keepDimensions: true));
+    internal override Node? Gradient(Node node, int input, Node dy) => node * (dy - (dy * node).Sum(-1, keepDimensions: true));
 
-    /// <inheritdoc/>
-    public override unsafe Kernel CreateKernel(KernelArguments arguments)
+    internal override unsafe Kernel CreateKernel(KernelArguments arguments)
     {
         (Operand z, Operand y) = (arguments.Inputs[0], arguments.Output);
         (int rows, int columns) = RowKernel.Split(z.Shape);
@@ -28,8 +24,7 @@ public sealed record Softmax : Op
             Kernels.nb_softmax_f32(z.Data + ((long)first * columns), count, (nuint)columns, y.Data + ((long)first * columns)));
     }
 
-    /// <inheritdoc/>
-    public override void Evaluate(ReferenceArguments arguments)
+    internal override void Evaluate(ReferenceArguments arguments)
     {
         (int rows, int columns) = RowKernel.Split(arguments.OutputShape);
         for (int r = 0; r < rows; r++)

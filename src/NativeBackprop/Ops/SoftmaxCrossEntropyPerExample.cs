@@ -7,33 +7,28 @@ namespace NativeBackprop.Ops;
 /// The logarithm undoes the exponential, so that the gradient dl·(softmax(z) − t) never saturates
 /// (lecture notes 002, softmax output units). Inputs: logits and labels [N] or probabilities [N, K].
 /// </summary>
-public sealed record SoftmaxCrossEntropyPerExample(bool Dense) : Op
+internal sealed record SoftmaxCrossEntropyPerExample(bool Dense) : Op
 {
     /// <inheritdoc/>
     public override string Name => "softmax_cross_entropy";
 
-    /// <inheritdoc/>
-    public override ElementType InputType(int input) => input == 1 && !Dense ? ElementType.Int32 : ElementType.Float32;
+    internal override ElementType InputType(int input) => input == 1 && !Dense ? ElementType.Int32 : ElementType.Float32;
 
-    /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs)
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs)
     {
         Shape z = inputs[0], targets = inputs[1];
         Shape expected = z.Rank != 2 ? throw new ShapeException($"expected logits of shape [N, K], got {z}") : Dense ? z : z.Without(-1);
         return targets.Equals(expected) ? z.Without(-1) : throw new ShapeException($"expected targets of shape {expected}, got {targets}");
     }
 
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy) => input == 0
+    internal override Node? Gradient(Node node, int input, Node dy) => input == 0
         ? node.Graph.Add(new SoftmaxCrossEntropyGradient(Dense), node.Inputs[0], node.Inputs[1], dy)
         : Dense ? dy.Reshape(node.Shape.Column()) * (node.Inputs[0].LogSumExp().Reshape(node.Shape.Column()) - node.Inputs[0]) : null;
 
-    /// <inheritdoc/>
-    public override Kernel CreateKernel(KernelArguments arguments) =>
+    internal override Kernel CreateKernel(KernelArguments arguments) =>
         CreateKernel(Dense, arguments.Inputs[0], arguments.Inputs[1], null, arguments.Output, null);
 
-    /// <inheritdoc/>
-    public override void Evaluate(ReferenceArguments arguments)
+    internal override void Evaluate(ReferenceArguments arguments)
     {
         (int rows, int classes) = RowKernel.Split(arguments.Shapes[0]);
         for (int r = 0; r < rows; r++)
@@ -74,19 +69,15 @@ public sealed record SoftmaxCrossEntropyPerExample(bool Dense) : Op
 }
 
 /// <summary>dz = dl ⊙ (softmax(z)·Σt − t). Inputs: logits, targets, and the upstream gradient dl of each example's loss.</summary>
-public sealed record SoftmaxCrossEntropyGradient(bool Dense) : Op
+internal sealed record SoftmaxCrossEntropyGradient(bool Dense) : Op
 {
-    /// <inheritdoc/>
-    public override bool CanOverwrite(int input, int output) => input == 0;
+    internal override bool CanOverwrite(int input, int output) => input == 0;
 
-    /// <inheritdoc/>
-    public override ElementType InputType(int input) => input == 1 && !Dense ? ElementType.Int32 : ElementType.Float32;
+    internal override ElementType InputType(int input) => input == 1 && !Dense ? ElementType.Int32 : ElementType.Float32;
 
-    /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0];
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0];
 
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy)
+    internal override Node? Gradient(Node node, int input, Node dy)
     {
         (Node z, Node targets, Node dl) = (node.Inputs[0], node.Inputs[1], node.Inputs[2]);
         Node scale = dl.Reshape(dl.Shape.Column()), y = z.Softmax();
@@ -100,12 +91,10 @@ public sealed record SoftmaxCrossEntropyGradient(bool Dense) : Op
         };
     }
 
-    /// <inheritdoc/>
-    public override Kernel CreateKernel(KernelArguments arguments) =>
+    internal override Kernel CreateKernel(KernelArguments arguments) =>
         SoftmaxCrossEntropyPerExample.CreateKernel(Dense, arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2], null, arguments.Output);
 
-    /// <inheritdoc/>
-    public override void Evaluate(ReferenceArguments arguments)
+    internal override void Evaluate(ReferenceArguments arguments)
     {
         var loss = new SoftmaxCrossEntropyPerExample(Dense);
         (int rows, int classes) = RowKernel.Split(arguments.Shapes[0]);

@@ -5,17 +5,13 @@ namespace NativeBackprop.Ops;
 /// <summary>y = ζ(βx)/β = log(1 + exp(βx))/β, a smooth relu; f′ = σ(βx) (Deep Learning, chapter 6).</summary>
 public sealed unsafe record Softplus(float Beta = 1) : Elementwise
 {
-    /// <inheritdoc/>
-    public override SavedOperand Saved => SavedOperand.Input;
+    internal override SavedOperand Saved => SavedOperand.Input;
 
-    /// <inheritdoc/>
-    public override double Value(double x) => (Math.Max(0, Beta * x) + Precise.Log1P(Math.Exp(-Math.Abs(Beta * x)))) / Beta;
+    internal override double Value(double x) => (Math.Max(0, Beta * x) + Precise.Log1P(Math.Exp(-Math.Abs(Beta * x)))) / Beta;
 
-    /// <inheritdoc/>
-    public override double Derivative(double saved) => 1 / (1 + Math.Exp(-Beta * saved));
+    internal override double Derivative(double saved) => 1 / (1 + Math.Exp(-Beta * saved));
 
-    /// <inheritdoc/>
-    public override Node? SecondDerivative(Node saved) => Second(saved, (Beta * saved).Sigmoid());
+    internal override Node? SecondDerivative(Node saved) => Second(saved, (Beta * saved).Sigmoid());
 
     internal override void Forward(float* z, float* b, nuint rows, nuint cols, nuint ld, float* y) =>
         Kernels.nb_softplus_forward_f32(z, b, rows, cols, ld, Beta, y);

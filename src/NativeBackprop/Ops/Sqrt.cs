@@ -5,20 +5,15 @@ namespace NativeBackprop.Ops;
 /// <summary>y = √x for x ≥ 0; f′ = 1/(2y).</summary>
 public sealed unsafe record Sqrt : Elementwise
 {
-    /// <inheritdoc/>
-    public override SavedOperand Saved => SavedOperand.Output;
+    internal override SavedOperand Saved => SavedOperand.Output;
 
-    /// <inheritdoc/>
-    public override string? Domain => "x ≥ 0";
+    internal override string? Domain => "x ≥ 0";
 
-    /// <inheritdoc/>
-    public override double Value(double x) => Math.Sqrt(x);
+    internal override double Value(double x) => Math.Sqrt(x);
 
-    /// <inheritdoc/>
-    public override double Derivative(double saved) => 0.5 / saved;
+    internal override double Derivative(double saved) => 0.5 / saved;
 
-    /// <inheritdoc/>
-    public override Node? SecondDerivative(Node saved) => -0.5f * saved.Reciprocal().Square();
+    internal override Node? SecondDerivative(Node saved) => -0.5f * saved.Reciprocal().Square();
 
     internal override bool Accepts(float x) => !(x < 0);
 

@@ -5,22 +5,17 @@ namespace NativeBackprop.Ops;
 /// <summary>y = x²; f′ = 2x.</summary>
 public sealed unsafe record Square : Elementwise
 {
-    /// <inheritdoc/>
-    public override SavedOperand Saved => SavedOperand.Input;
+    internal override SavedOperand Saved => SavedOperand.Input;
 
     // A constant upstream gradient k, as the penalty k·Σw² has, leaves 2k·w: the form that gradient descent folds into its product.
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy) =>
+    internal override Node? Gradient(Node node, int input, Node dy) =>
         dy.Op is Fill fill ? 2 * fill.Value * node.Inputs[0] : base.Gradient(node, input, dy);
 
-    /// <inheritdoc/>
-    public override double Value(double x) => x * x;
+    internal override double Value(double x) => x * x;
 
-    /// <inheritdoc/>
-    public override double Derivative(double saved) => 2 * saved;
+    internal override double Derivative(double saved) => 2 * saved;
 
-    /// <inheritdoc/>
-    public override Node? SecondDerivative(Node saved) => saved.Graph.Constant(2);
+    internal override Node? SecondDerivative(Node saved) => saved.Graph.Constant(2);
 
     internal override void Forward(float* z, float* b, nuint rows, nuint cols, nuint ld, float* y) =>
         Kernels.nb_square_forward_f32(z, b, rows, cols, ld, y);

@@ -6,25 +6,21 @@ namespace NativeBackprop.Ops;
 /// Each example's loss l = mean over its outputs of (y − t)², for y and t of shape [N, K]: the cross-entropy of a Gaussian of unit
 /// variance up to a constant (lecture notes 002, linear output units).
 /// </summary>
-public sealed record SquaredError : Op
+internal sealed record SquaredError : Op
 {
-    /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0].Rank != 2
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0].Rank != 2
         ? throw new ShapeException($"expected an output of shape [N, K], got {inputs[0]}")
         : inputs[0].Equals(inputs[1])
         ? inputs[0].Without(-1)
         : throw new ShapeException($"expected targets of shape {inputs[0]}, got {inputs[1]}");
 
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy) =>
+    internal override Node? Gradient(Node node, int input, Node dy) =>
         node.Graph.Add(new SquaredErrorGradient(), node.Inputs[input], node.Inputs[1 - input], dy);
 
-    /// <inheritdoc/>
-    public override Kernel CreateKernel(KernelArguments arguments) =>
+    internal override Kernel CreateKernel(KernelArguments arguments) =>
         CreateKernel(arguments.Inputs[0], arguments.Inputs[1], null, arguments.Output, null);
 
-    /// <inheritdoc/>
-    public override void Evaluate(ReferenceArguments arguments)
+    internal override void Evaluate(ReferenceArguments arguments)
     {
         (int rows, int columns) = RowKernel.Split(arguments.Shapes[0]);
         for (int i = 0; i < rows * columns; i++)
@@ -49,16 +45,13 @@ public sealed record SquaredError : Op
 }
 
 /// <summary>dy = dl·2(y − t)/K. Inputs: y, t, and the upstream gradient dl of each example's loss.</summary>
-public sealed record SquaredErrorGradient : Op
+internal sealed record SquaredErrorGradient : Op
 {
-    /// <inheritdoc/>
-    public override bool CanOverwrite(int input, int output) => input == 0;
+    internal override bool CanOverwrite(int input, int output) => input == 0;
 
-    /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0];
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0];
 
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy)
+    internal override Node? Gradient(Node node, int input, Node dy)
     {
         (Node y, Node t, Node dl) = (node.Inputs[0], node.Inputs[1], node.Inputs[2]);
         Node direct = 2f / y.Shape[1] * dl.Reshape(dl.Shape.Column()) * dy;
@@ -70,12 +63,10 @@ public sealed record SquaredErrorGradient : Op
         };
     }
 
-    /// <inheritdoc/>
-    public override Kernel CreateKernel(KernelArguments arguments) =>
+    internal override Kernel CreateKernel(KernelArguments arguments) =>
         SquaredError.CreateKernel(arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2], null, arguments.Output);
 
-    /// <inheritdoc/>
-    public override void Evaluate(ReferenceArguments arguments)
+    internal override void Evaluate(ReferenceArguments arguments)
     {
         (_, int columns) = RowKernel.Split(arguments.Shapes[0]);
         for (int i = 0; i < arguments.Output.Length; i++)

@@ -106,7 +106,7 @@ internal sealed unsafe class StridedCopyKernel : Kernel
 
     public override string Call => "copy";
 
-    public override void Run(int begin, int end)
+    public override void Run(int begin, int end, int thread)
     {
         int n = _loop.Inner, dx = _loop.InnerStrides[0], dy = _loop.InnerStrides[1];
         for (int row = begin; row < end; row++)

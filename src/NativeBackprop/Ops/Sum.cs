@@ -3,21 +3,18 @@ using NativeBackprop.Interop;
 namespace NativeBackprop.Ops;
 
 /// <summary>The sum over adjacent axes. Its gradient is broadcast back: every term gets dy.</summary>
-public sealed record Sum(int Axis, int Axes, bool KeepDimensions = false) : Reduction(Axis, Axes, KeepDimensions)
+internal sealed record Sum(int Axis, int Axes, bool KeepDimensions = false) : Reduction(Axis, Axes, KeepDimensions)
 {
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy) =>
+    internal override Node? Gradient(Node node, int input, Node dy) =>
         Restore(dy, node.Inputs[0].Shape).BroadcastTo(node.Inputs[0].Shape);
 
-    /// <inheritdoc/>
-    public override Kernel CreateKernel(KernelArguments arguments)
+    internal override Kernel CreateKernel(KernelArguments arguments)
     {
         (int outer, int reduce, int inner) = Split(arguments.Inputs[0].Shape);
         return new SumKernel(arguments.Inputs[0], outer, reduce, inner, 1, arguments.Output);
     }
 
-    /// <inheritdoc/>
-    public override void Evaluate(ReferenceArguments arguments)
+    internal override void Evaluate(ReferenceArguments arguments)
     {
         (double[] x, double[] y) = (arguments.Inputs[0], arguments.Output);
         ForEach(arguments.Shapes[0], (result, first, count, stride) =>
@@ -46,7 +43,7 @@ internal sealed unsafe class SumKernel : Kernel
 
     public override string Call => "nb_sum_f32";
 
-    public override void Run(int begin, int end)
+    public override void Run(int begin, int end, int thread)
     {
         (nuint reduce, nuint inner, nuint count) = ((nuint)_reduce, (nuint)_inner, (nuint)(end - begin));
         float* y = _outer > 1 ? _y.Data + ((long)begin * _inner) : _y.Data + begin;

@@ -1,7 +1,7 @@
 namespace NativeBackprop.Ops;
 
 /// <summary>Permutes the dimensions: dimension i of the result is dimension Permutation[i] of x. Its gradient is permuted back.</summary>
-public sealed record Transpose : Op
+internal sealed record Transpose : Op
 {
     private readonly int[] _permutation;
 
@@ -17,8 +17,7 @@ public sealed record Transpose : Op
     /// <inheritdoc/>
     public override int GetHashCode() => _permutation.Aggregate(17, HashCode.Combine);
 
-    /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs)
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs)
     {
         Shape x = inputs[0];
         return _permutation.Length == x.Rank && _permutation.Order().SequenceEqual(Enumerable.Range(0, x.Rank))
@@ -26,8 +25,7 @@ public sealed record Transpose : Op
             : throw new ShapeException($"[{string.Join(", ", _permutation)}] is not a permutation of the {x.Rank} dimensions of {x}");
     }
 
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy)
+    internal override Node? Gradient(Node node, int input, Node dy)
     {
         var inverse = new int[_permutation.Length];
         for (int i = 0; i < inverse.Length; i++)
@@ -38,15 +36,13 @@ public sealed record Transpose : Op
         return dy.Graph.Add(new Transpose(inverse), dy);
     }
 
-    /// <inheritdoc/>
-    public override Kernel CreateKernel(KernelArguments arguments)
+    internal override Kernel CreateKernel(KernelArguments arguments)
     {
         (Operand x, Operand y) = (arguments.Inputs[0], arguments.Output);
         return new StridedCopyKernel(y.Shape, x, 0, Strides(x.Shape), y, 0, y.Shape.Strides());
     }
 
-    /// <inheritdoc/>
-    public override void Evaluate(ReferenceArguments arguments)
+    internal override void Evaluate(ReferenceArguments arguments)
     {
         int[] from = Strides(arguments.Shapes[0]), whole = arguments.OutputShape.Strides();
         for (int i = 0; i < arguments.Output.Length; i++)

@@ -4,16 +4,13 @@ namespace NativeBackprop.Ops;
 /// A step of an optimizer on one parameter, in place. Input 0 is the parameter, input 1 its gradient, input 2 the learning
 /// rate; the rest is state of the same shape, updated in place too, or shared by all parameters and only read. The result is the parameter's memory after the step.
 /// </summary>
-public abstract record Update : Op
+internal abstract record Update : Op
 {
-    /// <inheritdoc/>
-    public override bool IsPure => false;
+    internal override bool IsPure => false;
 
-    /// <inheritdoc/>
-    public override bool Updates(int input) => input == 0 || (input > 2 && !IsShared(input));
+    internal override bool Updates(int input) => input == 0 || (input > 2 && !IsShared(input));
 
-    /// <inheritdoc/>
-    public override Shape InferShape(ReadOnlySpan<Shape> inputs)
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs)
     {
         for (int i = 1; i < inputs.Length; i++)
         {
@@ -27,12 +24,10 @@ public abstract record Update : Op
         return inputs[0];
     }
 
-    /// <inheritdoc/>
-    public override Node? Gradient(Node node, int input, Node dy) =>
+    internal override Node? Gradient(Node node, int input, Node dy) =>
         throw new GraphException($"{node}: an optimizer's step has no gradient");
 
-    /// <inheritdoc/>
-    public sealed override void Evaluate(ReferenceArguments arguments)
+    internal sealed override void Evaluate(ReferenceArguments arguments)
     {
         (double[] w, double[] g, double rate) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2][0]);
         for (int i = 0; i < w.Length; i++)
@@ -66,5 +61,5 @@ internal sealed class UpdateKernel : Kernel
 
     public override string Call => _call;
 
-    public override void Run(int begin, int end) => _run(begin, (nuint)(end - begin));
+    public override void Run(int begin, int end, int thread) => _run(begin, (nuint)(end - begin));
 }

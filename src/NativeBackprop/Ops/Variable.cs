@@ -1,9 +1,8 @@
 namespace NativeBackprop.Ops;
 
 /// <summary>A leaf whose memory is a <see cref="NativeBackprop.Parameter"/>, shared by every plan that reads it.</summary>
-public sealed record Variable(Parameter Parameter) : Leaf(Parameter.Name, Parameter.Shape)
+internal sealed record Variable(Parameter Parameter) : Leaf(Parameter.Name, Parameter.Shape)
 {
     // Pure, so that one parameter is one node of a graph however often it is asked for.
-    /// <inheritdoc/>
-    public override bool IsPure => true;
+    internal override bool IsPure => true;
 }

@@ -1,7 +1,7 @@
 namespace NativeBackprop;
 
 /// <summary>What the four bytes of an element hold.</summary>
-public enum ElementType
+internal enum ElementType
 {
     /// <summary>IEEE 754 binary32.</summary>
     Float32,

@@ -144,15 +144,15 @@ internal sealed class GradientCheckTests
     // tanh with a gradient graph that is off by a part in a thousand, for engine and reference alike.
     private sealed unsafe record WrongRule : Elementwise
     {
-        public override SavedOperand Saved => SavedOperand.Output;
+        internal override SavedOperand Saved => SavedOperand.Output;
 
-        public override Node? Gradient(Node node, int input, Node dy) => dy * (1.001f * (1 - node.Square()));
+        internal override Node? Gradient(Node node, int input, Node dy) => dy * (1.001f * (1 - node.Square()));
 
-        public override double Value(double x) => Math.Tanh(x);
+        internal override double Value(double x) => Math.Tanh(x);
 
-        public override double Derivative(double saved) => 1 - (saved * saved);
+        internal override double Derivative(double saved) => 1 - (saved * saved);
 
-        public override Node? SecondDerivative(Node saved) => null;
+        internal override Node? SecondDerivative(Node saved) => null;
 
         internal override void Forward(float* z, float* b, nuint rows, nuint cols, nuint ld, float* y) => Kernels.nb_tanh_forward_f32(z, b, rows, cols, ld, y);
 
@@ -163,13 +163,13 @@ internal sealed class GradientCheckTests
     // tanh whose backward kernel is that of the sigmoid.
     private sealed unsafe record WrongKernel : Elementwise
     {
-        public override SavedOperand Saved => SavedOperand.Output;
+        internal override SavedOperand Saved => SavedOperand.Output;
 
-        public override double Value(double x) => Math.Tanh(x);
+        internal override double Value(double x) => Math.Tanh(x);
 
-        public override double Derivative(double saved) => 1 - (saved * saved);
+        internal override double Derivative(double saved) => 1 - (saved * saved);
 
-        public override Node? SecondDerivative(Node saved) => null;
+        internal override Node? SecondDerivative(Node saved) => null;
 
         internal override void Forward(float* z, float* b, nuint rows, nuint cols, nuint ld, float* y) => Kernels.nb_tanh_forward_f32(z, b, rows, cols, ld, y);
 
@@ -180,15 +180,15 @@ internal sealed class GradientCheckTests
     // 2x whose forward kernel forgets the factor.
     private sealed unsafe record WrongValue : Elementwise
     {
-        public override SavedOperand Saved => SavedOperand.None;
+        internal override SavedOperand Saved => SavedOperand.None;
 
-        public override Node? Gradient(Node node, int input, Node dy) => dy * 2;
+        internal override Node? Gradient(Node node, int input, Node dy) => dy * 2;
 
-        public override double Value(double x) => 2 * x;
+        internal override double Value(double x) => 2 * x;
 
-        public override double Derivative(double saved) => 2;
+        internal override double Derivative(double saved) => 2;
 
-        public override Node? SecondDerivative(Node saved) => null;
+        internal override Node? SecondDerivative(Node saved) => null;
 
         internal override void Forward(float* z, float* b, nuint rows, nuint cols, nuint ld, float* y) => Kernels.nb_identity_forward_f32(z, b, rows, cols, ld, y);
 
