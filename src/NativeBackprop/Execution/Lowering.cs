@@ -63,6 +63,10 @@ internal static class Lowering
             .ThenBy(step => keys[step])
             .ThenBy(step => step.Order)];
         program.FirstSteps = program.Steps.Count(IsFirst);
+        program.FirstCommitStep = Commit(0, program.FirstSteps);
+        program.CommitStep = Commit(program.FirstSteps, program.Steps.Count);
+
+        int Commit(int from, int to) => program.Steps.FindIndex(from, to - from, IsUpdate) is var at && at >= 0 ? at : to;
     }
 
     private static bool IsUpdate(PlanStep step) => Enumerable.Range(0, step.Inputs.Length).Any(step.Operation.Updates);

@@ -113,5 +113,14 @@ internal sealed class PlanProgram
     /// <summary>How many of the steps belong to the first half.</summary>
     public int FirstSteps { get; set; }
 
+    /// <summary>
+    /// Index of the first step that may write a variable, behind the first half if there is one. No step at or behind it can fault, and
+    /// none before it, the first half apart, writes a variable: the count of steps when nothing is written.
+    /// </summary>
+    public int CommitStep { get; set; }
+
+    /// <summary>The same for the steps of the first half: at most <see cref="FirstSteps"/>.</summary>
+    public int FirstCommitStep { get; set; }
+
     public Dictionary<Node, PlanValue> ByNode { get; } = [];
 }

@@ -26,6 +26,9 @@ public abstract record Operation
     /// <summary>True when the input's memory is updated in place (a parameter, an optimizer's state).</summary>
     internal virtual bool Updates(int input) => false;
 
+    /// <summary>True when a run can find that it has no result: a value outside a domain, a user's code that throws.</summary>
+    internal virtual bool CanFault => false;
+
     /// <summary>Makes the kernel for operands of resolved shapes.</summary>
     internal abstract Kernel CreateKernel(KernelArguments arguments);
 

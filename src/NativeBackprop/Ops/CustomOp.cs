@@ -94,6 +94,8 @@ internal sealed record CustomForward(CustomOp Function) : Op
 {
     public override string Name => Function.Name;
 
+    internal override bool CanFault => true;
+
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => Function.CheckedShape(inputs);
 
     internal override Node? Gradient(Node node, int input, Node dy) =>
@@ -117,6 +119,8 @@ internal sealed record CustomForward(CustomOp Function) : Op
 internal sealed record CustomBackward(CustomOp Function, int Input) : Op
 {
     public override string Name => $"{Function.Name}_gradient";
+
+    internal override bool CanFault => true;
 
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[Input];
 

@@ -36,6 +36,8 @@ public abstract unsafe record Elementwise : Op
 
     internal override bool CanOverwrite(int input, int output) => true;
 
+    internal sealed override bool CanFault => Domain is not null;
+
     internal sealed override Kernel CreateKernel(KernelArguments arguments) => Domain is null
         ? new ElementwiseKernel(this, arguments.Inputs[0], arguments.Output)
         : new DomainKernel(this, arguments.Inputs[0], arguments.Output);
