@@ -19,7 +19,6 @@ internal sealed class NetworkGradients
     {
         (_loss, _inputWidth) = (loss, inputWidth);
         Input = Graph.Input("x", [Shape.Batch, inputWidth]);
-        _ = model.Parameters;
         Output = model.Build(Input, BuildMode.Evaluation);
         Targets = loss.CreateTargets(Output);
         Loss = loss.Build(Output, Targets);

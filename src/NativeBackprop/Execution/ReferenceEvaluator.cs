@@ -55,7 +55,7 @@ public sealed class ReferenceEvaluator
                 throw new GraphException($"{leaf} has no value: set it first");
             }
 
-            Set(leaf, variable.Parameter.Value);
+            Set(leaf, variable.Parameter.Span);
             values = _leaves[leaf];
         }
 

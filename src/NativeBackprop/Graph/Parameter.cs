@@ -1,42 +1,95 @@
 namespace NativeBackprop;
 
 /// <summary>
-/// A named tensor that outlives plans: a weight, a bias, an optimizer's state. Plans read and update its memory in place.
+/// A tensor that outlives plans: a weight, a bias, a running mean, an optimizer's state. It is an identity with pinned memory of
+/// its own, which plans read and update in place; what it is called in a model is the affair of whoever walks the model's layers.
 /// </summary>
-public sealed class Parameter
+/// <remarks>
+/// Any number of threads may read the values, and several plans may use them at once, as long as nobody writes: setting,
+/// initialising, loading and training want the parameter to themselves.
+/// </remarks>
+public sealed unsafe class Parameter
 {
-    private Tensor? _value;
+    private readonly PinnedBuffer _memory;
     private Tensor? _gradient;
 
-    /// <summary>Describes a parameter; a <see cref="ParameterSet"/> gives it memory.</summary>
+    /// <summary>Allocates a parameter, whose values are still to be drawn, set or loaded.</summary>
+    /// <param name="name">What its layer calls it: <c>weight</c>. Not empty.</param>
+    /// <param name="shape">Extents, without the batch.</param>
     /// <exception cref="ShapeException">The shape depends on the batch size.</exception>
+    /// <exception cref="OptionException">The name is empty, or the shape too large for one block of memory.</exception>
     public Parameter(string name, Shape shape)
     {
-        Name = name;
+        ArgumentNullException.ThrowIfNull(name);
+        Name = name.Length > 0 ? name : throw new OptionException("a parameter's name must not be empty");
         Shape = shape.IsSymbolic ? throw new ShapeException($"parameter {name}: the shape {shape} depends on the batch size") : shape;
+        _memory = new PinnedBuffer(shape.Length);
     }
 
-    /// <summary>The name, unique in its set: <c>0.weight</c>.</summary>
+    /// <summary>What its layer calls it, for messages: <c>weight</c>. Several parameters may have the same name.</summary>
     public string Name { get; internal set; }
 
     /// <summary>Extents; never symbolic.</summary>
     public Shape Shape { get; }
 
-    /// <summary>The current value, in place.</summary>
-    public Span<float> Value => Tensor.Span;
+    /// <summary>True once the values have been drawn, set or loaded.</summary>
+    public bool IsInitialized { get; private set; }
+
+    /// <summary>True when training leaves the values as they are; a trainer looks when it is made.</summary>
+    public bool IsFrozen { get; private set; }
+
+    /// <summary>The current values in row-major order, in place: they change when the parameter is set or trained.</summary>
+    /// <exception cref="InvalidOperationException">They were never drawn, set or loaded.</exception>
+    public ReadOnlySpan<float> Value => Initialized.Span;
 
     /// <summary>The gradient of the last backward pass.</summary>
     /// <exception cref="GraphException">No backward pass has been run.</exception>
     public ReadOnlySpan<float> Gradient =>
         (_gradient ?? throw new GraphException($"parameter {Name} has no gradient yet: run a backward pass first")).Span;
 
-    /// <summary>The current value as a view.</summary>
-    /// <exception cref="GraphException">The parameter belongs to no <see cref="ParameterSet"/> yet.</exception>
-    public Tensor Tensor => _value ?? throw new GraphException($"parameter {Name} has no memory yet: put it into a ParameterSet");
+    /// <summary>The memory as it is, drawn or not.</summary>
+    internal Span<float> Span => _memory.Span;
 
-    internal bool HasMemory => _value is not null;
+    /// <summary>The memory as a view, for plans: one over values never drawn would compute with zeros in silence.</summary>
+    /// <exception cref="InvalidOperationException">The values were never drawn, set or loaded.</exception>
+    internal Tensor Tensor => new(Initialized, Shape);
 
-    internal void Place(Tensor value) => _value = value;
+    /// <summary>Draws the first values, or null when there is no rule for them. May be a user's code.</summary>
+    internal Action<Span<float>, RandomSource>? Draw { get; init; }
+
+    /// <summary>A parameter that starts at zero: an optimizer's state, a counter.</summary>
+    internal static Parameter Zeros(string name, Shape shape) => new(name, shape) { IsInitialized = true };
+
+    /// <summary>Sets all values.</summary>
+    /// <param name="values">As many finite numbers as the shape has elements, in row-major order.</param>
+    /// <exception cref="ShapeException">The number of values is not the shape's.</exception>
+    /// <exception cref="DataException">A value is NaN or infinite.</exception>
+    public void Set(ReadOnlySpan<float> values)
+    {
+        if (values.Length != Shape.Length)
+        {
+            throw new ShapeException($"parameter {Name} of shape {Shape} needs {Shape.Length} values, got {values.Length}");
+        }
+
+        if (FiniteCheck.IndexOfNonFinite(values) is var at && at >= 0)
+        {
+            throw new DataException($"parameter {Name}: value {at} is {values[at]}, expected a finite number");
+        }
+
+        values.CopyTo(_memory.Span);
+        IsInitialized = true;
+    }
+
+    /// <summary>Makes trainers that are made from now on leave the values as they are.</summary>
+    public void Freeze() => IsFrozen = true;
+
+    /// <summary>Takes <see cref="Freeze"/> back.</summary>
+    public void Thaw() => IsFrozen = false;
+
+    private PinnedBuffer Initialized => IsInitialized ? _memory : throw new InvalidOperationException(
+        $"parameter {Name} has no values yet: call Initialize(seed) on its layer, load weights, make a trainer, or Set them");
+
+    internal void MarkInitialized() => IsInitialized = true;
 
     internal void SetGradient(Tensor gradient) => _gradient = gradient;
 

@@ -62,7 +62,6 @@ public static class CheckpointFile
             WeightsFile.Load(file, parameters, prefix);
         }
 
-        model.MarkInitialized();
         return steps;
     }
 

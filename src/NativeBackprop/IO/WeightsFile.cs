@@ -28,7 +28,6 @@ public static class WeightsFile
     {
         ArgumentNullException.ThrowIfNull(model);
         Load(SafetensorsFile.Read(path), model.Parameters);
-        model.MarkInitialized();
     }
 
     /// <summary>A tensor of a file from a parameter, or a gradient of one.</summary>
@@ -69,7 +68,7 @@ public static class WeightsFile
         foreach (Parameter parameter in parameters)
         {
             ReadOnlySpan<float> values = file[prefix + parameter.Name].AsSingle();
-            (parameter.Shape.Rank == 2 ? Transposed(values, parameter.Shape[1], parameter.Shape[0]) : values).CopyTo(parameter.Value);
+            parameter.Set(parameter.Shape.Rank == 2 ? Transposed(values, parameter.Shape[1], parameter.Shape[0]) : values);
         }
     }
 

@@ -8,7 +8,7 @@ namespace NativeBackprop.Layers;
 /// </summary>
 public sealed class Dropout : Layer
 {
-    private readonly Parameter _stream = new("stream", DropoutMask.StreamShape);
+    private readonly Parameter _stream = Parameter.Zeros("stream", DropoutMask.StreamShape);
 
     /// <param name="probability">p in [0, 1), the probability that an element is dropped.</param>
     /// <exception cref="OptionException">p lies outside [0, 1).</exception>
@@ -17,7 +17,6 @@ public sealed class Dropout : Layer
         Probability = probability is >= 0 and < 1
             ? probability
             : throw new OptionException($"dropout's p must lie in [0, 1), got {probability}");
-        _ = new ParameterSet([_stream]);
     }
 
     /// <summary>p.</summary>
@@ -44,8 +43,8 @@ public sealed class Dropout : Layer
     /// <inheritdoc/>
     protected internal override void Reseed(RandomSource random)
     {
-        _stream.Value.Clear();
-        _stream.Value[2] = random.NextUInt64() >> 40;
-        _stream.Value[3] = random.NextUInt64() >> 40;
+        _stream.Span.Clear();
+        _stream.Span[2] = random.NextUInt64() >> 40;
+        _stream.Span[3] = random.NextUInt64() >> 40;
     }
 }

@@ -21,7 +21,6 @@ public sealed class InferenceSession : IDisposable
         }
 
         InputWidth = model.InputWidth ?? throw new GraphException("the model's input width is not known: no layer fixes it");
-        _ = model.Parameters;
         _input = _graph.Input("x", [Shape.Batch, InputWidth]);
         _output = model.Build(_input, BuildMode.Evaluation);
         OutputWidth = _output.Shape[-1];

@@ -55,7 +55,7 @@ public sealed class LayerNorm : Layer
     /// <inheritdoc/>
     protected internal override void Initialize(RandomSource random)
     {
-        Weight.Value.Fill(1);
-        Bias.Value.Clear();
+        Weight.Span.Fill(1);
+        Bias.Span.Clear();
     }
 }

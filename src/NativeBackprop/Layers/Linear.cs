@@ -56,10 +56,10 @@ public sealed class Linear : Layer
     /// <inheritdoc/>
     protected internal override void Initialize(RandomSource random)
     {
-        _weightInitializer.Fill(Weight.Value, Weight.Shape[0], Weight.Shape[1], random);
+        _weightInitializer.Fill(Weight.Span, Weight.Shape[0], Weight.Shape[1], random);
         if (Bias is not null)
         {
-            _biasInitializer.Fill(Bias.Value, Weight.Shape[0], Weight.Shape[1], random);
+            _biasInitializer.Fill(Bias.Span, Weight.Shape[0], Weight.Shape[1], random);
         }
     }
 }

@@ -46,5 +46,5 @@ public sealed class Prelu : Layer
     }
 
     /// <inheritdoc/>
-    protected internal override void Initialize(RandomSource random) => Weight.Value.Fill(_slope);
+    protected internal override void Initialize(RandomSource random) => Weight.Span.Fill(_slope);
 }

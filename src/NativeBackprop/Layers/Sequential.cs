@@ -22,14 +22,14 @@ public sealed class Sequential : Layer
     /// <summary>The layers in order.</summary>
     public IReadOnlyList<Layer> Layers => _layers;
 
-    /// <summary>The parameters of all layers, in one arena. Their memory is allocated at the first use.</summary>
-    public ParameterSet Parameters => _parameters ??= new ParameterSet(OwnParameters);
+    /// <summary>The parameters of all layers.</summary>
+    public ParameterSet Parameters => _parameters ??= new ParameterSet(OwnParameters.Select(parameter => (parameter.Name, parameter)));
 
     /// <summary>What the layers keep besides parameters: the streams of dropout, each a tensor, named by position.</summary>
     public IEnumerable<Parameter> State => OwnState;
 
     /// <summary>True once the parameters have been initialised, loaded or set.</summary>
-    public bool IsInitialized { get; private set; }
+    public bool IsInitialized => OwnParameters.All(parameter => parameter.IsInitialized);
 
     /// <inheritdoc/>
     protected internal override IEnumerable<Parameter> OwnParameters => _layers.SelectMany(layer => layer.OwnParameters);
@@ -67,9 +67,11 @@ public sealed class Sequential : Layer
     /// <summary>Draws the initial values of every parameter from a seed; the same seed gives the same values.</summary>
     public void Initialize(ulong seed)
     {
-        _ = Parameters;
         Initialize(new RandomSource(seed));
-        IsInitialized = true;
+        foreach (Parameter parameter in OwnParameters)
+        {
+            parameter.MarkInitialized();
+        }
     }
 
     /// <summary>
@@ -77,9 +79,6 @@ public sealed class Sequential : Layer
     /// seed.
     /// </summary>
     public void Reseed(ulong seed) => Reseed(new RandomSource(seed).Split(MaskStream));
-
-    /// <summary>Says that the caller has set the parameters, so that training starts from them.</summary>
-    public void MarkInitialized() => IsInitialized = true;
 
     /// <summary>A session that computes outputs for up to <paramref name="maxBatch"/> rows; one for each thread.</summary>
     /// <exception cref="OptionException">maxBatch is below 1.</exception>

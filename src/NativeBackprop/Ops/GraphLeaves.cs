@@ -19,12 +19,11 @@ public static class GraphLeaves
 
         /// <summary>A parameter with memory of its own, holding <paramref name="values"/>.</summary>
         /// <exception cref="ShapeException">The number of values is not the shape's.</exception>
+        /// <exception cref="DataException">A value is NaN or infinite.</exception>
         public Node Variable(string name, Shape shape, params ReadOnlySpan<float> values)
         {
             var parameter = new Parameter(name, shape);
-            _ = new ParameterSet([parameter]);
-            CheckLength(name, shape, values.Length);
-            values.CopyTo(parameter.Value);
+            parameter.Set(values);
             return graph.Variable(parameter);
         }
 

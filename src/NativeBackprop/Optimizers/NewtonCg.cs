@@ -108,7 +108,7 @@ public sealed class NewtonCg : IDisposable
         int at = 0;
         for (int p = 0; p < start.Length; p++)
         {
-            Span<float> values = _parameters[p].Value;
+            Span<float> values = _parameters[p].Span;
             for (int i = 0; i < values.Length; i++)
             {
                 values[i] = (float)(start[p][i] + (length * direction[at++]));

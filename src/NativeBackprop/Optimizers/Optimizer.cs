@@ -8,7 +8,6 @@ namespace NativeBackprop.Optimizers;
 /// </summary>
 public abstract class Optimizer
 {
-    private readonly List<Parameter> _pending = [];
     private readonly Dictionary<string, Parameter> _known = [];
     private float _learningRate;
 
@@ -40,12 +39,6 @@ public abstract class Optimizer
             updates.Add(AddUpdate(gradient.Graph, parameter, gradient, rate));
         }
 
-        if (_pending.Count > 0)
-        {
-            _ = new ParameterSet(_pending);
-            _pending.Clear();
-        }
-
         return updates;
     }
 
@@ -62,8 +55,7 @@ public abstract class Optimizer
     {
         if (!_known.TryGetValue(name, out Parameter? state))
         {
-            _known.Add(name, state = new Parameter(name, shape));
-            _pending.Add(state);
+            _known.Add(name, state = Parameter.Zeros(name, shape));
         }
 
         return state.Shape.Equals(shape)

@@ -50,7 +50,7 @@ internal sealed class GraphHarness(Graph graph, int? batchSize = null)
     public float[][] Run(Node[] outputs, bool fuse = true)
     {
         Parameter[] variables = [.. graph.Nodes.Select(node => node.Op).OfType<Variable>().Select(variable => variable.Parameter)];
-        float[][] saved = [.. variables.Select(variable => variable.Value.ToArray())];
+        float[][] saved = [.. variables.Select(variable => variable.Span.ToArray())];
         using Plan plan = graph.Compile(outputs, new PlanOptions { BatchSize = batchSize, Fuse = fuse, Threads = 1 });
         foreach ((Node leaf, float[] values) in _inputs)
         {
@@ -66,7 +66,7 @@ internal sealed class GraphHarness(Graph graph, int? batchSize = null)
         float[][] results = [.. outputs.Select(output => plan[output].ToArray())];
         for (int i = 0; i < variables.Length; i++)
         {
-            saved[i].CopyTo(variables[i].Value);
+            saved[i].CopyTo(variables[i].Span);
         }
 
         return results;

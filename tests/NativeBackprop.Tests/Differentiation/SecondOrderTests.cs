@@ -181,11 +181,10 @@ public class SecondOrderTests
     private static Problem Xor()
     {
         var model = new Sequential(new Linear(2, 2), new Tanh(), new Linear(2, 1));
-        _ = model.Parameters;
         float[][] values = [[1.2f, 0.9f, 0.8f, 1.1f], [-0.1f, -0.9f], [1.1f, -1.4f], [0.1f]];
         for (int i = 0; i < values.Length; i++)
         {
-            values[i].CopyTo(model.Parameters[i].Value);
+            model.Parameters[i].Set(values[i]);
         }
 
         var graph = new Graph();

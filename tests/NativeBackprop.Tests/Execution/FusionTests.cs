@@ -274,7 +274,7 @@ public sealed class FusionTests
                 }
                 else if (node.Op is Variable variable)
                 {
-                    _values[node].CopyTo(variable.Parameter.Value);
+                    _values[node].CopyTo(variable.Parameter.Span);
                 }
                 else if (_values.TryGetValue(node, out float[]? values))
                 {

@@ -144,7 +144,7 @@ public sealed class SchedulingTests
 
         foreach (int threads in (int[])[1, 2])
         {
-            float[][] before = [.. variables.Select(variable => ((Variable)variable.Op).Parameter.Value.ToArray())];
+            float[][] before = [.. variables.Select(variable => ((Variable)variable.Op).Parameter.Span.ToArray())];
             using Plan plan = graph.Compile(outputs, new PlanOptions { Fuse = fuse, Threads = threads, ExactThreads = true });
             plan.Bind(x, Input).Bind(rate, 0.125f).Run();
             for (int i = 0; i < outputs.Length; i++)
@@ -157,7 +157,7 @@ public sealed class SchedulingTests
 
             for (int i = 0; i < variables.Length; i++)
             {
-                Span<float> value = ((Variable)variables[i].Op).Parameter.Value;
+                Span<float> value = ((Variable)variables[i].Op).Parameter.Span;
                 Assert.That(Norms.Error(value, reference.Leaf(variables[i])), Is.LessThanOrEqualTo(1e-6), variables[i].ToString());
                 before[i].CopyTo(value);
             }

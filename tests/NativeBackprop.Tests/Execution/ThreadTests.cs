@@ -109,11 +109,10 @@ public sealed class ThreadTests
     [Test]
     public void Plans_ThatOnlyReadAParameter_RunAtOnce()
     {
-        var weights = new Parameter("w", [64, 64]);
-        _ = new ParameterSet([weights]);
+        var weights = Parameter.Zeros("w", [64, 64]);
         for (int i = 0; i < 4096; i++)
         {
-            weights.Value[i] = MathF.Sin(i);
+            weights.Span[i] = MathF.Sin(i);
         }
 
         float[] Evaluate(int seed)

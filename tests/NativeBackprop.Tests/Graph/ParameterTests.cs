@@ -7,53 +7,81 @@ namespace NativeBackprop.Tests.Graphs;
 public sealed class ParameterTests
 {
     [Test]
-    public unsafe void Set_LaysItsParametersOut_AlignedAndApart()
+    public unsafe void Parameters_OwnAlignedMemoryThatNobodyElseHas()
     {
         Parameter[] parameters = [new("a", [3]), new("b", [2, 5]), new("c", [0]), new("d", Shape.Scalar)];
-        var set = new ParameterSet(parameters);
-        Assert.That(set.Size, Is.EqualTo(14));
-        Assert.That(set.Select(parameter => parameter.Name), Is.EqualTo(new[] { "a", "b", "c", "d" }));
-        for (int i = 0; i < set.Count; i++)
+        for (int i = 0; i < parameters.Length; i++)
         {
-            Assert.That((nuint)set[i].Tensor.Pointer % 64, Is.EqualTo((nuint)0));
-            Assert.That(set[i].Value.ToArray(), Is.All.Zero);
-            set[i].Value.Fill(i + 1);
+            Assert.That(parameters[i].IsInitialized, Is.False);
+            parameters[i].Set(Enumerable.Repeat(i + 1f, parameters[i].Shape.Length).ToArray());
+            Assert.That((nuint)parameters[i].Tensor.Pointer % 64, Is.EqualTo((nuint)0));
         }
 
-        for (int i = 0; i < set.Count; i++)
+        for (int i = 0; i < parameters.Length; i++)
         {
-            Assert.That(set[i].Value.ToArray(), Is.All.EqualTo(i + 1f));
+            Assert.That(parameters[i].IsInitialized);
+            Assert.That(parameters[i].Value.ToArray(), Is.All.EqualTo(i + 1f));
         }
     }
 
     [Test]
-    public void Set_RefusesWhatItCannotHold()
+    public void Parameter_RefusesWhatItCannotHold()
     {
-        Assert.That(() => new ParameterSet([new("a", [1]), new("a", [2])]),
-            Throws.TypeOf<GraphException>().With.Message.Contains("two parameters are named a"));
-        var taken = new Parameter("a", [1]);
-        _ = new ParameterSet([taken]);
-        Assert.That(() => new ParameterSet([taken]), Throws.TypeOf<GraphException>().With.Message.Contains("belongs to a set already"));
+        Assert.That(() => new Parameter(null!, [1]), Throws.ArgumentNullException);
+        Assert.That(() => new Parameter("", [1]), Throws.TypeOf<OptionException>());
         Assert.That(() => new Parameter("a", [Shape.Batch]), Throws.TypeOf<ShapeException>().With.Message.Contains("[B]"));
+        var parameter = new Parameter("a", [2]);
+        parameter.Set([1, 2]);
+        Assert.That(() => parameter.Set([1, 2, 3]), Throws.TypeOf<ShapeException>().With.Message.EqualTo("parameter a of shape [2] needs 2 values, got 3"));
+        Assert.That(() => parameter.Set([1, float.NaN]), Throws.TypeOf<DataException>().With.Message.Contains("value 1 is NaN"));
+        Assert.That(parameter.Value.ToArray(), Is.EqualTo(new float[] { 1, 2 }), "a refused call leaves it as it was");
     }
 
     [Test]
-    public void Set_IsSearchedByName()
+    public void Parameter_FreezesAndThaws()
     {
-        var set = new ParameterSet([new("a", [1]), new("b", [1])]);
-        Assert.That(set["b"], Is.SameAs(set[1]));
-        Assert.That(set.TryGet("c", out _), Is.False);
-        Assert.That(() => set["c"], Throws.TypeOf<GraphException>().With.Message.Contains("named c").And.Message.Contains("a, b"));
+        var parameter = new Parameter("a", [2]);
+        Assert.That(parameter.IsFrozen, Is.False);
+        parameter.Freeze();
+        Assert.That(parameter.IsFrozen);
+        parameter.Thaw();
+        Assert.That(parameter.IsFrozen, Is.False);
     }
 
     [Test]
-    public void Parameter_WithoutMemoryOrGradient_SaysSo()
+    public void Set_CountsASharedParameterOnceAndFindsItByEachOfItsNames()
+    {
+        Parameter shared = new("weight", [2, 3]), other = new("bias", [3]);
+        var set = new ParameterSet([("a.weight", shared), ("a.bias", other), ("b.weight", shared)]);
+        Assert.That(set, Is.EqualTo(new[] { shared, other }));
+        Assert.That(set.Count, Is.EqualTo(2));
+        Assert.That(set.Size, Is.EqualTo(9));
+        Assert.That(set.Entries.Select(entry => entry.Name), Is.EqualTo(new[] { "a.weight", "a.bias", "b.weight" }));
+        Assert.That(set["b.weight"], Is.SameAs(shared));
+        Assert.That(set["a.weight"], Is.SameAs(set[0]));
+        Assert.That(set.NameOf(shared), Is.EqualTo("a.weight"));
+    }
+
+    [Test]
+    public void Set_SaysWhatItDoesNotHave()
+    {
+        var set = new ParameterSet([("a", new Parameter("a", [1])), ("b", new Parameter("b", [1]))]);
+        Assert.That(set.TryGet("c", out _), Is.False);
+        Assert.That(() => set.TryGet(null!, out _), Throws.ArgumentNullException);
+        Assert.That(() => set["c"], Throws.TypeOf<KeyNotFoundException>().With.Message.Contains("named c").And.Message.Contains("a, b"));
+        Assert.That(() => set[2], Throws.TypeOf<ArgumentOutOfRangeException>());
+        Assert.That(() => set[-1], Throws.TypeOf<ArgumentOutOfRangeException>());
+        Assert.That(() => set.NameOf(new Parameter("a", [1])), Throws.TypeOf<KeyNotFoundException>());
+    }
+
+    [Test]
+    public void Parameter_WithoutValuesOrGradient_SaysSo()
     {
         var parameter = new Parameter("w", [2]);
-        Assert.That(() => parameter.Value.Length, Throws.TypeOf<GraphException>().With.Message.Contains("w has no memory"));
+        Assert.That(() => parameter.Value.Length, Throws.InvalidOperationException.With.Message.Contains("w has no values yet"));
         Assert.That(() => parameter.Gradient.Length, Throws.TypeOf<GraphException>().With.Message.Contains("w has no gradient"));
         var graph = new Graph();
-        Assert.That(() => graph.Compile([graph.Variable(parameter)]), Throws.TypeOf<GraphException>().With.Message.Contains("w has no memory"));
+        Assert.That(() => graph.Compile([graph.Variable(parameter)]), Throws.InvalidOperationException.With.Message.Contains("w has no values yet"));
     }
 
     [Test]
@@ -61,7 +89,7 @@ public sealed class ParameterTests
     {
         var graph = new Graph();
         Assert.That(() => graph.Variable("w", [2, 2], 1, 2, 3),
-            Throws.TypeOf<ShapeException>().With.Message.EqualTo("w of shape [2, 2] needs 4 values, got 3"));
+            Throws.TypeOf<ShapeException>().With.Message.EqualTo("parameter w of shape [2, 2] needs 4 values, got 3"));
         Assert.That(() => graph.Constant([2], 1, 2, 3),
             Throws.TypeOf<ShapeException>().With.Message.EqualTo("a constant of shape [2] needs 2 values, got 3"));
     }

@@ -41,13 +41,12 @@ public class DropoutTests
     [Test]
     public void KernelDrawsTheReferencesMaskOnAnyNumberOfThreads()
     {
-        var stream = new Parameter("stream", DropoutMask.StreamShape);
-        _ = new ParameterSet([stream]);
+        var stream = Parameter.Zeros("stream", DropoutMask.StreamShape);
         foreach (int length in (int[])[1, 7, 8, 15, 17, 257, 40_001])
         {
             var graph = new Graph();
             Node mask = graph.Add(new DropoutMask(0.3f, 5, [length]), graph.Variable(stream));
-            new float[] { 3, 1, 12345, 54321 }.CopyTo(stream.Value);
+            stream.Set([3, 1, 12345, 54321]);
             double[] expected = new ReferenceEvaluator(graph).Run(mask)[mask];
             foreach (int threads in (int[])[1, 2, 3])
             {

@@ -36,7 +36,7 @@ public class LayerTests
             float[] noise = GraphHarness.Random(parameter.Shape.Length, 3, 0.2);
             for (int i = 0; i < noise.Length; i++)
             {
-                parameter.Value[i] += noise[i];
+                parameter.Span[i] += noise[i];
             }
         }
 
@@ -72,9 +72,9 @@ public class LayerTests
     public void LowRankLinearHasFewerWeightsAndTheSameFormula()
     {
         var model = new Sequential(new LowRankLinear(2, 2, 1));
-        new float[] { 1, 2 }.CopyTo(model.Parameters["0.u.weight"].Value);
-        new float[] { 3, -1 }.CopyTo(model.Parameters["0.v.weight"].Value);
-        new float[] { 10, 20 }.CopyTo(model.Parameters["0.v.bias"].Value);
+        model.Parameters["0.u.weight"].Set([1, 2]);
+        model.Parameters["0.v.weight"].Set([3, -1]);
+        model.Parameters["0.v.bias"].Set([10, 20]);
         Assert.That(Predict(model, 4, 5), Is.EqualTo(new float[] { (14 * 3) + 10, -14 + 20 }));
         Assert.That(new LowRankLinear(100, 50, 3, bias: false).OwnParameters.Sum(parameter => parameter.Shape.Length), Is.EqualTo(3 * (100 + 50)));
     }

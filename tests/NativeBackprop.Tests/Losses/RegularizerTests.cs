@@ -62,7 +62,6 @@ public class RegularizerTests
     public void GradientDescentFoldsTheL2GradientIntoItsProduct()
     {
         var model = new Sequential(new Linear(4, 3));
-        _ = model.Parameters;
         var graph = new Graph();
         Node x = graph.Input("x", [Shape.Batch, 4]), output = model.Build(x, BuildMode.Training), rate = graph.Input("rate");
         Node cost = new L2Penalty(0.25f).AddTo(output.Square().Sum(), model.Parameters);

@@ -52,7 +52,7 @@ internal static class NetworkTable
         var random = new RandomSource(4);
         foreach (Parameter parameter in model.Parameters)
         {
-            foreach (ref float value in parameter.Value)
+            foreach (ref float value in parameter.Span)
             {
                 value += (float)(0.2 * random.NextNormal());
             }

@@ -67,7 +67,7 @@ internal sealed class OpCase
     /// <summary>Everything the table derives from the row.</summary>
     public Node[] All => [Result, .. Gradients, .. Tangent is null ? [] : new[] { Tangent }, .. Second];
 
-    public ReadOnlySpan<float> this[Node leaf] => leaf.Op is Variable variable ? variable.Parameter.Value : _values[leaf];
+    public ReadOnlySpan<float> this[Node leaf] => leaf.Op is Variable variable ? variable.Parameter.Span : _values[leaf];
 
     public Plan Compile(ReadOnlySpan<Node> outputs, PlanOptions? options = null)
     {

@@ -34,11 +34,10 @@ internal sealed class UpdateCase
     {
         Gradient = Graph.Input("g", [length]);
         Rate = Graph.Input("rate");
-        Parameter = new Parameter("w", [length]);
-        State = [.. Enumerable.Range(0, row.States).Select(i => new Parameter($"state{i}", [length]))];
-        Count = new Parameter("count", [1]);
-        _ = new ParameterSet([Parameter, .. State, Count]);
-        Domains.Normal(Parameter.Value, _random);
+        Parameter = Parameter.Zeros("w", [length]);
+        State = [.. Enumerable.Range(0, row.States).Select(i => Parameter.Zeros($"state{i}", [length]))];
+        Count = Parameter.Zeros("count", [1]);
+        Domains.Normal(Parameter.Span, _random);
         Node[] corrections = row.Corrections is { } op ? [Graph.Add(op, Graph.Add(new Counter(), Graph.Variable(Count)))] : [];
         Step = Graph.Add(row.Op, [Graph.Variable(Parameter), Gradient, Rate, .. State.Select(state => Graph.Variable(state)), .. corrections]);
     }

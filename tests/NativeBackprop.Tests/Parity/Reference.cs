@@ -27,7 +27,6 @@ internal sealed class Reference
             ? Dataset.FromLabels(path, x.ToSingle(), x.Count / rows, [.. y.AsInt64().ToArray().Select(label => (int)label)], Description.OutputWidth)
             : Dataset.FromTargets(path, x.ToSingle(), x.Count / rows, y.ToSingle(), y.Shape[1]);
         WeightsFile.Load(_file, Description.Model.Parameters, Weights);
-        Description.Model.MarkInitialized();
     }
 
     public ModelDescription Description { get; }

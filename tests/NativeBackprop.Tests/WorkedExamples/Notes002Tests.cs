@@ -141,9 +141,8 @@ public class Notes002Tests
     {
         for (int i = 0; i < values.Length; i++)
         {
-            values[i].CopyTo(model.Parameters[i].Value);
+            model.Parameters[i].Set(values[i]);
         }
 
-        model.MarkInitialized();
     }
 }
