@@ -159,7 +159,7 @@ internal sealed class Fusion
 
     // The step that alone reads a value, when nobody outside the program does, nor anybody through another view of its memory.
     private static PlanStep? OnlyConsumer(PlanValue value) =>
-        value is { IsOutput: false, IsShared: false, Consumers: [var consumer] } && value.Memory == value && !consumer.IsReplaced ? consumer : null;
+        value is { IsOutput: false, IsShared: false, IsView: false, Consumers: [{ IsReplaced: false } consumer] } ? consumer : null;
 
     // True when a step reads the same values at the place of another: no update of one of them was created in between.
     private bool CanMove(PlanStep step, PlanStep place)

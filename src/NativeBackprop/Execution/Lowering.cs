@@ -131,7 +131,7 @@ internal static class Lowering
             _ => isConstant ? Storage.Constant : Storage.Computed,
         };
         PlanValue? @base = node.Op.IsView || node.Op is Update ? inputs[0] : null;
-        var value = new PlanValue(node, shape, storage, @base);
+        var value = new PlanValue(node, shape, storage, @base, node.Op.IsView ? node.Op.ViewStart(inputs[0].Shape) : 0);
         program.Values.Add(value);
         program.ByNode.Add(node, value);
         if (node.Op is not Leaf && !node.Op.IsView)

@@ -1,12 +1,17 @@
 namespace NativeBackprop;
 
 /// <summary>
-/// Gives every computed value a place in the arena by liveness: a place is free again after the last step that reads it, and a
-/// result goes into the place of an operand that dies at that step, where the operation allows it.
+/// Gives every computed root a place in the arena by liveness: a place is free again after the last step that reads any of it. A
+/// result goes into the range of an operand that dies at that step, where the operation allows it.
 /// </summary>
 internal sealed class MemoryPlanner
 {
     private readonly SortedList<long, long> _free = [];
+
+    // The step that touches a value last, the values that show each root, and the step that touches any of those last.
+    private readonly Dictionary<PlanValue, int> _lastUse = [];
+    private readonly Dictionary<PlanValue, List<PlanValue>> _shown = [];
+    private readonly Dictionary<PlanValue, int> _rootLastUse = [];
     private long _end;
 
     /// <summary>Length of the arena in floats.</summary>
@@ -27,12 +32,11 @@ internal sealed class MemoryPlanner
 
     private void Place(PlanProgram program)
     {
-        var lastUse = new Dictionary<PlanValue, int>();
         for (int s = 0; s < program.Steps.Count; s++)
         {
             foreach (PlanValue value in program.Steps[s].Inputs.Concat(program.Steps[s].Outputs))
             {
-                lastUse[value.Memory] = s;
+                Use(value, s);
             }
         }
 
@@ -40,23 +44,29 @@ internal sealed class MemoryPlanner
         {
             if (value.Storage == Storage.Constant && value.Memory == value)
             {
-                value.Offset = Allocate(value.Shape.Length);
+                value.Offset = Allocate(value.Length);
             }
             else if (value.IsOutput)
             {
-                lastUse[value.Memory] = int.MaxValue;
+                Use(value, int.MaxValue);
             }
         }
 
         for (int s = 0; s < program.Steps.Count; s++)
         {
             PlanStep step = program.Steps[s];
-            PlaceOutputs(step, s, lastUse);
-            foreach (PlanValue value in step.Inputs.Concat(step.Outputs).Select(value => value.Memory).Distinct())
+            PlaceOutputs(step, s);
+            if (step.WorkspaceLength > 0)
             {
-                if (value.Storage == Storage.Computed && lastUse[value] == s && value.Offset >= 0)
+                step.WorkspaceOffset = Allocate(step.WorkspaceLength);
+                Release(step.WorkspaceOffset, step.WorkspaceLength);
+            }
+
+            foreach (PlanValue root in step.Inputs.Concat(step.Outputs).Select(value => value.Memory).Distinct())
+            {
+                if (root.Storage == Storage.Computed && _rootLastUse[root] == s && root.Offset >= 0)
                 {
-                    Release(value.Offset, value.Shape.Length);
+                    Release(root.Offset, root.Length);
                 }
             }
         }
@@ -64,48 +74,71 @@ internal sealed class MemoryPlanner
         Length = _end;
     }
 
-    private void PlaceOutputs(PlanStep step, int position, Dictionary<PlanValue, int> lastUse)
+    private void Use(PlanValue value, int position)
+    {
+        PlanValue root = value.Memory;
+        if (!_lastUse.ContainsKey(value))
+        {
+            if (!_shown.TryGetValue(root, out List<PlanValue>? shown))
+            {
+                _shown.Add(root, shown = []);
+            }
+
+            shown.Add(value);
+        }
+
+        _lastUse[value] = position;
+        _rootLastUse[root] = Math.Max(position, _rootLastUse.GetValueOrDefault(root));
+    }
+
+    private void PlaceOutputs(PlanStep step, int position)
     {
         for (int o = 0; o < step.Outputs.Length; o++)
         {
-            PlanValue output = step.Outputs[o].Memory;
-            if (output.Storage != Storage.Computed || output.Offset >= 0)
+            PlanValue output = step.Outputs[o], root = output.Memory;
+            if (root.Storage != Storage.Computed || root.Offset >= 0)
             {
                 continue;
             }
 
-            Unshared += Arena.Align(output.Shape.Length);
-            for (int i = 0; i < step.Inputs.Length && output.Offset < 0; i++)
+            Unshared += Arena.Align(root.Length);
+            if (root != output || !Array.Exists(step.Inputs, input => Overwrite(step, input, o, position)))
             {
-                PlanValue input = step.Inputs[i].Memory;
-                bool dies = input.Storage == Storage.Computed && input.Offset >= 0 && lastUse[input] == position;
-                if (dies && input.Shape.Length == output.Shape.Length && CanOverwrite(step, input, o))
-                {
-                    output.Offset = input.Offset;
-                    lastUse[input] = -1;
-                    InPlace++;
-                }
-            }
-
-            if (output.Offset < 0)
-            {
-                output.Offset = Allocate(output.Shape.Length);
+                root.Offset = Allocate(root.Length);
             }
         }
     }
 
-    // An operation may read the same memory as several of its inputs.
-    private static bool CanOverwrite(PlanStep step, PlanValue memory, int output)
+    // Puts a result into the range of an operand that nobody needs after the step, if that can be.
+    private bool Overwrite(PlanStep step, PlanValue input, int o, int position)
+    {
+        PlanValue output = step.Outputs[o], root = input.Memory;
+        if (root.Storage != Storage.Computed || root.Offset < 0 || input.Length != output.Length || !CanOverwrite(step, input, o)
+            || _shown[root].Exists(other => _lastUse[other] > position && other.Overlaps(input)))
+        {
+            return false;
+        }
+
+        output.PlaceIn(root, input.Start);
+        _shown[root].AddRange(_shown[output]);
+        _rootLastUse[root] = Math.Max(_rootLastUse[root], _rootLastUse[output]);
+        InPlace++;
+        return true;
+    }
+
+    // An operation may read the same memory as several of its inputs; only one that reads all of it element by element may lose it.
+    private static bool CanOverwrite(PlanStep step, PlanValue operand, int output)
     {
         for (int i = 0; i < step.Inputs.Length; i++)
         {
-            if (step.Inputs[i].Memory == memory && !step.Operation.CanOverwrite(i, output))
+            PlanValue input = step.Inputs[i];
+            if (input.Overlaps(operand) && !(input.Coincides(operand) && step.Operation.CanOverwrite(i, output)))
             {
                 return false;
             }
         }
 
-        return true;
+        return !Array.Exists(step.Outputs, other => other.Overlaps(operand));
     }
 
     private long Allocate(long floats)

@@ -90,6 +90,9 @@ public sealed unsafe partial class Plan : IDisposable
     /// <summary>The kernels in the order that they run in.</summary>
     internal IReadOnlyList<ScheduledKernel> Kernels => _kernels;
 
+    /// <summary>The values that the caller wants.</summary>
+    internal IEnumerable<PlanValue> Outputs => _program.Values.Where(value => value.IsOutput);
+
     /// <summary>The value of an output after the last run, as a view into the plan's memory.</summary>
     /// <exception cref="GraphException">The node is not among the outputs that the plan was compiled for.</exception>
     public Tensor this[Node output]
@@ -101,7 +104,7 @@ public sealed unsafe partial class Plan : IDisposable
                 throw new GraphException($"{output} is not an output of this plan");
             }
 
-            return new Tensor(Owner(value.Memory), (float*)_slots[value.Memory.Slot], value.Shape);
+            return new Tensor(Owner(value.Memory), (float*)_slots[value.Memory.Slot] + value.Start, value.Shape);
         }
     }
 
@@ -234,7 +237,7 @@ public sealed unsafe partial class Plan : IDisposable
     }
 
     private Operand CreateOperand(PlanValue value) =>
-        new((float**)Unsafe.AsPointer(ref _slots[value.Memory.Slot]), value.Shape);
+        new((float**)Unsafe.AsPointer(ref _slots[value.Memory.Slot]), value.Start, value.Shape);
 
     private PinnedBuffer Owner(PlanValue memory) => memory.Node.Op is Ops.Variable variable
         ? variable.Parameter.Tensor.Owner

@@ -16,15 +16,22 @@ internal enum Storage
     Constant,
 }
 
-/// <summary>A value of a plan: a shape and where its memory is. Views and in-place updates share their base's memory.</summary>
+/// <summary>
+/// A value of a plan: a shape and where its memory is. The memory is a range of a root: of the value itself, or of another one that it
+/// is a view of, is updated in, or has its place in.
+/// </summary>
 internal sealed class PlanValue
 {
-    private readonly PlanValue? _base;
+    private readonly Storage _storage;
+    private PlanValue? _base;
+    private int _start;
     private PlanStep? _producer;
 
-    public PlanValue(Node node, Shape shape, Storage storage, PlanValue? @base = null)
+    /// <summary>Makes a value with memory of its own, or a view of <paramref name="base"/> from element <paramref name="start"/> on.</summary>
+    /// <exception cref="ShapeException">The batch size is still open, or there are more elements than an int counts.</exception>
+    public PlanValue(Node node, Shape shape, Storage storage, PlanValue? @base = null, int start = 0)
     {
-        (Node, Shape, Storage, _base) = (node, shape, @base?.Storage ?? storage, @base);
+        (Node, Shape, Length, _storage, _base, _start) = (node, shape, shape.Length, storage, @base, start);
         @base?.IsShared = true;
     }
 
@@ -32,21 +39,63 @@ internal sealed class PlanValue
 
     public Shape Shape { get; }
 
-    public Storage Storage { get; }
+    /// <summary>Number of elements.</summary>
+    public int Length { get; }
 
-    /// <summary>The value whose memory this one is; itself when the memory is its own.</summary>
-    public PlanValue Memory => _base?.Memory ?? this;
+    public Storage Storage => Memory._storage;
+
+    /// <summary>The value whose memory this one is a range of; itself when the memory is its own.</summary>
+    public PlanValue Memory
+    {
+        get
+        {
+            PlanValue root = this;
+            while (root._base is { } next)
+            {
+                root = next;
+            }
+
+            return root;
+        }
+    }
+
+    /// <summary>Where the value starts in <see cref="Memory"/>, in elements.</summary>
+    public int Start
+    {
+        get
+        {
+            int start = 0;
+            for (PlanValue? value = this; value is not null; value = value._base)
+            {
+                start += value._start;
+            }
+
+            return start;
+        }
+    }
+
+    /// <summary>True for another look at memory that a step has written under another value, or that no step writes.</summary>
+    public bool IsView => _base is not null && _producer is null;
 
     /// <summary>Wanted by the caller: must keep its memory to the end.</summary>
     public bool IsOutput { get; set; }
 
-    /// <summary>Other values show the same memory, and may have readers of their own.</summary>
+    /// <summary>Views show the same memory, and may have readers of their own.</summary>
     public bool IsShared { get; private set; }
 
     /// <summary>The step that writes the value; of a view, the one that writes what it shows.</summary>
     public PlanStep? Producer
     {
-        get => _producer ?? _base?.Producer;
+        get
+        {
+            PlanValue? value = this;
+            while (value is { _producer: null })
+            {
+                value = value._base;
+            }
+
+            return value?._producer;
+        }
         set => _producer = value;
     }
 
@@ -57,6 +106,26 @@ internal sealed class PlanValue
 
     /// <summary>Place in the plan's arena in floats; of the root only.</summary>
     public long Offset { get; set; } = -1;
+
+    /// <summary>The value's own place in the plan's arena in floats; negative when it is elsewhere or not known yet.</summary>
+    public long Place => Memory.Offset is var offset and >= 0 ? offset + Start : -1;
+
+    /// <summary>
+    /// Gives up memory of its own for the range of another value's that starts at <paramref name="start"/>: what is written here, is
+    /// written there.
+    /// </summary>
+    public void PlaceIn(PlanValue other, int start)
+    {
+        bool fits = _base is null && other.Memory != this && Storage == Storage.Computed && other.Storage == Storage.Computed
+            && start >= 0 && start <= other.Length - Length;
+        (_base, _start) = fits ? (other, start) : throw new InvalidOperationException($"{Node} has no place in {other.Node} at {start}");
+    }
+
+    /// <summary>True when both show some of the same elements of one root.</summary>
+    public bool Overlaps(PlanValue other) => Memory == other.Memory && Start < other.Start + other.Length && other.Start < Start + Length;
+
+    /// <summary>True when both are the same elements of one root.</summary>
+    public bool Coincides(PlanValue other) => Memory == other.Memory && Start == other.Start && Length == other.Length;
 }
 
 /// <summary>One operation of a plan, before it has a kernel.</summary>
@@ -84,6 +153,12 @@ internal sealed class PlanStep
 
     /// <summary>Position of creation.</summary>
     public int Order { get; }
+
+    /// <summary>Memory that the step wants for itself while it runs, in floats; set before the memory is planned.</summary>
+    public long WorkspaceLength { get; set; }
+
+    /// <summary>Where that memory is in the plan's arena, in floats, on a 64-byte boundary; negative when the step wants none.</summary>
+    public long WorkspaceOffset { get; set; } = -1;
 
     /// <summary>True once a rewriting rule has put another step in its place.</summary>
     public bool IsReplaced { get; private set; }

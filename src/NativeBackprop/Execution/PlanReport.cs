@@ -40,8 +40,8 @@ public sealed unsafe partial class Plan
 
     private static string PlaceOf(PlanStep step)
     {
-        PlanValue result = step.Outputs[0].Memory;
-        bool overwrites = step.Inputs.Any(input => input.Memory != result && input.Memory.Storage == Storage.Computed && input.Memory.Offset == result.Offset);
-        return result.Storage == Storage.Variable ? "parameter" : $"{result.Offset * sizeof(float)}{(overwrites ? " in place" : "")}";
+        PlanValue result = step.Outputs[0];
+        bool overwrites = Array.Exists(step.Inputs, input => input.Storage == Storage.Computed && input.Coincides(result));
+        return result.Storage == Storage.Variable ? "parameter" : $"{result.Place * sizeof(float)}{(overwrites ? " in place" : "")}";
     }
 }

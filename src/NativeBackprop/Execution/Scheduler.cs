@@ -32,12 +32,12 @@ internal sealed class Scheduler(int threads, bool sharesAll)
     {
         for (int i = 0; i < step.Inputs.Length; i++)
         {
-            yield return (step.Inputs[i].Memory, step.Operation.Updates(i));
+            yield return (step.Inputs[i], step.Operation.Updates(i));
         }
 
         foreach (PlanValue output in step.Outputs)
         {
-            yield return (output.Memory, true);
+            yield return (output, true);
         }
     }
 
@@ -59,9 +59,9 @@ internal sealed class Scheduler(int threads, bool sharesAll)
     }
 
     // Two values in the arena may share bytes although they are different values: the planner gives places out again.
-    private static bool Overlap(PlanValue a, PlanValue b) =>
-        a == b || (a.Offset >= 0 && b.Offset >= 0
-            && a.Offset < b.Offset + Math.Max(1, b.Shape.Length) && b.Offset < a.Offset + Math.Max(1, a.Shape.Length));
+    private static bool Overlap(PlanValue a, PlanValue b) => a.Memory == b.Memory
+        ? a.Overlaps(b)
+        : a.Place >= 0 && b.Place >= 0 && a.Place < b.Place + b.Length && b.Place < a.Place + a.Length;
 
     private int[] Share(Kernel kernel)
     {

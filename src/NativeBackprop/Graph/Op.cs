@@ -16,9 +16,12 @@ public abstract record Operation
     public virtual string Name => SnakeCase(GetType().Name);
 
     /// <summary>
-    /// True when output 0 is the memory of input 0 under another shape, and no kernel is needed.
+    /// True when output 0 is a range of the memory of input 0 under another shape, and no kernel is needed.
     /// </summary>
     internal virtual bool IsView => false;
+
+    /// <summary>Where a view starts in the memory of input 0, in elements; the shape is the input's, with the batch size filled in.</summary>
+    internal virtual int ViewStart(Shape input) => 0;
 
     /// <summary>True when an output may be written to the memory of an input that nobody needs afterwards.</summary>
     internal virtual bool CanOverwrite(int input, int output) => false;

@@ -1,16 +1,18 @@
 namespace NativeBackprop;
 
 /// <summary>
-/// What a kernel knows of one of its inputs or outputs: the shape and where its pointer stands. The pointer is read
-/// at every run, so that a plan can rebind an input without making its kernels again.
+/// What a kernel knows of one of its inputs or outputs: the shape, where the pointer to its memory stands, and where in that
+/// memory it starts. The pointer is read at every run, so that a plan can rebind an input without making its kernels again.
 /// </summary>
 internal readonly unsafe struct Operand
 {
     private readonly float** _slot;
+    private readonly int _start;
 
-    internal Operand(float** slot, Shape shape)
+    internal Operand(float** slot, int start, Shape shape)
     {
         _slot = slot;
+        _start = start;
         Shape = shape;
         Length = shape.Length;
     }
@@ -24,10 +26,10 @@ internal readonly unsafe struct Operand
     /// <summary>The elements, as bound now.</summary>
     public Span<float> Span => new(Data, Length);
 
-    internal float* Data => *_slot;
+    internal float* Data => *_slot + _start;
 
     /// <summary>True when both stand at the same place in memory.</summary>
-    internal bool Aliases(Operand other) => *_slot == *other._slot;
+    internal bool Aliases(Operand other) => Data == other.Data;
 }
 
 /// <summary>The operands that a kernel is made for.</summary>

@@ -3,6 +3,11 @@ namespace NativeBackprop.Ops;
 /// <summary>The elements Start..Start+Length−1 along one axis. Its gradient stands among zeros.</summary>
 internal sealed record Slice(int Axis, int Start, int Length) : Op
 {
+    // What lies along the leading axis is in one piece.
+    internal override bool IsView => Axis == 0;
+
+    internal override int ViewStart(Shape input) => Start * input.Without(0).Length;
+
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs)
     {
         Shape x = inputs[0];
