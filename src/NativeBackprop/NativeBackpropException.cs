@@ -14,12 +14,12 @@ public sealed class NativeLibraryException(string message, Exception? inner = nu
     : NativeBackpropException(message, inner);
 
 /// <summary>A shape does not fit where it is used; the message names the node, the expected and the actual shape.</summary>
-public sealed class ShapeException(string message)
-    : NativeBackpropException(message);
+public sealed class ShapeException(string message, Exception? inner = null)
+    : NativeBackpropException(message, inner);
 
 /// <summary>A graph, a plan or a derivative was asked for something it cannot mean; the message names the node.</summary>
-public sealed class GraphException(string message)
-    : NativeBackpropException(message);
+public sealed class GraphException(string message, Exception? inner = null)
+    : NativeBackpropException(message, inner);
 
 /// <summary>Data handed in is unusable: not finite, out of range, empty, of the wrong size, or a malformed file.</summary>
 public sealed class DataException(string message, Exception? inner = null)

@@ -44,7 +44,7 @@ internal sealed class WorkloadStep : IDisposable
         Optimizer rule = optimizer();
         Node[] updates = [.. rule.AddUpdates([.. parameters.Zip(gradients)], rate)];
         int[] classes = [.. Enumerable.Range(0, workload.Batch).Select(_ => random.NextInt(workload.Widths[^1]))];
-        Plan = graph.Compile([_result, .. updates], options).Bind(x, inputs).Bind(labels, classes).Bind(rate, rule.LearningRate);
+        Plan = graph.Compile([_result, .. updates], options).Bind(x, inputs).BindLabels(labels, classes).Bind(rate, rule.LearningRate);
     }
 
     public Plan Plan { get; }

@@ -45,16 +45,17 @@ public sealed class GradientCheck
 
     /// <summary>Gives an input of class indices its values.</summary>
     /// <exception cref="ShapeException">The number of indices is not the input's.</exception>
-    public GradientCheck Set(Node input, ReadOnlySpan<int> labels)
+    public GradientCheck SetLabels(Node input, ReadOnlySpan<int> labels)
     {
         int[] copy = labels.ToArray();
         _reference.Set(input, Array.ConvertAll(copy, label => (double)label));
-        _bindings.Add(plan => plan.Bind(input, copy));
+        _bindings.Add(plan => plan.BindLabels(input, copy));
         return this;
     }
 
     /// <summary>Checks the gradient with respect to some leaves: parameters, inputs.</summary>
-    /// <exception cref="GraphException">The node is no scalar, or an input has no value.</exception>
+    /// <exception cref="GraphException">The node is no scalar.</exception>
+    /// <exception cref="InvalidOperationException">An input has no value: set it first.</exception>
     /// <exception cref="OperationCanceledException"><see cref="GradientCheckOptions.CancellationToken"/> asked for it.</exception>
     public GradientReport Run(params ReadOnlySpan<Node> leaves)
     {
@@ -85,7 +86,7 @@ public sealed class GradientCheck
         network.Check(batch);
         var check = new GradientCheck(network.Graph, network.Loss, batch.Count, options);
         check.Set(network.Input, batch.Inputs);
-        _ = loss.IsClassifier ? check.Set(network.Targets, batch.Labels) : check.Set(network.Targets, batch.Targets);
+        _ = loss.IsClassifier ? check.SetLabels(network.Targets, batch.Labels) : check.Set(network.Targets, batch.Targets);
         return check.Run(network.Leaves);
     }
 

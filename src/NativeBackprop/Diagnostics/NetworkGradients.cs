@@ -52,7 +52,7 @@ internal sealed class NetworkGradients
         Check(batch);
         Plan plan = Graph.Compile([Loss, Output, .. Gradients], new PlanOptions { BatchSize = batch.Count, Threads = threads });
         plan.Bind(Input, batch.Inputs);
-        return _loss.IsClassifier ? plan.Bind(Targets, batch.Labels) : plan.Bind(Targets, batch.Targets);
+        return _loss.IsClassifier ? plan.BindLabels(Targets, batch.Labels) : plan.Bind(Targets, batch.Targets);
     }
 
     /// <summary>Checks that a batch has what model and loss take.</summary>

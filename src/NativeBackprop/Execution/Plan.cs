@@ -4,25 +4,30 @@ namespace NativeBackprop;
 
 /// <summary>
 /// A graph made ready to run for some outputs and a batch size: a flat list of kernel calls with resolved pointers into one
-/// pinned arena. Running it is a loop and allocates nothing. A plan belongs to one caller at a time; several plans may
-/// run at once, and may share parameters as long as none of them updates those.
+/// pinned arena. Running it is a loop and allocates nothing.
 /// </summary>
+/// <remarks>
+/// Thread safety: a plan belongs to one thread at a time; binding, running or reading it while it is in use elsewhere, or from inside its
+/// own run, throws <see cref="InvalidOperationException"/>. Several plans may run at once, and may share parameters as long as none of
+/// them updates those. <see cref="Dispose"/> may be called from any thread.
+/// </remarks>
 public sealed unsafe partial class Plan : IDisposable
 {
     private readonly PlanProgram _program;
     private readonly ScheduledKernel[] _kernels;
-    private readonly Kernel[] _faulty;
+    private readonly ScheduledKernel[] _faulty;
     private readonly Arena _arena = new();
     private readonly MemoryPlanner _memory;
     private readonly nint[] _slots;
     private readonly PinnedBuffer?[] _bound;
     private readonly ThreadTeam? _team;
     private readonly bool _ownsTeam;
+    private readonly int _threads;
     private readonly Action<int> _share;
     private readonly List<PlanValue> _unbound = [];
-    private int _from, _to;
-    private int _running;
-    private bool _disposed;
+    private readonly HashSet<PlanStep> _firstSteps;
+    private readonly HashSet<PlanValue> _firstInputs;
+    private readonly Occupancy _use = new("plan");
 
     internal Plan(PlanProgram program, PlanOptions options)
     {
@@ -51,7 +56,7 @@ public sealed unsafe partial class Plan : IDisposable
         {
             Kernel kernel = CreateKernel(step);
             kernel.Run(0, kernel.Units, 0);
-            if (kernel.Fault is { } fault)
+            if (kernel.TakeFault() is { } fault)
             {
                 throw Faulty(step, fault);
             }
@@ -59,7 +64,7 @@ public sealed unsafe partial class Plan : IDisposable
 
         Kernel[] kernels = [.. program.Steps.Select(CreateKernel)];
         int threads = ThreadCount(options, kernels);
-        Threads = threads;
+        _threads = threads;
         var scheduler = new Scheduler(threads, options.ExactThreads);
         _kernels = new ScheduledKernel[kernels.Length];
         for (int i = 0; i < kernels.Length; i++)
@@ -72,20 +77,26 @@ public sealed unsafe partial class Plan : IDisposable
             _kernels[i] = scheduler.Add(program.Steps[i], kernels[i]);
         }
 
-        _faulty = [.. kernels.Where(kernel => kernel.CanFault)];
+        _faulty = [.. _kernels.Where(scheduled => scheduled.Kernel.CanFault)];
+        _firstSteps = [.. program.Steps[..program.FirstSteps]];
+        _firstInputs = [.. _firstSteps.SelectMany(step => step.Inputs).Select(input => input.Memory)];
         _share = Share;
         if (threads > 1)
         {
             _ownsTeam = options.Team is null;
             _team = options.Team ?? new ThreadTeam(threads);
         }
+
+        GC.KeepAlive(this);
     }
 
     /// <summary>How many threads run the plan.</summary>
-    public int Threads { get; }
+    /// <exception cref="ObjectDisposedException">The plan has been disposed of.</exception>
+    public int Threads => Alive._threads;
 
     /// <summary>Floating-point operations of one run, a multiply-add counted as two.</summary>
-    public long Flops => _kernels.Sum(kernel => kernel.Kernel.Flops);
+    /// <exception cref="ObjectDisposedException">The plan has been disposed of.</exception>
+    public long Flops => Alive._kernels.Sum(kernel => kernel.Kernel.Flops);
 
     /// <summary>The kernels in the order that they run in.</summary>
     internal IReadOnlyList<ScheduledKernel> Kernels => _kernels;
@@ -93,142 +104,63 @@ public sealed unsafe partial class Plan : IDisposable
     /// <summary>The values that the caller wants.</summary>
     internal IEnumerable<PlanValue> Outputs => _program.Values.Where(value => value.IsOutput);
 
-    /// <summary>The value of an output after the last run, as a view into the plan's memory.</summary>
+    /// <summary>
+    /// The value of an output after the last run, as a view into the plan's memory: the next run writes to it. Parameters and bound inputs
+    /// can be read before a run too, and outputs of the first half after <see cref="RunFirst"/>.
+    /// </summary>
     /// <exception cref="GraphException">The node is not among the outputs that the plan was compiled for.</exception>
+    /// <exception cref="InvalidOperationException">The value is not computed: no run went before, or it failed; or the plan is in use.</exception>
+    /// <exception cref="ObjectDisposedException">The plan has been disposed of.</exception>
     public Tensor this[Node output]
     {
         get
         {
+            ArgumentNullException.ThrowIfNull(output);
+            _use.ThrowIfTaken();
             if (!_program.ByNode.TryGetValue(output, out PlanValue? value) || !value.IsOutput)
             {
                 throw new GraphException($"{output} is not an output of this plan");
+            }
+
+            if (_progress != Progress.All && !IsThere(value))
+            {
+                throw new InvalidOperationException($"{output} is not computed: call Run, or the half that computes it, and let it succeed");
             }
 
             return new Tensor(Owner(value.Memory), (float*)_slots[value.Memory.Slot] + value.Start, value.Shape);
         }
     }
 
-    /// <summary>Runs every step.</summary>
-    /// <exception cref="GraphException">An input is not bound, the plan is running already, or an op met a value outside its domain.</exception>
-    /// <exception cref="ObjectDisposedException">The plan has been disposed of.</exception>
-    public void Run() => Run(0, _kernels.Length);
-
-    /// <summary>Runs the steps that <see cref="PlanOptions.First"/> needs.</summary>
-    /// <exception cref="GraphException">As <see cref="Run()"/>.</exception>
-    public void RunFirst() => Run(0, _program.FirstSteps);
-
-    /// <summary>Runs what <see cref="RunFirst"/> has left.</summary>
-    /// <exception cref="GraphException">As <see cref="Run()"/>.</exception>
-    public void RunRest() => Run(_program.FirstSteps, _kernels.Length);
-
-    /// <summary>Stops the plan's threads. The plan cannot run any more; its outputs can still be read.</summary>
+    /// <summary>
+    /// Waits for a run that is going on in another thread, and stops the plan's threads. The plan cannot be used any more. Tensors that it
+    /// gave out before keep their memory, and the values of the last run.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">Called from inside the plan's own run.</exception>
     public void Dispose()
     {
-        _disposed = true;
-        if (_ownsTeam)
+        if (_use.Dispose() && _ownsTeam)
         {
-            _team?.Dispose();
+            _team!.Dispose();
         }
     }
 
-    private void Run(int from, int to)
+    // The plan, for what may be asked of it until it is disposed of.
+    private Plan Alive
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        if (_unbound.Count > 0)
+        get
         {
-            throw new GraphException($"input {_unbound[0].Node} is not bound: call Bind before Run");
-        }
-
-        Enter();
-        try
-        {
-            (_from, _to) = (from, to);
-            if (_team is null)
-            {
-                for (int i = from; i < to; i++)
-                {
-                    Kernel kernel = _kernels[i].Kernel;
-                    kernel.Run(0, kernel.Units, 0);
-                }
-            }
-            else
-            {
-                _team.Run(_share);
-            }
-        }
-        finally
-        {
-            _running = 0;
-        }
-
-        if (_faulty.Length > 0)
-        {
-            ThrowFault();
+            _use.ThrowIfDisposed();
+            return this;
         }
     }
 
-    // One thread's part of a run. A failed kernel must not keep the thread from the meetings that the others wait at.
-    private void Share(int thread)
+    // Whether a value can be read although not every step of a run has been done.
+    private bool IsThere(PlanValue value) => value.Storage switch
     {
-        int i = _from;
-        bool failed = false;
-        while (i < _to)
-        {
-            try
-            {
-                for (; i < _to; i++)
-                {
-                    ScheduledKernel scheduled = _kernels[i];
-                    if (scheduled.Waits && i > _from)
-                    {
-                        _team!.Synchronize(thread);
-                    }
-
-                    int begin = scheduled.Bounds[thread], end = scheduled.Bounds[thread + 1];
-                    if (begin < end && !failed)
-                    {
-                        scheduled.Kernel.Run(begin, end, thread);
-                    }
-                }
-            }
-            catch (Exception failure)
-            {
-                _team!.Fail(failure);
-                failed = true;
-                i++;
-            }
-        }
-    }
-
-    private void Enter()
-    {
-        if (Interlocked.Exchange(ref _running, 1) != 0)
-        {
-            throw new GraphException("the plan is running: a plan belongs to one caller at a time, and its inputs may not be bound during a run");
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void ThrowFault()
-    {
-        // Every kernel is asked, because being asked is what makes it forget.
-        GraphException? first = null;
-        foreach (ScheduledKernel scheduled in _kernels)
-        {
-            if (scheduled.Kernel.CanFault && scheduled.Kernel.Fault is { } fault)
-            {
-                first ??= Faulty(scheduled.Step, fault);
-            }
-        }
-
-        if (first is not null)
-        {
-            throw first;
-        }
-    }
-
-    private static GraphException Faulty(PlanStep step, string fault) =>
-        new($"{step.Outputs[0].Node}({string.Join(", ", step.Inputs.Select(input => input.Node))}): {fault}");
+        Storage.Variable or Storage.Constant => true,
+        Storage.Input => !_unbound.Contains(value.Memory),
+        _ => _progress == Progress.First && value.Producer is { } producer && _firstSteps.Contains(producer),
+    };
 
     private Kernel CreateKernel(PlanStep step)
     {
@@ -243,21 +175,9 @@ public sealed unsafe partial class Plan : IDisposable
         ? variable.Parameter.Tensor.Owner
         : _bound[memory.Slot] ?? _arena.Buffer;
 
-    private static int ThreadCount(PlanOptions options, Kernel[] kernels)
-    {
-        if (options.Threads is < 0 or > 1024)
-        {
-            throw new OptionException($"the thread count must lie in 0..1024, got {options.Threads}");
-        }
-
-        if (options.ExactThreads)
-        {
-            return options.Threads > 0 ? options.Threads : throw new OptionException("an exact thread count must be at least 1, got 0");
-        }
-
-        int limit = options.Team?.Count ?? Limit(options.Threads);
-        return CostModel.Threads(kernels, limit);
-    }
+    private static int ThreadCount(PlanOptions options, Kernel[] kernels) => options.ExactThreads
+        ? options.Threads
+        : CostModel.Threads(kernels, options.Team?.Count ?? Limit(options.Threads));
 
     /// <summary>The most threads that are of use where up to <paramref name="threads"/> are asked for; 0 asks for all processors.</summary>
     internal static int Limit(int threads) => threads > 0 ? Math.Min(threads, Environment.ProcessorCount) : Environment.ProcessorCount;

@@ -5,16 +5,18 @@ namespace NativeBackprop;
 public sealed unsafe partial class Plan
 {
     /// <summary>Sets a scalar input.</summary>
-    /// <exception cref="ShapeException">The input is not a scalar.</exception>
-    /// <exception cref="DataException">The value is not finite.</exception>
+    /// <inheritdoc cref="Bind(Node, ReadOnlySpan{float})"/>
     public Plan Bind(Node input, float value) => Bind(input, [value]);
 
-    /// <summary>Copies values into an input's slot.</summary>
+    /// <summary>Copies numbers into an input's slot.</summary>
     /// <exception cref="ShapeException">The number of values is not the input's.</exception>
     /// <exception cref="DataException">A value is NaN or infinite.</exception>
-    /// <exception cref="GraphException">The node is no input of this plan, or the plan is running.</exception>
+    /// <exception cref="GraphException">The node is no input of this plan, or takes class indices.</exception>
+    /// <exception cref="InvalidOperationException">The plan is in use.</exception>
+    /// <exception cref="ObjectDisposedException">The plan has been disposed of.</exception>
     public Plan Bind(Node input, ReadOnlySpan<float> values)
     {
+        using Occupancy.Guard inside = _use.Enter();
         PlanValue value = Input(input, ElementType.Float32, values.Length);
         CheckFinite(input, values);
         values.CopyTo(Slot(value));
@@ -24,45 +26,59 @@ public sealed unsafe partial class Plan
     /// <summary>Copies class indices into an input's slot.</summary>
     /// <exception cref="ShapeException">The number of indices is not the input's.</exception>
     /// <exception cref="DataException">An index lies outside 0..classes−1.</exception>
-    /// <exception cref="GraphException">The node is no input of class indices of this plan, or the plan is running.</exception>
-    public Plan Bind(Node input, ReadOnlySpan<int> labels)
+    /// <exception cref="GraphException">The node is no input of this plan, or takes numbers.</exception>
+    /// <exception cref="InvalidOperationException">The plan is in use.</exception>
+    /// <exception cref="ObjectDisposedException">The plan has been disposed of.</exception>
+    public Plan BindLabels(Node input, ReadOnlySpan<int> labels)
     {
+        using Occupancy.Guard inside = _use.Enter();
         PlanValue value = Input(input, ElementType.Int32, labels.Length);
         int classes = ((Ops.Labels)input.Op).Classes;
         for (int i = 0; i < labels.Length; i++)
         {
-            if ((uint)labels[i] >= (uint)classes)
-            {
-                throw new DataException($"{input}: label {labels[i]} at position {i} lies outside 0..{classes - 1}");
-            }
+            CheckLabel(input, labels[i], i, classes);
         }
 
-        labels.CopyTo(MemoryMarshal.Cast<float, int>(Slot(value)));
+        // Looked at again, because kernels take the slot's word: another thread may write to the caller's memory in between.
+        Span<int> slot = MemoryMarshal.Cast<float, int>(Slot(value));
+        for (int i = 0; i < slot.Length; i++)
+        {
+            slot[i] = CheckLabel(input, labels[i], i, classes);
+        }
+
         return this;
     }
 
     /// <summary>
-    /// Lets an input read the buffer itself at every run, without a copy. The values are not checked; change them between runs only.
+    /// Lets an input of numbers read the buffer itself at every run, without a copy. The values are not checked; change them between runs only.
     /// </summary>
     /// <exception cref="ShapeException">The buffer's length is not the input's.</exception>
-    /// <exception cref="GraphException">The node is no input of this plan, or the plan is running.</exception>
+    /// <exception cref="GraphException">The node is no input of this plan, or takes class indices.</exception>
+    /// <exception cref="InvalidOperationException">The plan is in use.</exception>
+    /// <exception cref="ObjectDisposedException">The plan has been disposed of.</exception>
     public Plan Bind(Node input, PinnedBuffer buffer)
     {
         ArgumentNullException.ThrowIfNull(buffer);
+        using Occupancy.Guard inside = _use.Enter();
         PlanValue value = Input(input, ElementType.Float32, buffer.Length);
-        Enter();
-        _bound[value.Slot] = buffer;
-        _slots[value.Slot] = (nint)buffer.Pointer;
-        _running = 0;
-        _unbound.Remove(value);
+        Place(value, buffer);
         return this;
     }
 
-    /// <summary>The slot of an input, for a caller that fills it with values it has checked already.</summary>
-    internal Span<float> Fill(Node input) => Slot(Input(input, input.Op.ElementType, null));
+    /// <summary>The slot of an input of numbers, for a caller that fills it at once with values it has checked already.</summary>
+    internal Span<float> Fill(Node input)
+    {
+        _use.ThrowIfTaken();
+        return Slot(Input(input, ElementType.Float32, null));
+    }
+
+    private static int CheckLabel(Node input, int label, int position, int classes) => (uint)label < (uint)classes
+        ? label
+        : throw new DataException($"{input}: label {label} at position {position} lies outside 0..{classes - 1}");
 
     private PlanValue Input(Node input, ElementType type, int? length)
     {
+        ArgumentNullException.ThrowIfNull(input);
         if (!_program.ByNode.TryGetValue(input, out PlanValue? value) || value.Storage != Storage.Input || value.Memory != value)
         {
             throw new GraphException($"{input} is not an input of this plan");
@@ -81,15 +97,17 @@ public sealed unsafe partial class Plan
     // The input's own memory, made current again if a caller's buffer was bound before.
     private Span<float> Slot(PlanValue value)
     {
-        if (_running != 0)
-        {
-            Enter();
-        }
+        Place(value, null);
+        return new Tensor(Owner(value), (float*)_slots[value.Slot], value.Shape).Span;
+    }
 
-        if (_bound[value.Slot] is not null)
+    // Lets an input read a caller's buffer, or its own memory. What the first half has read must not change before the rest.
+    private void Place(PlanValue value, PinnedBuffer? buffer)
+    {
+        if (buffer != _bound[value.Slot])
         {
-            _bound[value.Slot] = null;
-            _slots[value.Slot] = (nint)_arena.At(value.Offset);
+            _bound[value.Slot] = buffer;
+            _slots[value.Slot] = (nint)(buffer is null ? _arena.At(value.Offset) : buffer.Pointer);
         }
 
         if (_unbound.Count > 0)
@@ -97,7 +115,10 @@ public sealed unsafe partial class Plan
             _unbound.Remove(value);
         }
 
-        return new Span<float>((float*)_slots[value.Slot], value.Shape.Length);
+        if (_progress == Progress.First && _firstInputs.Contains(value))
+        {
+            _progress = Progress.None;
+        }
     }
 
     private static void CheckFinite(Node input, ReadOnlySpan<float> values)

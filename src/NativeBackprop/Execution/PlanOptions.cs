@@ -1,14 +1,15 @@
 namespace NativeBackprop;
 
 /// <summary>How a plan is made.</summary>
+/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
 public sealed record PlanOptions
 {
     /// <summary>The batch size that replaces <see cref="Shape.Batch"/>; needed only when a shape holds it.</summary>
     public int? BatchSize { get; init; }
 
     /// <summary>
-    /// The most threads that run the plan; 0 stands for the machine's processors. A plan takes fewer where its work is not worth
-    /// them, and never more than there are processors.
+    /// The most threads that run the plan, up to <see cref="MaxThreads"/>; 0 stands for the machine's processors. A plan takes fewer where
+    /// its work is not worth them, and never more than there are processors.
     /// </summary>
     public int Threads { get; init; }
 
@@ -24,6 +25,35 @@ public sealed record PlanOptions
     /// </summary>
     public IReadOnlyList<Node> First { get; init; } = [];
 
-    /// <summary>Threads to share with other plans; null makes the plan start its own.</summary>
+    /// <summary>The largest value of <see cref="Threads"/>.</summary>
+    internal const int MaxThreads = 1024;
+
+    /// <summary>Threads to share with other plans, one run at a time; null makes the plan start its own.</summary>
     internal ThreadTeam? Team { get; init; }
+
+    /// <summary>The options, when every one of them is within its domain.</summary>
+    /// <exception cref="OptionException">One is not.</exception>
+    /// <exception cref="ObjectDisposedException">The team has been disposed of.</exception>
+    internal PlanOptions Validated()
+    {
+        if (BatchSize is < 1)
+        {
+            throw new OptionException($"the batch size must be at least 1, got {BatchSize}");
+        }
+
+        if (Threads is < 0 or > MaxThreads)
+        {
+            throw new OptionException($"the thread count must lie in 0..{MaxThreads}, got {Threads}");
+        }
+
+        if (ExactThreads && Threads < 1)
+        {
+            throw new OptionException("an exact thread count must be at least 1, got 0");
+        }
+
+        Team?.ThrowIfDisposed();
+        return Team is null || !ExactThreads || Threads == Team.Count
+            ? this
+            : throw new OptionException($"an exact thread count of {Threads} does not fit a team of {Team.Count}");
+    }
 }

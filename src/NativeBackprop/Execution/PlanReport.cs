@@ -22,11 +22,13 @@ public sealed record PlanReport(IReadOnlyList<PlanStepReport> Steps, long ArenaB
 public sealed unsafe partial class Plan
 {
     /// <summary>Bytes of the arena that holds the intermediate values, constants and input slots.</summary>
-    public long ArenaBytes => _arena.Length * sizeof(float);
+    /// <exception cref="ObjectDisposedException">The plan has been disposed of.</exception>
+    public long ArenaBytes => Alive._arena.Length * sizeof(float);
 
     /// <summary>Describes every step: shapes, flops, bytes, native call, threads, and where its result lies.</summary>
+    /// <exception cref="ObjectDisposedException">The plan has been disposed of.</exception>
     public PlanReport Describe() => new(
-        [.. _kernels.Select(Describe)], ArenaBytes, _memory.Unshared * sizeof(float), _memory.InPlace);
+        [.. Alive._kernels.Select(Describe)], ArenaBytes, _memory.Unshared * sizeof(float), _memory.InPlace);
 
     private static PlanStepReport Describe(ScheduledKernel scheduled)
     {

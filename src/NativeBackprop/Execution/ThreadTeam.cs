@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using NativeBackprop.Interop;
 
@@ -8,6 +9,10 @@ namespace NativeBackprop;
 /// Threads that run the same steps together, each its share. They wait for one another by spinning for a short while and then
 /// parking, so that a busy machine is not made busier. The caller is thread 0.
 /// </summary>
+/// <remarks>
+/// Thread safety: one run at a time; a second caller is refused. Disposing waits for the run. The threads know the core of the team alone,
+/// so that a team that is forgotten is collected, and stops them.
+/// </remarks>
 internal sealed class ThreadTeam : IDisposable
 {
     // Spinning covers the usual difference between two shares. Then the processor is offered to others at every look: on a busy machine
@@ -15,80 +20,141 @@ internal sealed class ThreadTeam : IDisposable
     // spinning, 145 µs without). Only then does the thread park: between two runs far apart.
     private const double SpinMicroseconds = 4, YieldMicroseconds = 300;
 
-    private readonly Barrier _barrier;
-    private readonly Thread[] _workers;
-    private Action<int>? _work;
-    private Exception? _failure;
-    private bool _stopping;
+    private readonly Occupancy _use = new("thread team");
+    private readonly TeamCore _core;
 
     public ThreadTeam(int threads)
     {
         Count = threads;
-        _barrier = new Barrier(threads, threads <= Environment.ProcessorCount ? SpinMicroseconds : 0);
-        _workers = new Thread[threads - 1];
-        for (int i = 0; i < _workers.Length; i++)
-        {
-            int index = i + 1;
-            _workers[i] = new Thread(() => Loop(index)) { IsBackground = true, Name = $"NativeBackprop {index}" };
-            _workers[i].Start();
-        }
+        _core = new TeamCore(threads);
+        _core.Start();
     }
+
+    ~ThreadTeam() => _core?.Stop();
 
     public int Count { get; }
 
     /// <summary>Runs the work on every thread, with the thread's index, and returns when all are done.</summary>
+    /// <exception cref="InvalidOperationException">The team is running already.</exception>
+    /// <exception cref="ObjectDisposedException">The team has been disposed of.</exception>
     public void Run(Action<int> work)
     {
-        _work = work;
-        _barrier.Wait(0);
-        Do(work, 0);
-        _barrier.Wait(0);
-        if (Interlocked.Exchange(ref _failure, null) is { } failure)
-        {
-            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
-        }
+        using Occupancy.Guard inside = _use.Enter();
+        _core.Run(work);
+        GC.KeepAlive(this);
     }
 
     /// <summary>Inside <see cref="Run"/>, called by a thread with its index: waits until every thread has come here.</summary>
-    public void Synchronize(int thread) => _barrier.Wait(thread);
+    public void Synchronize(int thread) => _core.Synchronize(thread);
+
+    /// <summary>Inside <see cref="Run"/>: true once a thread has failed.</summary>
+    public bool HasFailed => _core.HasFailed;
 
     /// <summary>Remembers a failure of one thread, which must go on to its next barrier all the same.</summary>
-    public void Fail(Exception failure) => Interlocked.CompareExchange(ref _failure, failure, null);
+    public void Fail(Exception failure) => _core.Fail(failure);
 
+    /// <exception cref="ObjectDisposedException">The team has been disposed of.</exception>
+    public void ThrowIfDisposed() => _use.ThrowIfDisposed();
+
+    /// <summary>Waits for the run that is going on, and stops the threads.</summary>
+    /// <exception cref="InvalidOperationException">Called from inside the team's run.</exception>
     public void Dispose()
     {
-        if (!_stopping)
+        if (_use.Dispose())
+        {
+            GC.SuppressFinalize(this);
+            _core.Stop();
+            _core.Join();
+        }
+    }
+
+    /// <summary>What the threads of a team share: nothing of a plan's between two runs.</summary>
+    private sealed class TeamCore(int threads)
+    {
+        private readonly Barrier _barrier = new(threads, threads <= Environment.ProcessorCount ? SpinMicroseconds : 0);
+        private readonly Thread[] _workers = new Thread[threads - 1];
+        private Action<int>? _work;
+        private Occupancy? _inside;
+        private Exception? _failure;
+        private volatile bool _stopping;
+
+        public bool HasFailed => Volatile.Read(ref _failure) is not null;
+
+        public void Start()
+        {
+            for (int i = 0; i < _workers.Length; i++)
+            {
+                int index = i + 1;
+                try
+                {
+                    _workers[i] = new Thread(() => Loop(index)) { IsBackground = true, Name = $"NativeBackprop {index}" };
+                    _workers[i].UnsafeStart();
+                }
+                catch
+                {
+                    // The machine has no thread left: those that started must not wait for one that never comes.
+                    _barrier.Participants = i + 1;
+                    Stop();
+                    throw;
+                }
+            }
+        }
+
+        public void Run(Action<int> work)
+        {
+            (_work, _inside) = (work, Occupancy.Innermost);
+            _barrier.Wait(0);
+            Do(0);
+            _barrier.Wait(0);
+            (_work, _inside) = (null, null);
+            if (Interlocked.Exchange(ref _failure, null) is { } failure)
+            {
+                System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
+            }
+        }
+
+        public void Synchronize(int thread) => _barrier.Wait(thread);
+
+        public void Fail(Exception failure) => Interlocked.CompareExchange(ref _failure, failure, null);
+
+        /// <summary>Lets the threads end, without waiting for them.</summary>
+        public void Stop()
         {
             _stopping = true;
-            _barrier.Wait(0);
-            Array.ForEach(_workers, worker => worker.Join());
+            _barrier.Arrive();
         }
-    }
 
-    private void Loop(int index)
-    {
-        while (true)
+        public void Join() => Array.ForEach(_workers, worker => worker.Join());
+
+        private void Loop(int index)
         {
-            _barrier.Wait(index);
-            if (_stopping)
+            while (true)
             {
-                return;
+                _barrier.Wait(index);
+                if (_stopping)
+                {
+                    return;
+                }
+
+                Occupancy.Innermost = _inside;
+                Do(index);
+                Occupancy.Innermost = null;
+                _barrier.Wait(index);
             }
-
-            Do(_work!, index);
-            _barrier.Wait(index);
         }
-    }
 
-    private void Do(Action<int> work, int index)
-    {
-        try
+        // Never inlined: a thread that waits has nothing of the work left in its frame, which would keep a plan from being collected.
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        private void Do(int index)
         {
-            work(index);
-        }
-        catch (Exception failure)
-        {
-            Fail(failure);
+            try
+            {
+                _work!(index);
+            }
+            catch (Exception failure)
+            {
+                Fail(failure);
+            }
         }
     }
 
@@ -101,28 +167,19 @@ internal sealed class ThreadTeam : IDisposable
         private long _separated;
         private Counters _counters;
 
+        /// <summary>How many threads have to come; lowered only where one could not be started, before any passes.</summary>
+        public int Participants { get; set; } = participants;
+
         public void Wait(int thread)
         {
-            if (participants == 1)
+            if (Participants == 1)
             {
                 return;
             }
 
             _processors[thread] = ProcessorPlacement.Current;
             int generation = Volatile.Read(ref _counters.Generation);
-            if (Interlocked.Increment(ref _counters.Arrived) == participants)
-            {
-                _counters.Arrived = 0;
-                Interlocked.Increment(ref _counters.Generation);
-                if (Volatile.Read(ref _counters.Parked) > 0)
-                {
-                    lock (_parking)
-                    {
-                        Monitor.PulseAll(_parking);
-                    }
-                }
-            }
-            else if (!IsPassedWithin(_spin, generation, yields: false))
+            if (!Arrive() && !IsPassedWithin(_spin, generation, yields: false))
             {
                 Separate(thread);
                 if (!IsPassedWithin(_yield, generation, yields: true))
@@ -130,6 +187,27 @@ internal sealed class ThreadTeam : IDisposable
                     Park(generation);
                 }
             }
+        }
+
+        /// <summary>Comes without waiting for the others; true for the last one, which lets all pass.</summary>
+        public bool Arrive()
+        {
+            if (Interlocked.Increment(ref _counters.Arrived) != Participants)
+            {
+                return false;
+            }
+
+            _counters.Arrived = 0;
+            Interlocked.Increment(ref _counters.Generation);
+            if (Volatile.Read(ref _counters.Parked) > 0)
+            {
+                lock (_parking)
+                {
+                    Monitor.PulseAll(_parking);
+                }
+            }
+
+            return true;
         }
 
         private static long Ticks(double microseconds) => (long)(microseconds * Stopwatch.Frequency / 1e6);
@@ -168,7 +246,7 @@ internal sealed class ThreadTeam : IDisposable
         {
             int processor = ProcessorPlacement.Current;
             long now = Stopwatch.GetTimestamp(), last = Volatile.Read(ref _separated);
-            for (int other = 0; other < participants && now - last > Stopwatch.Frequency / 500; other++)
+            for (int other = 0; other < _processors.Length && now - last > Stopwatch.Frequency / 500; other++)
             {
                 if (other != thread && Volatile.Read(ref _processors[other]) == processor)
                 {

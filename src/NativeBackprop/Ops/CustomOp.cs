@@ -150,7 +150,6 @@ internal sealed class CustomKernel : Kernel
     private readonly Shape[] _shapes;
     private readonly Operand _output;
     private readonly CustomAction _action;
-    private string? _fault;
 
     public CustomKernel(string call, ReadOnlySpan<Operand> inputs, Shape[] shapes, Operand output, CustomAction action)
     {
@@ -164,8 +163,6 @@ internal sealed class CustomKernel : Kernel
 
     public override bool CanFault => true;
 
-    public override string? Fault => Interlocked.Exchange(ref _fault, null);
-
     public override void Run(int begin, int end, int thread)
     {
         try
@@ -174,7 +171,7 @@ internal sealed class CustomKernel : Kernel
         }
         catch (Exception error)
         {
-            _fault = $"the custom op failed: {error.GetType().Name}: {error.Message}";
+            Report(new Fault($"the custom op failed: {error.GetType().Name}: {error.Message}", error));
         }
     }
 }

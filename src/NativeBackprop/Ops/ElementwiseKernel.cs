@@ -28,7 +28,6 @@ internal sealed unsafe class DomainKernel : Kernel
     private readonly Elementwise _function;
     private readonly Operand _x;
     private readonly ElementwiseKernel _kernel;
-    private string? _fault;
 
     public DomainKernel(Elementwise function, Operand x, Operand y)
     {
@@ -40,8 +39,6 @@ internal sealed unsafe class DomainKernel : Kernel
 
     public override bool CanFault => true;
 
-    public override string? Fault => Interlocked.Exchange(ref _fault, null);
-
     public override void Run(int begin, int end, int thread)
     {
         // Looked at first, because the result may overwrite the argument.
@@ -50,7 +47,7 @@ internal sealed unsafe class DomainKernel : Kernel
         {
             if (!_function.Accepts(x[i]))
             {
-                _fault = $"{_function.Name} needs {_function.Domain}, got {x[i]} at element {i}";
+                Report(new Fault($"{_function.Name} needs {_function.Domain}, got {x[i]} at element {i}"));
                 break;
             }
         }

@@ -12,7 +12,10 @@ public static class GraphLeaves
         public Node Input(string name, Shape shape) => graph.Add(new Input(name, shape));
 
         /// <summary>Class indices in 0..classes−1 handed in at every run, one for each example.</summary>
-        public Node Labels(string name, int classes) => graph.Add(new Labels(name, [Shape.Batch], classes));
+        /// <exception cref="OptionException">There is no class.</exception>
+        public Node Labels(string name, int classes) => classes >= 1
+            ? graph.Add(new Labels(name, [Shape.Batch], classes))
+            : throw new OptionException($"{name}: class indices need at least 1 class, got {classes}");
 
         /// <summary>The value of a parameter; one node however often it is asked for.</summary>
         public Node Variable(Parameter parameter) => graph.Add(new Variable(parameter));

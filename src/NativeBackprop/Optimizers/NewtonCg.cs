@@ -58,11 +58,11 @@ public sealed class NewtonCg : IDisposable
     /// <summary>Sets class indices that the loss reads.</summary>
     /// <exception cref="ShapeException">The number of indices is not the input's.</exception>
     /// <exception cref="DataException">An index is out of range.</exception>
-    public NewtonCg Bind(Node input, ReadOnlySpan<int> labels)
+    public NewtonCg BindLabels(Node input, ReadOnlySpan<int> labels)
     {
-        _hessian.Plan.Bind(input, labels);
-        _gradientPlan.Bind(input, labels);
-        _lossPlan.Bind(input, labels);
+        _hessian.Plan.BindLabels(input, labels);
+        _gradientPlan.BindLabels(input, labels);
+        _lossPlan.BindLabels(input, labels);
         return this;
     }
 

@@ -20,6 +20,7 @@ public sealed class Trainer : IDisposable
     private readonly TrainerOptions _options;
     private TrainingGraph? _graph;
     private Plan? _forward;
+    private int[] _labels = [];
 
     /// <summary>
     /// Makes a trainer. A model whose parameters were neither initialised nor loaded is initialised from
@@ -161,7 +162,9 @@ public sealed class Trainer : IDisposable
         data.Gather(batch, plan.Fill(graph.Input));
         if (_loss.IsClassifier)
         {
-            data.GatherLabels(batch, System.Runtime.InteropServices.MemoryMarshal.Cast<float, int>(plan.Fill(graph.Targets)));
+            _labels = _labels.Length >= batch.Length ? _labels : new int[batch.Length];
+            data.GatherLabels(batch, _labels.AsSpan(0, batch.Length));
+            plan.BindLabels(graph.Targets, _labels.AsSpan(0, batch.Length));
         }
         else
         {
@@ -202,7 +205,7 @@ public sealed class Trainer : IDisposable
     private Plan Bind(PlanKind kind, ReadOnlySpan<float> inputs, ReadOnlySpan<int> labels)
     {
         Plan plan = BindInputs(kind, inputs, labels.Length);
-        return plan.Bind(_graph!.Targets, labels);
+        return plan.BindLabels(_graph!.Targets, labels);
     }
 
     private Plan Bind(PlanKind kind, ReadOnlySpan<float> inputs, ReadOnlySpan<float> targets)

@@ -59,7 +59,7 @@ internal sealed class GraphHarness(Graph graph, int? batchSize = null)
 
         foreach ((Node leaf, int[] values) in _labels)
         {
-            TryBind(() => plan.Bind(leaf, values));
+            TryBind(() => plan.BindLabels(leaf, values));
         }
 
         plan.Run();

@@ -27,7 +27,7 @@ public sealed class AllocationTests
         var buffer = new PinnedBuffer(values);
         AssertAllocatesNothing(() =>
         {
-            plan.Bind(t, classes);
+            plan.BindLabels(t, classes);
             plan.Bind(x, buffer);
             plan.Run();
             plan.Bind(x, values);

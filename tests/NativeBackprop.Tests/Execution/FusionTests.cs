@@ -270,7 +270,7 @@ public sealed class FusionTests
             {
                 if (node.Op is Labels)
                 {
-                    plan.Bind(node, (int[])[2, 0, 4]);
+                    plan.BindLabels(node, (int[])[2, 0, 4]);
                 }
                 else if (node.Op is Variable variable)
                 {

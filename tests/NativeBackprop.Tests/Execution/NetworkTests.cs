@@ -57,7 +57,7 @@ public sealed class NetworkTests
                 plan.Bind(x, Batch(1));
                 if (loss.IsClassifier)
                 {
-                    plan.Bind(targets, Labels(1)).Run();
+                    plan.BindLabels(targets, Labels(1)).Run();
                     reference.Set(targets, Array.ConvertAll(Labels(1), label => (double)label));
                 }
                 else

@@ -27,7 +27,7 @@ public sealed class PlanTests
         Node a = graph.Input("a"), b = graph.Input("b");
         using Plan plan = graph.Compile([a + b]);
         plan.Bind(a, 1f);
-        Assert.That(plan.Run, Throws.TypeOf<GraphException>().With.Message.Contains("input b is not bound"));
+        Assert.That(plan.Run, Throws.InvalidOperationException.With.Message.Contains("input b is not bound"));
         plan.Bind(b, 2f).Run();
         Assert.That(plan[a + b].Item, Is.EqualTo(3));
     }
@@ -70,9 +70,9 @@ public sealed class PlanTests
         using Plan plan = graph.Compile([y], new PlanOptions { BatchSize = 2 });
         int[] values = [0, 0];
         values[at] = label;
-        Assert.That(() => plan.Bind(labels, values),
+        Assert.That(() => plan.BindLabels(labels, values),
             Throws.TypeOf<DataException>().With.Message.EqualTo($"labels: label {label} at position {at} lies outside 0..2"));
-        plan.Bind(labels, (int[])[2, 0]).Run();
+        plan.BindLabels(labels, (int[])[2, 0]).Run();
         Assert.That(plan[y].ToArray(), Is.EqualTo(new float[] { 0, 0, 1, 1, 0, 0 }));
     }
 
@@ -85,7 +85,7 @@ public sealed class PlanTests
         using Plan plan = graph.Compile([y], new PlanOptions { BatchSize = 1 });
         Assert.That(() => plan.Bind(labels, new float[1]),
             Throws.TypeOf<GraphException>().With.Message.EqualTo("labels takes class indices, not numbers"));
-        Assert.That(() => plan.Bind(x, new int[3]), Throws.TypeOf<GraphException>().With.Message.EqualTo("x takes numbers, not class indices"));
+        Assert.That(() => plan.BindLabels(x, new int[3]), Throws.TypeOf<GraphException>().With.Message.EqualTo("x takes numbers, not class indices"));
         Assert.That(() => plan.Bind(unused, 1f), Throws.TypeOf<GraphException>().With.Message.EqualTo("unused is not an input of this plan"));
         Assert.That(() => plan.Bind(y, 1f), Throws.TypeOf<GraphException>().With.Message.Contains("is not an input of this plan"));
         Assert.That(() => plan[x], Throws.TypeOf<GraphException>().With.Message.EqualTo("x is not an output of this plan"));
@@ -243,9 +243,10 @@ public sealed class PlanTests
         plan.Bind(x, new float[4]);
         Task run = Task.Run(plan.Run);
         entered.Wait();
-        Assert.That(plan.Run, Throws.TypeOf<GraphException>().With.Message.Contains("the plan is running"));
-        Assert.That(() => plan.Bind(x, new float[4]), Throws.TypeOf<GraphException>().With.Message.Contains("the plan is running"));
-        Assert.That(() => plan.Bind(x, new PinnedBuffer(4)), Throws.TypeOf<GraphException>());
+        Assert.That(plan.Run, Throws.InvalidOperationException.With.Message.Contains("the plan is in use"));
+        Assert.That(() => plan.Bind(x, new float[4]), Throws.InvalidOperationException.With.Message.Contains("the plan is in use"));
+        Assert.That(() => plan.Bind(x, new PinnedBuffer(4)), Throws.InvalidOperationException);
+        Assert.That(() => plan[y], Throws.InvalidOperationException);
         leave.Set();
         run.Wait();
         Assert.That(plan.Run, Throws.Nothing);

@@ -215,7 +215,7 @@ public sealed class ThreadTests
             _outputs = [loss, .. d, graph.Add(new MomentumUpdate(0.9f, 0, false), v, d[2], rate, velocity)];
             Plan = graph.Compile(_outputs, new PlanOptions { BatchSize = 64, Threads = threads, ExactThreads = true });
             Plan.Bind(x, [.. Enumerable.Range(0, 64 * 96).Select(i => MathF.Sin(i * 0.7f))]).Bind(rate, 0f);
-            Plan.Bind(labels, (int[])[.. Enumerable.Range(0, 64).Select(i => i % 10)]);
+            Plan.BindLabels(labels, (int[])[.. Enumerable.Range(0, 64).Select(i => i % 10)]);
         }
 
         public Plan Plan { get; }

@@ -76,7 +76,7 @@ internal sealed class OpCase
         {
             if (_labels.TryGetValue(node, out int[]? labels))
             {
-                plan.Bind(node, labels);
+                plan.BindLabels(node, labels);
             }
             else if (_values.TryGetValue(node, out float[]? values))
             {

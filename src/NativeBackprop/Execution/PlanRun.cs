@@ -1,0 +1,128 @@
+namespace NativeBackprop;
+
+public sealed unsafe partial class Plan
+{
+    // How far the last run has come; a run that failed has come nowhere.
+    private Progress _progress;
+    private int _from, _to;
+
+    private enum Progress
+    {
+        None,
+        First,
+        All,
+    }
+
+    /// <summary>Runs every step. A first half that was waiting for its rest is dropped.</summary>
+    /// <exception cref="InvalidOperationException">An input is not bound, or the plan is in use.</exception>
+    /// <exception cref="GraphException">An op met a value outside its domain, or a user's op failed.</exception>
+    /// <exception cref="ObjectDisposedException">The plan has been disposed of.</exception>
+    public void Run() => Run(0, _kernels.Length, Progress.All);
+
+    /// <summary>Runs the steps that <see cref="PlanOptions.First"/> needs; <see cref="RunRest"/> may follow once.</summary>
+    /// <inheritdoc cref="Run()"/>
+    public void RunFirst() => Run(0, _program.FirstSteps, Progress.First);
+
+    /// <summary>Runs what <see cref="RunFirst"/> has left.</summary>
+    /// <exception cref="InvalidOperationException">
+    /// No <see cref="RunFirst"/> went before, its rest has been run already, or an input that it read was bound again since. As <see cref="Run()"/>.
+    /// </exception>
+    /// <inheritdoc cref="Run()"/>
+    public void RunRest() => Run(_program.FirstSteps, _kernels.Length, Progress.All, needsFirst: true);
+
+    private void Run(int from, int to, Progress reached, bool needsFirst = false)
+    {
+        using Occupancy.Guard inside = _use.Enter();
+        if (_unbound.Count > 0)
+        {
+            throw new InvalidOperationException($"input {_unbound[0].Node} is not bound: call Bind before Run");
+        }
+
+        if (needsFirst && _progress != Progress.First)
+        {
+            throw new InvalidOperationException("RunRest needs a RunFirst of its own, with nothing that it read bound since: call RunFirst, then RunRest");
+        }
+
+        _progress = Progress.None;
+        try
+        {
+            if (_team is null)
+            {
+                for (int i = from; i < to; i++)
+                {
+                    Kernel kernel = _kernels[i].Kernel;
+                    kernel.Run(0, kernel.Units, 0);
+                }
+            }
+            else
+            {
+                (_from, _to) = (from, to);
+                _team.Run(_share);
+            }
+        }
+        catch
+        {
+            _ = TakeFault();
+            throw;
+        }
+
+        if (_faulty.Length > 0 && TakeFault() is { } fault)
+        {
+            throw fault;
+        }
+
+        _progress = reached;
+        GC.KeepAlive(this);
+    }
+
+    // One thread's part of a run. A failed kernel must not keep the thread from the meetings that the others wait at.
+    private void Share(int thread)
+    {
+        int i = _from;
+        bool failed = false;
+        while (i < _to)
+        {
+            try
+            {
+                for (; i < _to; i++)
+                {
+                    ScheduledKernel scheduled = _kernels[i];
+                    if (scheduled.Waits && i > _from)
+                    {
+                        _team!.Synchronize(thread);
+                    }
+
+                    int begin = scheduled.Bounds[thread], end = scheduled.Bounds[thread + 1];
+                    if (begin < end && !failed)
+                    {
+                        scheduled.Kernel.Run(begin, end, thread);
+                    }
+                }
+            }
+            catch (Exception failure)
+            {
+                _team!.Fail(failure);
+                failed = true;
+                i++;
+            }
+        }
+    }
+
+    // The first kernel's fault, if there is one. Every kernel is asked, because being asked is what makes it forget.
+    private GraphException? TakeFault()
+    {
+        GraphException? first = null;
+        foreach (ScheduledKernel scheduled in _faulty)
+        {
+            if (scheduled.Kernel.TakeFault() is { } fault)
+            {
+                first ??= Faulty(scheduled.Step, fault);
+            }
+        }
+
+        return first;
+    }
+
+    private static GraphException Faulty(PlanStep step, Fault fault) =>
+        new($"{step.Outputs[0].Node}({string.Join(", ", step.Inputs.Select(input => input.Node))}): {fault.Message}", fault.Cause);
+}
