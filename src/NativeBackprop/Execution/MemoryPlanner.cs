@@ -7,6 +7,7 @@ namespace NativeBackprop;
 internal sealed class MemoryPlanner
 {
     private readonly SortedList<long, long> _free = [];
+    private readonly List<long> _blocks = [];
 
     // The step that touches a value last, the values that show each root, and the step that touches any of those last.
     private readonly Dictionary<PlanValue, int> _lastUse = [];
@@ -15,7 +16,10 @@ internal sealed class MemoryPlanner
     private long _end;
 
     /// <summary>Length of the arena in floats.</summary>
-    public long Length { get; private set; }
+    public long Length => _end;
+
+    /// <summary>The blocks to reserve in the arena, in floats and in this order: offsets count from the start of the first one.</summary>
+    public IReadOnlyList<long> Blocks => _blocks;
 
     /// <summary>How many results were written in place of an operand.</summary>
     public int InPlace { get; private set; }
@@ -70,8 +74,6 @@ internal sealed class MemoryPlanner
                 }
             }
         }
-
-        Length = _end;
     }
 
     private void Use(PlanValue value, int position)
@@ -155,6 +157,7 @@ internal sealed class MemoryPlanner
         if (best < 0)
         {
             long offset = _end;
+            _blocks.Add(Math.Max(1, floats));
             _end += size;
             return offset;
         }
@@ -170,6 +173,11 @@ internal sealed class MemoryPlanner
 
     private void Release(long offset, long floats)
     {
+        if (!MemorySource.Current.SharesBlocks)
+        {
+            return;
+        }
+
         long size = Math.Max(Arena.Align(floats), PinnedBuffer.AlignmentInFloats);
         if (_free.TryGetValue(offset + size, out long after))
         {

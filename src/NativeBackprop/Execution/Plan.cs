@@ -33,8 +33,11 @@ public sealed unsafe partial class Plan : IDisposable
     {
         _program = program;
         _memory = MemoryPlanner.Run(program);
-        _arena.Reserve(_memory.Length);
-        long inputs = _arena.Length;
+        foreach (long block in _memory.Blocks)
+        {
+            _arena.Reserve(block);
+        }
+
         foreach (PlanValue input in program.Values.Where(value => value.Storage == Storage.Input && value.Memory == value))
         {
             input.Offset = _arena.Reserve(Math.Max(1, input.Shape.Length));
@@ -173,7 +176,7 @@ public sealed unsafe partial class Plan : IDisposable
 
     private PinnedBuffer Owner(PlanValue memory) => memory.Node.Op is Ops.Variable variable
         ? variable.Parameter.Tensor.Owner
-        : _bound[memory.Slot] ?? _arena.Buffer;
+        : _bound[memory.Slot] ?? _arena.Owner(memory.Offset);
 
     private static int ThreadCount(PlanOptions options, Kernel[] kernels) => options.ExactThreads
         ? options.Threads

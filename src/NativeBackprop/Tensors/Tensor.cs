@@ -30,7 +30,7 @@ public readonly unsafe struct Tensor
     public Shape Shape { get; }
 
     /// <summary>The elements in row-major order.</summary>
-    public Span<float> Span => _owner is null ? default : new(Pointer, Shape.Length);
+    public Span<float> Span => _owner is null ? default : _owner.SpanAt(Pointer, Shape.Length);
 
     /// <summary>The only element of a scalar tensor.</summary>
     /// <exception cref="ShapeException">The tensor has more than one element.</exception>
