@@ -23,8 +23,8 @@
 extern "C" {
 #endif
 
-/* clang-format off: one declaration a line, under its one comment. */
-#define NB_ABI_VERSION 1
+/* clang-format off: every declaration under its one comment. */
+#define NB_ABI_VERSION 2
 
 /* Instruction sets. AVX2 means AVX2 and FMA; AVX512 means F, DQ, BW and VL; both with the register state enabled by the OS. */
 typedef enum nb_isa { NB_ISA_SCALAR = 0, NB_ISA_AVX2 = 1, NB_ISA_AVX512 = 2 } nb_isa;
@@ -43,6 +43,10 @@ NB_API nb_isa nb_active_isa(void);
 NB_API nb_isa nb_best_isa(void);
 /* Selects a level for the whole process; for tests and benchmarks. */
 NB_API nb_status nb_set_isa(nb_isa isa);
+/* Does rounds of independent multiply-adds in the registers of a level, for measuring the machine's peak, and returns how many
+ * floating-point operations that were: two a multiply-add and lane, 0 for a level that this machine lacks. sum gets a number that
+ * depends on all of them. */
+NB_API int64_t nb_multiply_add_peak(nb_isa isa, int64_t rounds, float *sum);
 
 /* Elementwise functions with bias. z, y, dy, s, dz are [rows, cols] with row stride ld >= cols; b and db are [cols] and may be NULL.
  *   forward:   y[r,c] = f(z[r,c] + b[c])                  y may be z
@@ -68,7 +72,8 @@ NB_API void nb_relu_backward_f32(const float *dy, const float *s, size_t rows, s
 /* f(x) = x > 0 ? x : negative_slope x. */
 NB_API void nb_leaky_relu_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float negative_slope, float *y);
 /* f' = x > 0 ? 1 : negative_slope (the slope at 0); s = x. */
-NB_API void nb_leaky_relu_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float negative_slope, float *dz, float *db);
+NB_API void nb_leaky_relu_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float negative_slope,
+        float *dz, float *db);
 /* f(x) = |x|. */
 NB_API void nb_abs_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float *y);
 /* f' = sign(x), 0 at 0; s = x. */
@@ -89,10 +94,11 @@ NB_API void nb_cos_backward_f32(const float *dy, const float *s, size_t rows, si
 NB_API void nb_sin_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float *y);
 /* f' = cos x; s = x. */
 NB_API void nb_sin_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float *dz, float *db);
-/* f(x) = log(1 + exp(beta x)) / beta, stable for every x. */
+/* f(x) = log(1 + exp(beta x)) / beta, stable for every x, where beta x overflows too; beta is not 0. */
 NB_API void nb_softplus_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float beta, float *y);
 /* f' = sigmoid(beta x); s = x. */
-NB_API void nb_softplus_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float beta, float *dz, float *db);
+NB_API void nb_softplus_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float beta, float *dz,
+        float *db);
 /* f(x) = x > 0 ? x : alpha (exp(x) - 1). */
 NB_API void nb_elu_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float alpha, float *y);
 /* f' = x > 0 ? 1 : alpha exp(x) (alpha at 0); s = x. */
@@ -132,7 +138,8 @@ NB_API void nb_reciprocal_backward_f32(const float *dy, const float *s, size_t r
 /* f(x) = x^exponent, as powf; by products, sqrt and division for -2, -1, -1/2, 0, 1/2, 1, 2, 3. */
 NB_API void nb_power_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float exponent, float *y);
 /* f' = exponent x^(exponent - 1), 0 for exponent 0; s = x. */
-NB_API void nb_power_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float exponent, float *dz, float *db);
+NB_API void nb_power_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float exponent, float *dz,
+        float *db);
 /* f(x) = factor x. */
 NB_API void nb_scale_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float factor, float *y);
 /* f' = factor; s is not read and may be NULL. */
@@ -141,6 +148,10 @@ NB_API void nb_scale_backward_f32(const float *dy, const float *s, size_t rows, 
 NB_API void nb_shift_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float offset, float *y);
 /* f' = 1; s is not read and may be NULL. */
 NB_API void nb_shift_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float offset, float *dz, float *db);
+/* f(x) = |x| <= delta ? x^2 / 2 : delta (|x| - delta / 2), delta > 0. */
+NB_API void nb_huber_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float delta, float *y);
+/* f' = x between -delta and delta, and the nearer of the two beyond; s = x. */
+NB_API void nb_huber_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float delta, float *dz, float *db);
 
 /* Binary functions of n elements, c[i] = f(a[i inc_a], b[i inc_b]). An increment is 1, or 0 to broadcast one value. c may be an operand
  * whose increment is 1. */
@@ -178,25 +189,34 @@ NB_API void nb_log_sum_exp_f32(const float *z, size_t rows, size_t cols, float *
 
 /* Losses of rows [rows, cols]: the loss of each row, l [rows], and its gradient times the upstream gradient dl [rows]. l and the
  * gradient may each be NULL; dl is read only with a gradient. */
-/* l = -z[t] + log sum exp z, dz = dl (softmax(z) - onehot(t)), t [rows] in 0..cols-1; dz may be z. A logit of +Inf or NaN gives NaN. */
+/* l = -z[t] + log sum exp z, dz = dl (softmax(z) - onehot(t)), t [rows] in 0..cols-1, which the caller has checked: another index reads
+ * and writes outside the matrices; dz may be z. A logit of +Inf or NaN gives NaN. */
 NB_API void nb_softmax_cross_entropy_f32(const float *z, const int32_t *t, const float *dl, size_t rows, size_t cols, float *l, float *dz);
-/* l = sum over j of t[j] (log sum exp z - z[j]), dz = dl (softmax(z) sum(t) - t), t [rows, cols]; dz may be z. */
-NB_API void nb_softmax_cross_entropy_dense_f32(const float *z, const float *t, const float *dl, size_t rows, size_t cols, float *l, float *dz);
+/* l = sum over j of t[j] (log sum exp z - z[j]), dz = dl (softmax(z) sum(t) - t), t [rows, cols]; dz may be z. A logit of
+ * -Inf whose target is 0 adds nothing. */
+NB_API void nb_softmax_cross_entropy_dense_f32(const float *z, const float *t, const float *dl, size_t rows, size_t cols, float *l,
+        float *dz);
 /* l = mean over c of (y - t)^2, dy = dl 2 (y - t) / cols, t [rows, cols]; dy may be y or t. */
 NB_API void nb_squared_error_f32(const float *y, const float *t, const float *dl, size_t rows, size_t cols, float *l, float *dy);
+/* l = mean over c of log(1 + exp z) - t z, dz = dl (sigmoid(z) - t) / cols, t [rows, cols] in [0, 1]; dz may be z or t. Neither cancels
+ * or overflows, however large z. An infinite or NaN logit gives NaN or Inf. */
+NB_API void nb_sigmoid_cross_entropy_f32(const float *z, const float *t, const float *dl, size_t rows, size_t cols, float *l, float *dz);
 
 /* Updates of n parameters w by their gradient g, in PyTorch's order of operations. d = g + weight_decay w. */
 /* w -= lr d. */
 NB_API void nb_sgd_update_f32(const float *g, size_t n, float lr, float weight_decay, float *w);
 /* v = momentum v + d; w -= lr (nesterov ? d + momentum v : v). */
-NB_API void nb_momentum_update_f32(const float *g, size_t n, float lr, float momentum, float weight_decay, int32_t nesterov, float *v, float *w);
+NB_API void nb_momentum_update_f32(const float *g, size_t n, float lr, float momentum, float weight_decay, int32_t nesterov, float *v,
+        float *w);
 /* s += d^2; w -= lr d / (sqrt(s) + epsilon). */
 NB_API void nb_adagrad_update_f32(const float *g, size_t n, float lr, float epsilon, float weight_decay, float *s, float *w);
 /* s = alpha s + (1 - alpha) d^2; w -= lr d / (sqrt(s) + epsilon). */
 NB_API void nb_rmsprop_update_f32(const float *g, size_t n, float lr, float alpha, float epsilon, float weight_decay, float *s, float *w);
 /* m = beta1 m + (1 - beta1) d; v = beta2 v + (1 - beta2) d^2; w -= lr / correction1 m / (sqrt(v) / sqrt(correction2) + epsilon), with
- * correction1 = 1 - beta1^t and correction2 = 1 - beta2^t at step t = 1, 2, ... Decoupled (AdamW): w *= 1 - lr weight_decay first, and d = g. */
-NB_API void nb_adam_update_f32(const float *g, size_t n, float lr, float beta1, float beta2, float epsilon, float weight_decay, int32_t decoupled, float correction1, float correction2, float *m, float *v, float *w);
+ * correction1 = 1 - beta1^t and correction2 = 1 - beta2^t at step t = 1, 2, ... Decoupled (AdamW): w *= 1 - lr weight_decay first, and d
+ * = g. */
+NB_API void nb_adam_update_f32(const float *g, size_t n, float lr, float beta1, float beta2, float epsilon, float weight_decay,
+        int32_t decoupled, float correction1, float correction2, float *m, float *v, float *w);
 
 /* y[i] = value. */
 NB_API void nb_fill_f32(float value, size_t n, float *y);

@@ -31,7 +31,11 @@ DF(cos) { return v_mul(dy, v_neg(v_sin(s))); }
 F(sin) { return v_sin(x); }
 DF(sin) { return v_mul(dy, v_cos(s)); }
 
-F(softplus) { return v_div(v_softplus(v_mul(v_set1(p), x)), v_set1(p)); }
+/* x itself and not beta x / beta: beta x may overflow where the result does not. */
+F(softplus) {
+    vf u = v_mul(v_set1(p), x);
+    return v_add(v_keep(v_lt(ZERO, u), x), v_div(v_log1p_unit(v_exp(v_neg(v_abs(u)))), v_set1(p)));
+}
 DF(softplus) { return v_mul(dy, v_sigmoid(v_mul(v_set1(p), s))); }
 
 F(elu) { return v_select(v_lt(x, ZERO), v_mul(v_set1(p), v_expm1_negative(v_min(ZERO, x))), x); }
@@ -93,6 +97,12 @@ DF(scale) { return v_mul(v_set1(p), dy); }
 
 F(shift) { return v_add(x, v_set1(p)); }
 DF(shift) { return dy; }
+
+F(huber) {
+    vf a = v_abs(x), c = v_min(v_set1(p), a);
+    return v_mul(c, v_fnma(v_set1(0.5f), c, a));
+}
+DF(huber) { return v_mul(dy, v_max(v_set1(-p), v_min(v_set1(p), s))); }
 
 typedef vf (*function)(vf x, float p);
 typedef vf (*derivative)(vf dy, vf s, float p);

@@ -36,6 +36,11 @@ nb_status nb_set_isa(nb_isa isa) {
     return NB_OK;
 }
 
+int64_t nb_multiply_add_peak(nb_isa isa, int64_t rounds, float *sum) {
+    *sum = 0.0f;
+    return (unsigned)isa > (unsigned)nb_cpu_best_isa() ? 0 : table_of(isa)->multiply_add_peak(rounds, sum);
+}
+
 nb_status nb_initialize(void) {
     static const char *const names[] = {"scalar", "avx2", "avx512"};
     const char *forced = getenv("NBP_FORCE_ISA");

@@ -7,9 +7,11 @@
 #include "reductions.inl"
 #include "losses.inl"
 #include "optimizers.inl"
+#include "peak.inl"
 
 const nb_table NB_TABLE = {
     .isa = NB_ISA,
+    .multiply_add_peak = multiply_add_peak,
 #define X(name, operand, p) .name##_forward = name##_forward, .name##_backward = name##_backward,
 #include "activations.def"
 #undef X

@@ -125,21 +125,28 @@ static void k_softmax_cross_entropy(const float *z, const int32_t *t, const floa
     }
 }
 
+/* sum + t (max - z) as 2 t (max / 2 - z / 2), because the difference of two logits may overflow where the product does not; 0 for
+ * an impossible class (-Inf) that is no target. */
+NB_INLINE vf target_term(vf t, vf half_max, vf z, vf sum) {
+    vf half = v_fnma(v_set1(0.5f), z, half_max);
+    return v_fma(v_add(t, t), v_drop(v_eq(t, v_set1(0.0f)), half), sum);
+}
+
 /* With z shifted by its maximum, l = T log(sum) + sum of t (max - z), T the sum of t. */
 NB_INLINE void target_sums(const float *z, const float *t, size_t n, float max, float *weight, float *offset) {
-    const vf m = v_set1(max);
+    const vf half_max = v_set1(0.5f * max);
     vf w = v_set1(0.0f), o = w;
     size_t i = 0;
     for (; i + VL <= n; i += VL) {
         vf target = v_load(t + i);
         w = v_add(w, target);
-        o = v_fma(target, v_sub(m, v_load(z + i)), o);
+        o = target_term(target, half_max, v_load(z + i), o);
     }
     if (i < n) {
         vt tail = v_tail(n - i);
         vf target = v_load_part(t + i, tail);
         w = v_add(w, target);
-        o = v_fma(target, v_sub(m, v_load_part_or(z + i, tail, m)), o);
+        o = target_term(target, half_max, v_load_part_or(z + i, tail, v_set1(max)), o);
     }
     *weight = v_sum(w);
     *offset = v_sum(o);
@@ -196,6 +203,58 @@ static void k_squared_error(const float *y, const float *t, const float *dl, siz
     for (size_t r = 0; r < rows; r++) {
         float sum =
             squared_error_row(y + r * cols, t + r * cols, cols, dy ? dl[r] * 2.0f / count : 0.0f, dy ? dy + r * cols : NULL);
+        if (l) l[r] = sum / count;
+    }
+}
+
+/* |z| (z > 0 ? 1 - t : t) + log(1 + exp(-|z|)), in which nothing cancels, and through slope its derivative
+ * (1 - t) sigmoid(z) - t sigmoid(-z). */
+NB_INLINE vf sigmoid_loss(vf z, vf t, vf *slope) {
+    const vf zero = v_set1(0.0f), one = v_set1(1.0f);
+    vf size = v_abs(z), e = v_exp(v_neg(size)), inverse = v_div(one, v_add(one, e)), small = v_mul(e, inverse),
+       other = v_sub(one, t);
+    vm positive = v_lt(zero, z);
+    vf right = v_select(positive, inverse, small), left = v_select(positive, small, inverse);
+    *slope = v_fnma(t, left, v_mul(other, right));
+    return v_fma(size, v_select(positive, other, t), v_log1p_unit(e));
+}
+
+/* The sum of a row's losses, and gain times their derivatives to dz, if given. */
+NB_INLINE float sigmoid_row(const float *z, const float *t, size_t n, float gain, float *dz) {
+    const vf g = v_set1(gain);
+    vf sum = v_set1(0.0f), slope;
+    size_t i = 0;
+    for (; i + VL <= n; i += VL) {
+        sum = v_add(sum, sigmoid_loss(v_load(z + i), v_load(t + i), &slope));
+        if (dz) v_store(dz + i, v_mul(g, slope));
+    }
+    if (i < n) {
+        vt tail = v_tail(n - i);
+        sum = v_add(sum, v_keep_part(tail, sigmoid_loss(v_load_part(z + i, tail), v_load_part(t + i, tail), &slope)));
+        if (dz) v_store_part(dz + i, tail, v_mul(g, slope));
+    }
+    return v_sum(sum);
+}
+
+/* Rows of one output, the usual case, a vector of rows at a time. */
+NB_INLINE void sigmoid_column(const float *z, const float *t, const float *dl, size_t rows, float *l, float *dz) {
+    for (size_t r = 0; r < rows; r += VL) {
+        vt part = v_tail(at_most(rows - r, VL));
+        vf slope, loss = sigmoid_loss(v_load_part(z + r, part), v_load_part(t + r, part), &slope);
+        if (l) v_store_part(l + r, part, loss);
+        if (dz) v_store_part(dz + r, part, v_mul(v_load_part(dl + r, part), slope));
+    }
+}
+
+static void k_sigmoid_cross_entropy(const float *z, const float *t, const float *dl, size_t rows, size_t cols, float *l,
+                                    float *dz) {
+    if (cols == 1) {
+        sigmoid_column(z, t, dl, rows, l, dz);
+        return;
+    }
+    const float count = (float)cols;
+    for (size_t r = 0; r < rows; r++) {
+        float sum = sigmoid_row(z + r * cols, t + r * cols, cols, dz ? dl[r] / count : 0.0f, dz ? dz + r * cols : NULL);
         if (l) l[r] = sum / count;
     }
 }

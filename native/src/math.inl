@@ -80,9 +80,6 @@ NB_INLINE vf v_tanh(vf x) {
     return v_copysign(v_div(m, v_add(m, v_set1(2.0f))), x);
 }
 
-/* log(1 + exp x) */
-NB_INLINE vf v_softplus(vf x) { return v_add(v_max(v_set1(0.0f), x), v_log1p_unit(v_exp(v_neg(v_abs(x))))); }
-
 /* The normal distribution function Phi(x) and exp(-x^2 / 2). Phi(-t) = exp(-t^2 / 2) (1 - v) P(v), v = t / (t + 4), fitted on [0,
  * 15]; P(0) = 1/2. The rounding error of x^2 is put back, because exp would multiply it by x^2 / 2. */
 NB_INLINE vf normal_cdf(vf x, vf *gauss) {

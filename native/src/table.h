@@ -29,6 +29,7 @@
 
 typedef struct nb_table {
     nb_isa isa;
+    int64_t (*multiply_add_peak)(int64_t rounds, float *sum);
 #define X(name, operand, p)                                                                                                      \
     void(*name##_forward) NB_FORWARD_PARAMS(p);                                                                                  \
     void(*name##_backward) NB_BACKWARD_PARAMS(p);

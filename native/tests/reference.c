@@ -76,6 +76,8 @@ static double f_power(double x, P) { return pow(x, p); }
 static double df_power(double x, P) { return p == 0.0 ? 0.0 : p * pow(x, p - 1.0); }
 static double f_scale(double x, P) { return p * x; }
 static double f_shift(double x, P) { return x + p; }
+static double f_huber(double x, P) { return fabs(x) <= p ? 0.5 * x * x : p * (fabs(x) - 0.5 * p); }
+static double df_huber(double x, P) { return fmax(-p, fmin(p, x)); }
 
 static const reference references[] = {
     {"identity", f_identity, one, -100, 100, {0}, 1},
@@ -99,6 +101,7 @@ static const reference references[] = {
     {"power", f_power, df_power, 0.1f, 10, {0, 2.5f, -1, 0.5f}, 4},
     {"scale", f_scale, parameter_itself, -10, 10, {3, -0.5f}, 2},
     {"shift", f_shift, one, -10, 10, {3}, 1},
+    {"huber", f_huber, df_huber, -4, 4, {1, 0.5f, 3}, 3},
 };
 
 const reference *find_reference(const char *name) {

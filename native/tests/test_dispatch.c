@@ -47,6 +47,30 @@ static void test_dispatch(void) {
     check(nb_set_isa((nb_isa)3) == NB_ERROR_UNKNOWN_ISA && nb_active_isa() == NB_ISA_SCALAR, "nb_set_isa(3)");
 }
 
+/* The count, and the sum that nothing may be left out of: each of the chains is x -> 0.999 x + 0.001 from its own start. */
+static void test_peak(void) {
+    static const int lanes[] = {1, 8, 16};
+    float sum = 7.0f;
+    for (int isa = NB_ISA_SCALAR; isa <= NB_ISA_AVX512; isa++) {
+        int supported = isa <= (int)nb_best_isa();
+        for (int rounds = 0; rounds <= 1000; rounds += 250) {
+            double exact = 0.0;
+            for (int i = 0; i < 14; i++) {
+                double x = 1.0 + 0.25 * i;
+                for (int k = 0; k < rounds; k++) x = (double)0.999f * x + (double)0.001f;
+                exact += supported ? lanes[isa] * x : 0.0;
+            }
+            int64_t operations = nb_multiply_add_peak((nb_isa)isa, rounds, &sum);
+            check(operations == (supported ? (int64_t)rounds * 2 * 14 * lanes[isa] : 0), "operations of %d rounds of %s: %lld",
+                  rounds, isa_names[isa], (long long)operations);
+            check(close_to(sum, exact, 1e-4, 0.0), "sum of %d rounds of %s: %g, expected %g", rounds, isa_names[isa], (double)sum,
+                  exact);
+        }
+    }
+    check(nb_multiply_add_peak((nb_isa)3, 10, &sum) == 0 && sum == 0.0f, "an unknown level does nothing");
+    check(nb_multiply_add_peak(NB_ISA_SCALAR, -1, &sum) == 0, "fewer than no rounds are none");
+}
+
 static void run_everything(void) {
     enum { N = 67 };
     static float x[N], y[N], a[N], b[N], w[N];
@@ -62,6 +86,8 @@ static void run_everything(void) {
     nb_softmax_cross_entropy_f32(x, labels, dl, 1, N, a, y);
     nb_softmax_cross_entropy_dense_f32(x, x, dl, 1, N, a, y);
     nb_squared_error_f32(x, x, dl, 1, N, a, y);
+    nb_sigmoid_cross_entropy_f32(x, x, dl, 1, N, a, y);
+    nb_multiply_add_peak(nb_active_isa(), 3, a);
     nb_softmax_f32(x, 1, N, y);
     nb_log_sum_exp_f32(x, 1, N, y);
     nb_divide_f32(x, 1, x, 1, N, y);
@@ -101,5 +127,6 @@ static void test_modes(void) {
 int main(void) {
     test_dispatch();
     test_modes();
+    test_peak();
     return finish("dispatch");
 }

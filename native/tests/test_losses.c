@@ -142,6 +142,95 @@ static void test_squared_error(size_t rows, size_t cols, nb_isa isa) {
     }
 }
 
+/* Targets of 0, 1 and in between. */
+static void test_sigmoid(size_t rows, size_t cols, float range, nb_isa isa) {
+    size_t n = rows * cols;
+    float *z = guarded(0, n, AT_END), *t = guarded(1, n, AT_END), *dl = guarded(2, rows, AT_END), *l = guarded(3, rows, AT_END),
+          *dz = guarded(4, n, AT_END), *other = guarded(5, n, AT_END), *alone = guarded(6, rows, AT_END);
+    fill_random(z, n, -range, range);
+    for (size_t i = 0; i < n; i++) t[i] = i % 3 == 2 ? random_in(0, 1) : (float)(random_bits() & 1);
+    fill_random(dl, rows, 0.1f, 1);
+    nb_sigmoid_cross_entropy_f32(z, t, dl, rows, cols, l, dz);
+    nb_sigmoid_cross_entropy_f32(z, t, NULL, rows, cols, alone, NULL);
+    check(!memcmp(l, alone, rows * sizeof(float)), "sigmoid without gradient %s [%zu,%zu]", isa_names[isa], rows, cols);
+    copy(other, z, n);
+    nb_sigmoid_cross_entropy_f32(other, t, dl, rows, cols, NULL, other);
+    check(!memcmp(other, dz, n * sizeof(float)), "sigmoid over z %s [%zu,%zu]", isa_names[isa], rows, cols);
+    copy(other, t, n);
+    nb_sigmoid_cross_entropy_f32(z, other, dl, rows, cols, NULL, other);
+    check(!memcmp(other, dz, n * sizeof(float)), "sigmoid over t %s [%zu,%zu]", isa_names[isa], rows, cols);
+    for (size_t r = 0; r < rows; r++) {
+        double sum = 0.0;
+        for (size_t c = 0; c < cols; c++) {
+            size_t i = r * cols + c;
+            double x = (double)z[i], y = (double)t[i], e = exp(-fabs(x)), right = (x > 0 ? 1.0 : e) / (1.0 + e);
+            double gradient = (double)dl[r] / (double)cols * (y == 1.0 ? -(x > 0 ? e : 1.0) / (1.0 + e) : right - y);
+            sum += fmax(x, 0.0) - y * x + log1p(e);
+            /* Relative where the target is a class: the slope does not cancel. */
+            check(close_to(dz[i], gradient, 1e-6, y == 0.0 || y == 1.0 ? 1e-30 : 0.3),
+                  "sigmoid gradient %s [%zu,%zu] of z=%g t=%g: got %g, expected %g", isa_names[isa], rows, cols, x, y,
+                  (double)dz[i], gradient);
+        }
+        check(close_to(l[r], sum / (double)cols, 2e-6, 1e-30), "sigmoid %s [%zu,%zu] row %zu: got %g, expected %g",
+              isa_names[isa], rows, cols, r, (double)l[r], sum / (double)cols);
+    }
+}
+
+/* Targets of 0 and 1 where softplus(z) - t z would be 0 or noise: {z, t, l, dz}. */
+static void test_sigmoid_tails(nb_isa isa) {
+    static const float rows[][4] = {
+        {20, 1, 2.06115362e-9f, -2.06115362e-9f},
+        {-20, 0, 2.06115362e-9f, 2.06115362e-9f},
+        {60, 1, 8.75651076e-27f, -8.75651076e-27f},
+        {20, 0, 20, 1},
+        {-1e30f, 1, 1e30f, -1},
+        {3e38f, 0, 3e38f, 1},
+        {3e38f, 1, 0, 0},
+        {-3e38f, 0, 0, 0},
+        {1000, 0.25f, 750, 0.75f},
+        {0, 0, 0.693147181f, 0.5f},
+        {0, 1, 0.693147181f, -0.5f},
+        {0, 0.5f, 0.693147181f, 0},
+    };
+    const float dl = 1;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        float l, dz;
+        nb_sigmoid_cross_entropy_f32(&rows[i][0], &rows[i][1], &dl, 1, 1, &l, &dz);
+        check(close_to(l, (double)rows[i][2], 3e-7, 1e-37) && close_to(dz, (double)rows[i][3], 3e-7, 1e-37),
+              "sigmoid z=%g t=%g %s: got l=%g dz=%g", (double)rows[i][0], (double)rows[i][1], isa_names[isa], (double)l,
+              (double)dz);
+    }
+}
+
+/* Logits whose difference overflows, with targets of 0 and small ones, in every lane of a row. */
+static void test_dense_extremes(size_t cols, nb_isa isa) {
+    static float z[MAX_COLS], t[MAX_COLS], dz[MAX_COLS];
+    const float dl = 1;
+    float l;
+    for (size_t k = 0; k < cols; k++) {
+        for (size_t c = 0; c < cols; c++) {
+            z[c] = c == k ? 3e38f : -3e38f;
+            t[c] = c == k ? 1.0f : 0.0f;
+        }
+        nb_softmax_cross_entropy_dense_f32(z, t, &dl, 1, cols, &l, dz);
+        check(l == 0.0f && dz[k] == 0.0f, "dense +-3e38, the right one of %zu at %zu, %s: l=%g", cols, k, isa_names[isa],
+              (double)l);
+        size_t other = (k + 1) % cols;
+        if (other == k) continue;
+        t[k] = 0.75f;
+        t[other] = 0.25f;
+        nb_softmax_cross_entropy_dense_f32(z, t, &dl, 1, cols, &l, dz);
+        check(close_to(l, 1.5e38, 1e-6, 0.0) && dz[k] == 0.25f && dz[other] == -0.25f,
+              "dense +-3e38, a quarter at %zu of %zu, %s: l=%g", other, cols, isa_names[isa], (double)l);
+        t[k] = 1.0f;
+        t[other] = 0.0f;
+        z[other] = -INFINITY;
+        nb_softmax_cross_entropy_dense_f32(z, t, &dl, 1, cols, &l, dz);
+        check(l == 0.0f && dz[other] == 0.0f, "dense, an impossible class at %zu of %zu, %s: l=%g", other, cols, isa_names[isa],
+              (double)l);
+    }
+}
+
 /* A spoilt logit spoils its own row and no other; -Inf is an impossible class and spoils nothing. */
 static void test_spoilt(size_t cols, float spoilt, nb_isa isa) {
     static float z[3 * MAX_COLS], dz[3 * MAX_COLS], y[3 * MAX_COLS];
@@ -176,10 +265,13 @@ int main(void) {
                     test_softmax(row_counts[i], cols, ranges[k], isa);
                     test_cross_entropy(row_counts[i], cols, ranges[k], isa);
                     test_dense(row_counts[i], cols, ranges[k], isa);
+                    test_sigmoid(row_counts[i], cols, 10.0f * ranges[k], isa);
                 }
                 test_squared_error(row_counts[i], cols, isa);
             }
+        test_sigmoid_tails(isa);
         for (size_t cols = 1; cols <= 100; cols += 3) {
+            test_dense_extremes(cols, isa);
             test_spoilt(cols, INFINITY, isa);
             test_spoilt(cols, -INFINITY, isa);
             test_spoilt(cols, NAN, isa);

@@ -58,9 +58,20 @@ internal sealed class BindingTests
     private static string[] Differences(string header, BindingOptions options, bool strict = true) =>
         [.. Bindings(header, options, strict).Select(file => Difference(file.Key, file.Value, Committed(file.Key))).OfType<string>()];
 
+    /// <summary>With NBP_WRITE_BINDINGS in the environment the bindings are written first: nobody has to type them.</summary>
     [Test]
-    public void Kernel_bindings_are_what_the_header_declares() =>
-        Assert.That(Differences(KernelHeader, Options("kernels.rsp")), Is.Empty);
+    public void Kernel_bindings_are_what_the_header_declares()
+    {
+        if (Environment.GetEnvironmentVariable("NBP_WRITE_BINDINGS") is not null)
+        {
+            foreach ((string file, string text) in Bindings(KernelHeader, Options("kernels.rsp")))
+            {
+                File.WriteAllText(Repository.PathOf("src", "NativeBackprop", "Interop", "Generated", file), text);
+            }
+        }
+
+        Assert.That(Differences(KernelHeader, Options("kernels.rsp")), Is.Empty, "NBP_WRITE_BINDINGS=1 writes them");
+    }
 
     [Test]
     public void Cblas_bindings_are_what_the_excerpt_declares() =>

@@ -24,6 +24,10 @@ internal static unsafe partial class Kernels
     public static extern nb_status nb_set_isa(nb_isa isa);
 
     [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    [return: NativeTypeName("int64_t")]
+    public static extern long nb_multiply_add_peak(nb_isa isa, [NativeTypeName("int64_t")] long rounds, float* sum);
+
+    [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern void nb_identity_forward_f32([NativeTypeName("const float *")] float* z, [NativeTypeName("const float *")] float* b, [NativeTypeName("size_t")] nuint rows, [NativeTypeName("size_t")] nuint cols, [NativeTypeName("size_t")] nuint ld, float* y);
 
     [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
@@ -150,6 +154,12 @@ internal static unsafe partial class Kernels
     public static extern void nb_shift_backward_f32([NativeTypeName("const float *")] float* dy, [NativeTypeName("const float *")] float* s, [NativeTypeName("size_t")] nuint rows, [NativeTypeName("size_t")] nuint cols, [NativeTypeName("size_t")] nuint ld, float offset, float* dz, float* db);
 
     [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern void nb_huber_forward_f32([NativeTypeName("const float *")] float* z, [NativeTypeName("const float *")] float* b, [NativeTypeName("size_t")] nuint rows, [NativeTypeName("size_t")] nuint cols, [NativeTypeName("size_t")] nuint ld, float delta, float* y);
+
+    [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern void nb_huber_backward_f32([NativeTypeName("const float *")] float* dy, [NativeTypeName("const float *")] float* s, [NativeTypeName("size_t")] nuint rows, [NativeTypeName("size_t")] nuint cols, [NativeTypeName("size_t")] nuint ld, float delta, float* dz, float* db);
+
+    [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern void nb_add_f32([NativeTypeName("const float *")] float* a, [NativeTypeName("size_t")] nuint inc_a, [NativeTypeName("const float *")] float* b, [NativeTypeName("size_t")] nuint inc_b, [NativeTypeName("size_t")] nuint n, float* c);
 
     [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
@@ -201,6 +211,9 @@ internal static unsafe partial class Kernels
     public static extern void nb_squared_error_f32([NativeTypeName("const float *")] float* y, [NativeTypeName("const float *")] float* t, [NativeTypeName("const float *")] float* dl, [NativeTypeName("size_t")] nuint rows, [NativeTypeName("size_t")] nuint cols, float* l, float* dy);
 
     [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern void nb_sigmoid_cross_entropy_f32([NativeTypeName("const float *")] float* z, [NativeTypeName("const float *")] float* t, [NativeTypeName("const float *")] float* dl, [NativeTypeName("size_t")] nuint rows, [NativeTypeName("size_t")] nuint cols, float* l, float* dz);
+
+    [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern void nb_sgd_update_f32([NativeTypeName("const float *")] float* g, [NativeTypeName("size_t")] nuint n, float lr, float weight_decay, float* w);
 
     [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
@@ -221,6 +234,6 @@ internal static unsafe partial class Kernels
     [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern void nb_transpose_f32([NativeTypeName("const float *")] float* x, [NativeTypeName("size_t")] nuint rows, [NativeTypeName("size_t")] nuint cols, float* y);
 
-    [NativeTypeName("#define NB_ABI_VERSION 1")]
-    public const int NB_ABI_VERSION = 1;
+    [NativeTypeName("#define NB_ABI_VERSION 2")]
+    public const int NB_ABI_VERSION = 2;
 }
