@@ -79,7 +79,7 @@ internal static class BenchCommand
                     break;
                 }
 
-                using var row = new RowMeasurement(job.Workload, job.Optimizer, _optimizers[job.Optimizer], job.Threads, job.ExactThreads, system.Native.ActiveIsa);
+                using var row = new RowMeasurement(job.Workload, job.Optimizer, _optimizers[job.Optimizer], job.Threads, job.ExactThreads);
                 for (int i = 0; i < rounds && !token.IsCancellationRequested; i++)
                 {
                     row.Round();

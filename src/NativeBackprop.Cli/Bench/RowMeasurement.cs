@@ -18,7 +18,7 @@ internal sealed class RowMeasurement : IDisposable
     private const int SlicesPerRound = 8;
 
     private readonly Workload _workload;
-    private readonly string _optimizer, _isa;
+    private readonly string _optimizer;
     private readonly int _threads, _repetitions;
     private readonly WorkloadStep _step;
     private readonly BareProducts _products;
@@ -27,9 +27,9 @@ internal sealed class RowMeasurement : IDisposable
     private double _peak;
     private long _allocated = long.MaxValue;
 
-    public RowMeasurement(Workload workload, string optimizer, Func<Optimizer> create, int threads, bool exactThreads, string isa)
+    public RowMeasurement(Workload workload, string optimizer, Func<Optimizer> create, int threads, bool exactThreads)
     {
-        (_workload, _optimizer, _threads, _isa) = (workload, workload.IsForwardOnly ? "forward" : optimizer, threads, isa);
+        (_workload, _optimizer, _threads) = (workload, workload.IsForwardOnly ? "forward" : optimizer, threads);
         _step = new WorkloadStep(workload, create, threads, exactThreads);
         _products = new BareProducts(workload, threads);
         _team = threads > 1 ? new ThreadTeam(threads) : null;
@@ -65,7 +65,7 @@ internal sealed class RowMeasurement : IDisposable
             _products.Measure();
         }
 
-        _peak = Math.Max(_peak, FmaPeak.Measure(_team, _isa));
+        _peak = Math.Max(_peak, FmaPeak.Measure(_team));
         if (!float.IsFinite(_step.Result))
         {
             throw new GraphException($"{_workload.Name}: the loss became {_step.Result}; a time measured on it means nothing");
