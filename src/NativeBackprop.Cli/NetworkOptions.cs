@@ -3,6 +3,7 @@ using System.Globalization;
 using NativeBackprop.Data;
 using NativeBackprop.IO;
 using NativeBackprop.Layers;
+using NativeBackprop.Ops;
 
 namespace NativeBackprop.Cli;
 
@@ -21,7 +22,7 @@ internal sealed class NetworkOptions
     };
 
     private readonly Option<string> _activation =
-        Options.Choice("--activation", "NAME", "Instead of --model: function of the hidden units", ActivationCatalog.Names, "relu");
+        Options.Choice("--activation", "NAME", "Instead of --model: function of the hidden units", Functions.Names, "relu");
 
     public Option<string?> Weights => _file.Weights;
 
@@ -56,7 +57,7 @@ internal sealed class NetworkOptions
     private ModelDescription FullyConnected(ParseResult result, Dataset data)
     {
         int outputs = data.IsClassification ? data.Classes : data.TargetWidth, width = data.Features;
-        Layer activation = ActivationCatalog.Create(result.GetRequiredValue(_activation));
+        Layer activation = Functions.Create(result.GetRequiredValue(_activation));
         var layers = new List<Layer>();
         foreach (int units in result.GetRequiredValue(_hidden))
         {

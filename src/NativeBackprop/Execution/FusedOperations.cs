@@ -5,7 +5,7 @@ namespace NativeBackprop;
 /// <summary>y = f(op(A)·op(B) + b). Inputs A, B and maybe b; outputs y and, when the derivative reads it, z.</summary>
 internal sealed record AffineActivation(MatMul Product, Elementwise Function, bool HasBias, bool SavesInput) : Operation
 {
-    public override string Name => $"matmul{(HasBias ? "_bias" : "")}{(Function is Identity ? "" : $"_{Function.Name}")}";
+    public override string Name => $"matmul{(HasBias ? "_bias" : "")}{(Function.Row == Functions.Identity ? "" : $"_{Function.Name}")}";
 
     internal override Kernel CreateKernel(KernelArguments arguments) => new FusedKernel(this, arguments);
 
@@ -108,7 +108,7 @@ internal sealed record ActivationGradientBiasSum(Elementwise Function) : Operati
 }
 
 /// <summary>A loss and its gradient in one pass. Inputs: output, targets, upstream gradient; outputs: loss of each example, gradient of the output.</summary>
-internal sealed record LossWithGradient(Op Loss) : Operation
+internal sealed record LossWithGradient(RowLoss Loss) : Operation
 {
     public override string Name => $"{Loss.Name}_with_gradient";
 
@@ -117,9 +117,7 @@ internal sealed record LossWithGradient(Op Loss) : Operation
     internal override Kernel CreateKernel(KernelArguments arguments)
     {
         (Operand y, Operand targets, Operand dl) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2]);
-        return Loss is SoftmaxCrossEntropyPerExample softmax
-            ? SoftmaxCrossEntropyPerExample.CreateKernel(softmax.Dense, y, targets, dl, arguments.Outputs[0], arguments.Outputs[1])
-            : SquaredError.CreateKernel(y, targets, dl, arguments.Outputs[0], arguments.Outputs[1]);
+        return Loss.CreateKernel(y, targets, dl, arguments.Outputs[0], arguments.Outputs[1]);
     }
 }
 

@@ -33,8 +33,7 @@ internal sealed class Fusion
         var fusion = new Fusion(program);
         fusion.ForEach<MatMul>(fusion.FuseAffineActivation);
         fusion.ForEach<ElementwiseGradient>(fusion.FuseActivationGradient);
-        fusion.ForEach<SoftmaxCrossEntropyPerExample>((step, loss) => fusion.FuseLoss(step, loss, typeof(SoftmaxCrossEntropyGradient)));
-        fusion.ForEach<SquaredError>((step, loss) => fusion.FuseLoss(step, loss, typeof(SquaredErrorGradient)));
+        fusion.ForEach<RowLoss>(fusion.FuseLoss);
         fusion.ForEach<SgdUpdate>(fusion.FuseSgd);
         fusion._steps.RemoveAll(step => step.IsReplaced);
     }
@@ -45,12 +44,12 @@ internal sealed class Fusion
         PlanValue z = product.Outputs[0];
         PlanStep last = product;
         PlanValue? bias = null;
-        if (OnlyConsumer(z) is { Operation: Add } add && BiasOf(add, z) is { } found && CanMove(product, add))
+        if (OnlyConsumer(z) is { } add && add.Operation == Binary.Add && BiasOf(add, z) is { } found && CanMove(product, add))
         {
             (last, bias, z) = (add, found, add.Outputs[0]);
         }
 
-        PlanStep? activation = z.Consumers.Find(step => step.Operation is Elementwise { Domain: null } and not Scale and not Shift && step.Outputs[0].Shape.Rank == 2);
+        PlanStep? activation = z.Consumers.Find(step => IsActivation(step.Operation) && step.Outputs[0].Shape.Rank == 2);
         if (activation is null && bias is null)
         {
             return;
@@ -59,7 +58,7 @@ internal sealed class Fusion
         PlanValue[] inputs = bias is null ? product.Inputs : [.. product.Inputs, bias];
         if (activation is not { Operation: Elementwise function })
         {
-            Replace(last, new AffineActivation(matMul, new Identity(), true, false), inputs, [z], product);
+            Replace(last, new AffineActivation(matMul, Functions.Identity.Create(), true, false), inputs, [z], product);
             return;
         }
 
@@ -96,10 +95,10 @@ internal sealed class Fusion
     }
 
     // a loss and its gradient, when the upstream gradient does not have to be computed first
-    private void FuseLoss(PlanStep loss, Op op, Type gradientType)
+    private void FuseLoss(PlanStep loss, RowLoss op)
     {
         PlanStep? gradient = loss.Inputs[0].Consumers.Find(step =>
-            step.Operation.GetType() == gradientType && step.Inputs[0] == loss.Inputs[0] && step.Inputs[1] == loss.Inputs[1]
+            step.Operation is RowLossGradient pair && pair.Loss == op && step.Inputs[0] == loss.Inputs[0] && step.Inputs[1] == loss.Inputs[1]
             && step.Inputs[2].Storage != Storage.Computed && CanMove(step, loss));
         if (gradient is not null)
         {
@@ -113,7 +112,7 @@ internal sealed class Fusion
         (PlanValue w, PlanValue gradient, PlanValue rate) = (update.Inputs[0], update.Inputs[1], update.Inputs[2]);
         float decay = sgd.WeightDecay;
         var parts = new List<PlanStep>();
-        if (OnlyConsumer(gradient) == update && gradient.Producer is { Operation: Add, IsReplaced: false } add
+        if (OnlyConsumer(gradient) == update && gradient.Producer is { IsReplaced: false } add && add.Operation == Binary.Add
             && DecayOf(add, w) is { } found && CanMove(found.Term.Producer!, update))
         {
             gradient = found.Gradient;
@@ -139,14 +138,18 @@ internal sealed class Fusion
         for (int i = 0; i < 2; i++)
         {
             PlanValue term = add.Inputs[i], other = add.Inputs[1 - i];
-            if (term.Producer is { Operation: Scale scale, IsReplaced: false } producer && producer.Inputs[0] == w && !other.Shape.Equals(Shape.Scalar) && other.Shape.Equals(w.Shape))
+            if (term.Producer is { Operation: Elementwise scale, IsReplaced: false } producer && scale.Row == Functions.Scale && producer.Inputs[0] == w && !other.Shape.Equals(Shape.Scalar) && other.Shape.Equals(w.Shape))
             {
-                return (other, term, scale.Factor);
+                return (other, term, scale.Parameter);
             }
         }
 
         return null;
     }
+
+    // What the kernels of a product can end with: defined everywhere, and more than arithmetic that has steps of its own.
+    private static bool IsActivation(Operation operation) =>
+        operation is Elementwise { Domain: null } function && function.Row != Functions.Scale && function.Row != Functions.Shift;
 
     // z + b, where b is one number a column.
     private static PlanValue? BiasOf(PlanStep add, PlanValue z)

@@ -21,6 +21,16 @@ public sealed class Graph
     public Node Add(Op op, params ReadOnlySpan<Node> inputs)
     {
         ArgumentNullException.ThrowIfNull(op);
+        foreach (Node input in inputs)
+        {
+            ArgumentNullException.ThrowIfNull(input, nameof(inputs));
+        }
+
+        if (op.Arity != Op.AnyNumber && inputs.Length != op.Arity)
+        {
+            throw new GraphException($"{op.Name} takes {op.Arity} input{(op.Arity == 1 ? "" : "s")}, got {inputs.Length}");
+        }
+
         var key = new NodeKey(op, inputs.ToArray());
         if (op.IsPure && _known.TryGetValue(key, out Node? known))
         {
@@ -49,6 +59,7 @@ public sealed class Graph
             throw new ShapeException($"{op.Name}({string.Join(", ", key.Inputs.Select(input => $"{input} {input.Shape}"))}): {error.Message}");
         }
 
+        CheckIndices(op, inputs, shapes);
         var node = new Node(this, _nodes.Count, op, key.Inputs, shape, (op as ILeaf)?.LeafName);
         _nodes.Add(node);
         if (op.IsPure)
@@ -57,6 +68,19 @@ public sealed class Graph
         }
 
         return node;
+    }
+
+    // Indices are checked against their bound when they are bound; here the bound is held against the room that there is.
+    private static void CheckIndices(Op op, ReadOnlySpan<Node> inputs, ReadOnlySpan<Shape> shapes)
+    {
+        for (int i = 0; i < inputs.Length; i++)
+        {
+            if (op.InputType(i) == ElementType.Int32 && inputs[i].Op.IndexBound > op.IndexLimit(i, shapes))
+            {
+                throw new ShapeException(
+                    $"{op.Name}: {inputs[i]} has {inputs[i].Op.IndexBound} classes, but there is room for {Shape.Text(op.IndexLimit(i, shapes))}");
+            }
+        }
     }
 
     /// <summary>Gives a node a name for plans, pictures and errors, and returns it.</summary>

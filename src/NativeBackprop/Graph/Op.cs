@@ -60,6 +60,9 @@ public abstract record Operation
 /// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
 public abstract record Op : Operation
 {
+    /// <summary>The <see cref="Arity"/> of an op with as many inputs as one likes.</summary>
+    internal const int AnyNumber = -1;
+
     private protected Op()
     {
     }
@@ -67,11 +70,23 @@ public abstract record Op : Operation
     /// <summary>False for leaves and for anything whose result is not determined by its inputs.</summary>
     internal virtual bool IsPure => true;
 
+    /// <summary>How many inputs the op takes; <see cref="AnyNumber"/> when its shape rule decides.</summary>
+    internal virtual int Arity => 1;
+
     /// <summary>What the elements of the result are.</summary>
     internal virtual ElementType ElementType => ElementType.Float32;
 
     /// <summary>What the elements of an input have to be.</summary>
     internal virtual ElementType InputType(int input) => ElementType.Float32;
+
+    /// <summary>For a result of class indices: they lie in 0..IndexBound−1, which is checked whenever they are bound.</summary>
+    internal virtual int IndexBound => throw new InvalidOperationException($"{Name} gives numbers, not class indices");
+
+    /// <summary>
+    /// For an input of class indices: how many classes the other inputs' shapes leave room for. An index at or beyond it would make the
+    /// kernel leave its memory, so the graph holds it against the <see cref="IndexBound"/> of what the indices come from.
+    /// </summary>
+    internal virtual int IndexLimit(int input, ReadOnlySpan<Shape> inputs) => throw new InvalidOperationException($"{Name} takes no class indices");
 
     /// <summary>The shape of the result.</summary>
     /// <exception cref="ShapeException">The inputs do not fit; the message says what was expected.</exception>

@@ -16,7 +16,7 @@ internal sealed record LayerFormat(string Type, Type LayerType, Func<ModelObject
         new(type, typeof(T), read, (json, layer) => write(json, (T)layer));
 }
 
-/// <summary>The layers of model files: those with parameters or structure in a table, every elementwise function by reflection.</summary>
+/// <summary>The layers of model files: those with parameters or structure in a table, every elementwise function by its row.</summary>
 internal static class LayerFormats
 {
     private const string TypeKey = "type";
@@ -133,8 +133,8 @@ internal static class LayerFormats
         string type = from.Text(TypeKey);
         return _formats.FirstOrDefault(format => format.Type == type) is { } format ? format.Read(from, input)
             : type == Gelu ? ReadGelu(from)
-            : ActivationCatalog.Find(type) is { } function ? ReadFunction(from, function)
-            : throw from.Error($".{TypeKey}", $"one of {string.Join(", ", _formats.Select(known => known.Type).Concat(ActivationCatalog.Names).Order(StringComparer.Ordinal))}", $"'{type}'");
+            : Functions.Find(type) is { } row ? ReadFunction(from, row)
+            : throw from.Error($".{TypeKey}", $"one of {string.Join(", ", _formats.Select(known => known.Type).Concat(Functions.Names).Order(StringComparer.Ordinal))}", $"'{type}'");
     }
 
     // PyTorch has one gelu with an argument, the graph has two functions.
@@ -145,22 +145,21 @@ internal static class LayerFormats
         string other => throw from.Error($".{Approximate}", "'none' or 'tanh'", $"'{other}'"),
     };
 
-    private static Layer ReadFunction(ModelObject from, ActivationEntry entry)
+    private static Layer ReadFunction(ModelObject from, FunctionRow row)
     {
-        object?[] arguments = [.. entry.Keys.Select(key => Argument(from, key.Key, key.Parameter))];
-        Elementwise function = entry.Create(arguments);
-        if (function.Domain is { } domain)
+        float value = 0;
+        if (row.Parameter is { } parameter)
         {
-            throw from.Error("", "a function that takes every number", $"{entry.Name}, which needs {domain}");
+            value = from.Number(parameter.Key, parameter.Default);
+            if (!parameter.Accepts(value))
+            {
+                throw from.Error($".{parameter.Key}", parameter.Expected, $"{value}");
+            }
         }
 
-        return double.IsFinite(function.Value(0.5)) && double.IsFinite(function.Value(-0.5)) ? function
-            : throw from.Error("", "arguments that give finite values", string.Join(", ", entry.Keys.Zip(arguments).Select(pair => $"{pair.First.Key} {pair.Second}")));
+        Elementwise function = row.Create(value);
+        return function.Domain is { } domain ? throw from.Error("", "a function that takes every number", $"{row.Name}, which needs {domain}") : function;
     }
-
-    private static object Argument(ModelObject from, string key, System.Reflection.ParameterInfo parameter) => parameter.ParameterType == typeof(float)
-        ? from.Number(key, parameter.HasDefaultValue ? (float?)parameter.DefaultValue : null)
-        : throw new NotSupportedException($"{parameter.Member.DeclaringType!.Name}.{parameter.Name}: model files know arguments of type float only");
 
     private static void WriteFunction(Utf8JsonWriter json, Elementwise function)
     {
@@ -171,16 +170,12 @@ internal static class LayerFormats
             return;
         }
 
-        ActivationEntry entry = ActivationCatalog.Find(function.Name)
-            ?? throw new DataException($"a model file cannot hold the function {function.Name}: it is not one of the engine's own");
-        json.WriteString(TypeKey, entry.Name);
-        foreach ((string key, System.Reflection.ParameterInfo parameter) in entry.Keys)
+        FunctionRow row = Functions.Find(function.Name) is { } known && known == function.Row ? known
+            : throw new DataException($"a model file cannot hold the function {function.Name}: it is not one of the engine's own");
+        json.WriteString(TypeKey, row.Name);
+        if (row.Parameter is { } parameter && function.Parameter != parameter.Default)
         {
-            object? value = function.GetType().GetProperty(parameter.Name!)!.GetValue(function);
-            if (!parameter.HasDefaultValue || !Equals(value, parameter.DefaultValue))
-            {
-                json.WriteNumber(key, (float)value!);
-            }
+            json.WriteNumber(parameter.Key, function.Parameter);
         }
     }
 

@@ -7,6 +7,7 @@ namespace NativeBackprop.Losses;
 /// constant ½K log 2π, whose precision β the network learns too (lecture notes 002, other output units). The logarithm keeps β
 /// above 0 without a constraint.
 /// </summary>
+/// <remarks>Outputs are [B, 2K], targets [B, K]. Thread safety: immutable, so that any threads may use one at once.</remarks>
 public sealed class GaussianNll : Loss
 {
     /// <inheritdoc/>
@@ -21,6 +22,7 @@ public sealed class GaussianNll : Loss
     /// <inheritdoc/>
     public override Node PerExample(Node output, Node targets)
     {
+        ArgumentNullException.ThrowIfNull(output);
         RequireLogits(output.Shape);
         int width = TargetWidth(output.Shape[1]);
         RequireSame(output.Shape.With(1, width), targets);

@@ -4,8 +4,10 @@ namespace NativeBackprop.Losses;
 
 /// <summary>
 /// What training minimises: the mean over the batch of a per-example loss. The division by the batch size stands in that mean and
-/// nowhere else. Losses take logits, not probabilities.
+/// nowhere else. Losses take logits, not probabilities. A loss of one's own is a class derived from this one that says
+/// <see cref="PerExample"/>.
 /// </summary>
+/// <remarks>Thread safety: the losses of this library are immutable, so that any threads may use one at once.</remarks>
 public abstract class Loss
 {
     /// <summary>The name in snake_case, as model files write it.</summary>
@@ -18,21 +20,53 @@ public abstract class Loss
     public virtual int TargetWidth(int outputWidth) => outputWidth;
 
     /// <summary>Adds the targets' leaf for an output of shape [B, K].</summary>
-    public virtual Node CreateTargets(Node output) => IsClassifier
-        ? output.Graph.Labels("targets", output.Shape[1])
-        : output.Graph.Input("targets", [Shape.Batch, TargetWidth(output.Shape[1])]);
+    /// <exception cref="ShapeException">The output has another rank.</exception>
+    public virtual Node CreateTargets(Node output)
+    {
+        ArgumentNullException.ThrowIfNull(output);
+        RequireLogits(output.Shape);
+        return IsClassifier
+            ? output.Graph.Labels("targets", output.Shape[1])
+            : output.Graph.Input("targets", [Shape.Batch, TargetWidth(output.Shape[1])]);
+    }
 
-    /// <summary>Adds the scalar loss: the mean of <see cref="PerExample"/> over the batch.</summary>
-    public Node Build(Node output, Node targets) => PerExample(output, targets).Mean();
+    /// <summary>
+    /// Adds the scalar loss: the mean of <see cref="PerExample"/> over the batch, each example times its weight if there are weights. The
+    /// divisor is the batch size, so that an example of weight 2 counts as twice itself and one of weight 0 not at all, and the weights'
+    /// own sum says nothing.
+    /// </summary>
+    /// <param name="output">The model's output, [B, K].</param>
+    /// <param name="targets">The targets, as <see cref="CreateTargets"/> makes them.</param>
+    /// <param name="sampleWeights">A weight for each example, [B], or null.</param>
+    /// <exception cref="ShapeException">Output, targets and weights do not fit.</exception>
+    /// <exception cref="GraphException">They belong to different graphs.</exception>
+    public Node Build(Node output, Node targets, Node? sampleWeights = null)
+    {
+        ArgumentNullException.ThrowIfNull(output);
+        ArgumentNullException.ThrowIfNull(targets);
+        Node losses = PerExample(output, targets) ?? throw new GraphException($"{Name}: PerExample gave null");
+        if (sampleWeights is not null)
+        {
+            losses = sampleWeights.Shape.Equals(losses.Shape)
+                ? losses * sampleWeights
+                : throw new ShapeException($"{Name}: expected sample weights of shape {losses.Shape}, got {sampleWeights.Shape}");
+        }
+
+        return Average(losses, targets);
+    }
 
     /// <summary>Adds each example's loss, of shape [B].</summary>
     /// <exception cref="ShapeException">Output and targets do not fit.</exception>
     public abstract Node PerExample(Node output, Node targets);
 
+    /// <summary>Adds the mean of the examples' losses, [B], for their targets; another divisor than the batch size is said here.</summary>
+    private protected virtual Node Average(Node losses, Node targets) => losses.Mean();
+
     /// <summary>Checks that an output has the shape [B, K].</summary>
     /// <exception cref="ShapeException">It has not.</exception>
     protected void RequireLogits(Shape output)
     {
+        ArgumentNullException.ThrowIfNull(output);
         if (output.Rank != 2)
         {
             throw new ShapeException($"{Name}: expected an output of shape [N, K], got {output}");
@@ -43,6 +77,7 @@ public abstract class Loss
     /// <exception cref="ShapeException">They have not; broadcasting is not meant here.</exception>
     protected void RequireSame(Shape expected, Node targets)
     {
+        ArgumentNullException.ThrowIfNull(targets);
         RequireLogits(expected);
         if (!targets.Shape.Equals(expected))
         {

@@ -1,6 +1,9 @@
+using NativeBackprop.Ops;
+
 namespace NativeBackprop.Losses;
 
 /// <summary>The mean over a row's outputs of (y − t)²: the cost that goes with linear outputs and numbers as targets.</summary>
+/// <remarks>Outputs and targets are [B, K]. Thread safety: immutable, so that any threads may use one at once.</remarks>
 public sealed class MeanSquaredError : Loss
 {
     /// <inheritdoc/>
@@ -10,5 +13,9 @@ public sealed class MeanSquaredError : Loss
     public override bool IsClassifier => false;
 
     /// <inheritdoc/>
-    public override Node PerExample(Node output, Node targets) => output.Graph.Add(new Ops.SquaredError(), output, targets);
+    public override Node PerExample(Node output, Node targets)
+    {
+        ArgumentNullException.ThrowIfNull(output);
+        return output.Graph.Add(new SquaredError(), output, targets);
+    }
 }

@@ -8,6 +8,8 @@ namespace NativeBackprop.Ops;
 /// </summary>
 internal sealed record AdaGradUpdate(float Epsilon, float WeightDecay) : Update
 {
+    internal override int Arity => 4;
+
     internal override unsafe Kernel CreateKernel(KernelArguments arguments)
     {
         (Operand w, Operand g, Operand rate, Operand s) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2], arguments.Inputs[3]);

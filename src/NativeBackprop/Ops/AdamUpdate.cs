@@ -11,6 +11,8 @@ internal sealed record AdamUpdate(float Beta1, float Beta2, float Epsilon, float
 {
     private const int Corrections = 5;
 
+    internal override int Arity => 6;
+
     internal override unsafe Kernel CreateKernel(KernelArguments arguments)
     {
         (Operand w, Operand g, Operand rate) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2]);
@@ -21,7 +23,7 @@ internal sealed record AdamUpdate(float Beta1, float Beta2, float Epsilon, float
     }
 
     /// <inheritdoc/>
-    protected override bool IsShared(int input) => input == Corrections;
+    protected override Shape? SharedShape(int input) => input == Corrections ? [2] : null;
 
     /// <inheritdoc/>
     protected override double Step(ReferenceArguments arguments, int i, double w, double g, double rate)

@@ -3,6 +3,8 @@ namespace NativeBackprop.Ops;
 /// <summary>The operands one after the other along an axis. The gradient of each is its slice.</summary>
 internal sealed record Concatenate(int Axis) : Op
 {
+    internal override int Arity => AnyNumber;
+
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs)
     {
         Shape first = inputs.Length > 0 ? inputs[0] : throw new ShapeException("expected at least one operand, got none");

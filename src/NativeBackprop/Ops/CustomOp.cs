@@ -96,6 +96,8 @@ internal sealed record CustomForward(CustomOp Function) : Op
 
     internal override bool CanFault => true;
 
+    internal override int Arity => AnyNumber;
+
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => Function.CheckedShape(inputs);
 
     internal override Node? Gradient(Node node, int input, Node dy) =>
@@ -121,6 +123,8 @@ internal sealed record CustomBackward(CustomOp Function, int Input) : Op
     public override string Name => $"{Function.Name}_gradient";
 
     internal override bool CanFault => true;
+
+    internal override int Arity => AnyNumber;
 
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[Input];
 

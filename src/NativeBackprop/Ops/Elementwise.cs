@@ -1,40 +1,46 @@
 namespace NativeBackprop.Ops;
 
-/// <summary>Which side of a function its derivative is computed from, and so what the engine must keep.</summary>
-internal enum SavedOperand
-{
-    /// <summary>Neither: the derivative is constant.</summary>
-    None,
-
-    /// <summary>The argument x.</summary>
-    Input,
-
-    /// <summary>The value y = f(x).</summary>
-    Output,
-}
-
 /// <summary>
-/// A function of one number applied to every element: y = f(x), dx = dy ⊙ f′. An activation of a network is one of these.
-/// The kernels add a bias on the way in and sum its gradient on the way back; matrices have row stride ld.
+/// A function of one number applied to every element: y = f(x), dx = dy ⊙ f′. An activation of a network is one of these; a function of
+/// one's own is a <see cref="CustomOp"/>. The result has the argument's shape.
 /// </summary>
+/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
 public abstract unsafe record Elementwise : Op
 {
-    private protected Elementwise()
+    // 0 and −0 are equal numbers but other functions: x ⊙ 0 and x ⊙ −0 differ.
+    private readonly int _parameterBits;
+
+    private protected Elementwise(FunctionRow row, float parameter = 0)
     {
+        if (row.Parameter is { } expected && !expected.Accepts(parameter))
+        {
+            throw new OptionException($"{row.Name}: {expected.Key} must be {expected.Expected}, got {parameter}");
+        }
+
+        (Row, Parameter, _parameterBits) = (row, parameter, BitConverter.SingleToInt32Bits(parameter));
     }
 
+    /// <inheritdoc/>
+    public sealed override string Name => Row.Name;
+
+    /// <summary>What the function is.</summary>
+    internal FunctionRow Row { get; }
+
+    /// <summary>The value of the function's parameter, 0 when it has none.</summary>
+    internal float Parameter { get; }
+
     /// <summary>What <see cref="Derivative"/> and the backward kernel read.</summary>
-    internal abstract SavedOperand Saved { get; }
+    internal SavedOperand Saved => Row.Saved;
 
     /// <summary>The values that the function accepts, as a condition on x, or null when it accepts all.</summary>
-    internal virtual string? Domain => null;
+    internal string? Domain => Row.Domain(Parameter);
 
     internal sealed override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0];
 
-    internal override Node? Gradient(Node node, int input, Node dy) =>
-        node.Graph.Add(new ElementwiseGradient(this), dy, Saved == SavedOperand.Output ? node : node.Inputs[0]);
+    internal sealed override Node? Gradient(Node node, int input, Node dy) => Row.Shortcut(node, dy, Parameter)
+        ?? node.Graph.Add(new ElementwiseGradient(this), dy, Saved == SavedOperand.Output ? node : node.Inputs[0]);
 
-    internal override bool CanOverwrite(int input, int output) => true;
+    internal sealed override bool CanOverwrite(int input, int output) => true;
 
     internal sealed override bool CanFault => Domain is not null;
 
@@ -52,34 +58,33 @@ public abstract unsafe record Elementwise : Op
     }
 
     /// <summary>f(x) in double precision.</summary>
-    internal abstract double Value(double x);
+    internal double Value(double x) => Row.Value(x, Parameter);
 
     /// <summary>f′ in double precision, as a function of the saved operand, with the documented subgradient at a kink.</summary>
-    internal abstract double Derivative(double saved);
+    internal double Derivative(double saved) => Row.Derivative(saved, Parameter);
 
-    /// <summary>
-    /// ∂f′/∂s as graph, where s is the saved operand; null when it is zero almost everywhere.
-    /// </summary>
-    internal abstract Node? SecondDerivative(Node saved);
-
-    /// <summary>True at arguments where f has no derivative and <see cref="Derivative"/> gives a subgradient.</summary>
-    internal virtual bool IsKink(double x) => false;
-
-    /// <summary>True when <paramref name="x"/> lies in the <see cref="Domain"/>.</summary>
-    internal virtual bool Accepts(float x) => true;
+    /// <summary>∂f′/∂s as graph, where s is the saved operand; null when it is zero almost everywhere.</summary>
+    internal Node? SecondDerivative(Node saved) => Row.Second(saved, Parameter);
 
     /// <summary>y[r][c] = f(z[r][c] + b[c]); b may be null; y may be z.</summary>
-    internal abstract void Forward(float* z, float* b, nuint rows, nuint cols, nuint ld, float* y);
+    internal void Forward(float* z, float* b, nuint rows, nuint cols, nuint ld, float* y) =>
+        Row.Forward(Parameter, z, b, rows, cols, ld, y);
 
     /// <summary>dz = dy ⊙ f′(s), db[c] = Σ_r dz[r][c]; db may be null; dz may be dy or s.</summary>
-    internal abstract void Backward(float* dy, float* s, nuint rows, nuint cols, nuint ld, float* dz, float* db);
+    internal void Backward(float* dy, float* s, nuint rows, nuint cols, nuint ld, float* dz, float* db) =>
+        Row.Backward(Parameter, dy, s, rows, cols, ld, dz, db);
 }
+
+/// <summary>A function of the table that is no activation of its own.</summary>
+internal sealed record Map(FunctionRow Function, float Argument = 0) : Elementwise(Function, Argument);
 
 /// <summary>dx = dy ⊙ f′(s), where s is the argument or the value that the function saves.</summary>
 internal sealed record ElementwiseGradient(Elementwise Function) : Op
 {
     /// <inheritdoc/>
     public override string Name => $"{Function.Name}_gradient";
+
+    internal override int Arity => 2;
 
     internal override bool CanOverwrite(int input, int output) => true;
 

@@ -5,6 +5,8 @@ internal abstract record Leaf(string LeafName, Shape Shape) : Op, ILeaf
 {
     internal override bool IsPure => false;
 
+    internal sealed override int Arity => 0;
+
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => Shape;
 
     internal override Node? Gradient(Node node, int input, Node dy) => null;

@@ -9,6 +9,8 @@ internal sealed unsafe record MatMul(bool TransposeA = false, bool TransposeB = 
     /// <inheritdoc/>
     public override string Name => "matmul";
 
+    internal override int Arity => 2;
+
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs)
     {
         Shape a = inputs[0], b = inputs[1];

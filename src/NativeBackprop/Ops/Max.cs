@@ -57,6 +57,8 @@ internal sealed record Max(int Axis, int Axes, bool KeepDimensions = false) : Re
 /// <summary>Routes dy to the first of the largest elements of x and 0 to the others. Inputs: dy, x, y = max x.</summary>
 internal sealed record MaxGradient(Max Function) : Op
 {
+    internal override int Arity => 3;
+
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[1];
 
     internal override Node? Gradient(Node node, int input, Node dy) => input == 0
@@ -81,6 +83,8 @@ internal sealed record MaxGradient(Max Function) : Op
 /// <summary>The transpose of <see cref="MaxGradient"/>: picks the element of g where x has its first maximum. Inputs: g, x, y = max x.</summary>
 internal sealed record MaxSelect(Max Function) : Op
 {
+    internal override int Arity => 3;
+
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[2];
 
     internal override Node? Gradient(Node node, int input, Node dy) =>

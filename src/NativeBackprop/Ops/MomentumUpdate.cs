@@ -8,6 +8,8 @@ namespace NativeBackprop.Ops;
 /// </summary>
 internal sealed record MomentumUpdate(float Momentum, float WeightDecay, bool Nesterov) : Update
 {
+    internal override int Arity => 4;
+
     internal override unsafe Kernel CreateKernel(KernelArguments arguments)
     {
         (Operand w, Operand g, Operand rate, Operand v) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2], arguments.Inputs[3]);

@@ -1,21 +1,25 @@
 namespace NativeBackprop.Ops;
 
-/// <summary>Arithmetic on nodes, with numpy's broadcasting: <c>(x + y) * z</c> is a graph.</summary>
+/// <summary>
+/// Arithmetic on nodes, with numpy's broadcasting: <c>(x + y) * z</c> is a graph. No node is an <see cref="ArgumentNullException"/>, shapes
+/// that do not broadcast are a <see cref="ShapeException"/>, nodes of two graphs a <see cref="GraphException"/>.
+/// </summary>
+/// <remarks>Thread safety: a graph is built by one thread at a time.</remarks>
 public static class NodeOperators
 {
     extension(Node)
     {
         /// <summary>a + b.</summary>
-        public static Node operator +(Node a, Node b) => a.Graph.Add(new Add(), a, b);
+        public static Node operator +(Node a, Node b) => NodeFunctions.GraphOf(a).Add(Binary.Add, a, b);
 
         /// <summary>a + k.</summary>
-        public static Node operator +(Node a, float k) => a.Graph.Add(new Shift(k), a);
+        public static Node operator +(Node a, float k) => a.Apply(Functions.Shift, k);
 
         /// <summary>k + a.</summary>
         public static Node operator +(float k, Node a) => a + k;
 
         /// <summary>a − b.</summary>
-        public static Node operator -(Node a, Node b) => a.Graph.Add(new Subtract(), a, b);
+        public static Node operator -(Node a, Node b) => NodeFunctions.GraphOf(a).Add(Binary.Subtract, a, b);
 
         /// <summary>a − k.</summary>
         public static Node operator -(Node a, float k) => a + -k;
@@ -27,18 +31,18 @@ public static class NodeOperators
         public static Node operator -(Node a) => -1f * a;
 
         /// <summary>a ⊙ b.</summary>
-        public static Node operator *(Node a, Node b) => a.Graph.Add(new Multiply(), a, b);
+        public static Node operator *(Node a, Node b) => NodeFunctions.GraphOf(a).Add(Binary.Multiply, a, b);
 
         /// <summary>k·a; of a constant number, another constant number.</summary>
-        public static Node operator *(float k, Node a) => a.Op is Fill fill
-            ? a.Graph.Constant(k * fill.Value, a.Shape)
-            : a.Graph.Add(new Scale(k), a);
+        public static Node operator *(float k, Node a) => NodeFunctions.GraphOf(a) is var graph && a.Op is Fill fill
+            ? graph.Constant(k * fill.Value, a.Shape)
+            : a.Apply(Functions.Scale, k);
 
         /// <summary>a·k.</summary>
         public static Node operator *(Node a, float k) => k * a;
 
         /// <summary>a / b.</summary>
-        public static Node operator /(Node a, Node b) => a.Graph.Add(new Divide(), a, b);
+        public static Node operator /(Node a, Node b) => NodeFunctions.GraphOf(a).Add(Binary.Divide, a, b);
 
         /// <summary>a / k.</summary>
         public static Node operator /(Node a, float k) => (1 / k) * a;

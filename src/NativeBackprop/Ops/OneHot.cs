@@ -5,6 +5,8 @@ internal sealed record OneHot(int Classes) : Op
 {
     internal override ElementType InputType(int input) => ElementType.Int32;
 
+    internal override int IndexLimit(int input, ReadOnlySpan<Shape> inputs) => Classes;
+
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => [.. inputs[0].Extents, Classes];
 
     internal override Node? Gradient(Node node, int input, Node dy) => null;

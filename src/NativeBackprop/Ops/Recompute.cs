@@ -6,6 +6,8 @@ namespace NativeBackprop.Ops;
 /// </summary>
 internal sealed record Recompute : Op
 {
+    internal override int Arity => 2;
+
     internal override bool IsView => true;
 
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0];

@@ -6,7 +6,7 @@ internal abstract record Reduction(int Axis, int Axes, bool KeepDimensions) : Op
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs)
     {
         Shape shape = inputs[0];
-        if (Axis < 0 || Axes < 0 || Axis + Axes > shape.Rank)
+        if (Axis < 0 || Axes < 0 || Axis > shape.Rank - Axes)
         {
             throw new ShapeException($"axes {Axis}..{Axis + Axes - 1} lie outside 0..{shape.Rank - 1}");
         }

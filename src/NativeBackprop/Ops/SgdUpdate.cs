@@ -5,6 +5,8 @@ namespace NativeBackprop.Ops;
 /// <summary>w ← w − η(g + λw): gradient descent with weight decay λ (lecture notes 001 and 002).</summary>
 internal sealed record SgdUpdate(float WeightDecay) : Update
 {
+    internal override int Arity => 3;
+
     internal override unsafe Kernel CreateKernel(KernelArguments arguments)
     {
         (Operand w, Operand g, Operand rate, float decay) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2], WeightDecay);

@@ -8,16 +8,17 @@ internal abstract record Update : Op
 {
     internal override bool IsPure => false;
 
-    internal override bool Updates(int input) => input == 0 || (input > 2 && !IsShared(input));
+    internal override bool Updates(int input) => input == 0 || (input > 2 && SharedShape(input) is null);
 
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs)
     {
         for (int i = 1; i < inputs.Length; i++)
         {
-            Shape expected = i == 2 ? Shape.Scalar : inputs[0];
-            if (!inputs[i].Equals(expected) && !IsShared(i))
+            Shape expected = i == 2 ? Shape.Scalar : SharedShape(i) ?? inputs[0];
+            if (!inputs[i].Equals(expected))
             {
-                throw new ShapeException($"{(i == 1 ? "the gradient" : i == 2 ? "the learning rate" : "the optimizer's state")} must have the shape {expected}, got {inputs[i]}");
+                string what = i == 1 ? "the gradient" : i == 2 ? "the learning rate" : "the optimizer's state";
+                throw new ShapeException($"{what} must have the shape {expected}, got {inputs[i]}");
             }
         }
 
@@ -37,8 +38,8 @@ internal abstract record Update : Op
         }
     }
 
-    /// <summary>True for an input that is not of the parameter's shape, such as Adam's bias corrections.</summary>
-    protected virtual bool IsShared(int input) => false;
+    /// <summary>The shape of an input that all parameters share and that is only read, such as Adam's bias corrections; else null.</summary>
+    protected virtual Shape? SharedShape(int input) => null;
 
     /// <summary>The new value of element <paramref name="i"/>, in double precision; may write to the state among the inputs.</summary>
     protected abstract double Step(ReferenceArguments arguments, int i, double w, double g, double rate);

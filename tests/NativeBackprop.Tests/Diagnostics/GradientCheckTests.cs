@@ -43,7 +43,7 @@ internal sealed class GradientCheckTests
     [Test]
     public void Wrong_gradient_rule_fails_against_differences_alone()
     {
-        LeafReport report = Check(new WrongRule(), _points);
+        LeafReport report = Check(WrongRule.Create(), _points);
         using (Assert.EnterMultipleScope())
         {
             Assert.That(report.Passed, Is.False);
@@ -57,7 +57,7 @@ internal sealed class GradientCheckTests
     [Test]
     public void Wrong_kernel_fails_against_double_precision_alone()
     {
-        LeafReport report = Check(new WrongKernel(), _points);
+        LeafReport report = Check(WrongKernel.Create(), _points);
         using (Assert.EnterMultipleScope())
         {
             Assert.That(report.Passed, Is.False);
@@ -71,7 +71,7 @@ internal sealed class GradientCheckTests
     {
         var graph = new Graph();
         Node x = graph.Input("x", [2]);
-        GradientReport report = new GradientCheck(graph, x.Apply(new WrongValue()).Sum()).Set(x, (float[])[1, 2]).Run(x);
+        GradientReport report = new GradientCheck(graph, x.Apply(WrongValue.Create()).Sum()).Set(x, (float[])[1, 2]).Run(x);
         using (Assert.EnterMultipleScope())
         {
             Assert.That(report.Leaves.Single().Passed, Is.True);
@@ -142,57 +142,28 @@ internal sealed class GradientCheckTests
     }
 
     // tanh with a gradient graph that is off by a part in a thousand, for engine and reference alike.
-    private sealed unsafe record WrongRule : Elementwise
-    {
-        internal override SavedOperand Saved => SavedOperand.Output;
-
-        internal override Node? Gradient(Node node, int input, Node dy) => dy * (1.001f * (1 - node.Square()));
-
-        internal override double Value(double x) => Math.Tanh(x);
-
-        internal override double Derivative(double saved) => 1 - (saved * saved);
-
-        internal override Node? SecondDerivative(Node saved) => null;
-
-        internal override void Forward(float* z, float* b, nuint rows, nuint cols, nuint ld, float* y) => Kernels.nb_tanh_forward_f32(z, b, rows, cols, ld, y);
-
-        internal override void Backward(float* dy, float* s, nuint rows, nuint cols, nuint ld, float* dz, float* db) =>
-            Kernels.nb_tanh_backward_f32(dy, s, rows, cols, ld, dz, db);
-    }
+    private static unsafe FunctionRow WrongRule { get; } =
+        new("wrong_rule", SavedOperand.Output, &Kernels.nb_tanh_forward_f32, &Kernels.nb_tanh_backward_f32)
+        {
+            Value = (x, _) => Math.Tanh(x),
+            Derivative = (y, _) => 1 - (y * y),
+            Shortcut = (y, dy, _) => dy * (1.001f * (1 - y.Square())),
+        };
 
     // tanh whose backward kernel is that of the sigmoid.
-    private sealed unsafe record WrongKernel : Elementwise
-    {
-        internal override SavedOperand Saved => SavedOperand.Output;
-
-        internal override double Value(double x) => Math.Tanh(x);
-
-        internal override double Derivative(double saved) => 1 - (saved * saved);
-
-        internal override Node? SecondDerivative(Node saved) => null;
-
-        internal override void Forward(float* z, float* b, nuint rows, nuint cols, nuint ld, float* y) => Kernels.nb_tanh_forward_f32(z, b, rows, cols, ld, y);
-
-        internal override void Backward(float* dy, float* s, nuint rows, nuint cols, nuint ld, float* dz, float* db) =>
-            Kernels.nb_sigmoid_backward_f32(dy, s, rows, cols, ld, dz, db);
-    }
+    private static unsafe FunctionRow WrongKernel { get; } =
+        new("wrong_kernel", SavedOperand.Output, &Kernels.nb_tanh_forward_f32, &Kernels.nb_sigmoid_backward_f32)
+        {
+            Value = (x, _) => Math.Tanh(x),
+            Derivative = (y, _) => 1 - (y * y),
+        };
 
     // 2x whose forward kernel forgets the factor.
-    private sealed unsafe record WrongValue : Elementwise
-    {
-        internal override SavedOperand Saved => SavedOperand.None;
-
-        internal override Node? Gradient(Node node, int input, Node dy) => dy * 2;
-
-        internal override double Value(double x) => 2 * x;
-
-        internal override double Derivative(double saved) => 2;
-
-        internal override Node? SecondDerivative(Node saved) => null;
-
-        internal override void Forward(float* z, float* b, nuint rows, nuint cols, nuint ld, float* y) => Kernels.nb_identity_forward_f32(z, b, rows, cols, ld, y);
-
-        internal override void Backward(float* dy, float* s, nuint rows, nuint cols, nuint ld, float* dz, float* db) =>
-            Kernels.nb_identity_backward_f32(dy, s, rows, cols, ld, dz, db);
-    }
+    private static unsafe FunctionRow WrongValue { get; } =
+        new("wrong_value", SavedOperand.None, &Kernels.nb_identity_forward_f32, &Kernels.nb_identity_backward_f32)
+        {
+            Value = (x, _) => 2 * x,
+            Derivative = (_, _) => 2,
+            Shortcut = (_, dy, _) => dy * 2,
+        };
 }

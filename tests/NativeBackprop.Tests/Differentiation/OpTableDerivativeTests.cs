@@ -57,7 +57,7 @@ public sealed class OpTableDerivativeTests
     {
         var graph = new Graph();
         Node x = graph.Input("x", [2]), y = graph.Input("y", [2]);
-        Assert.That(Values(graph, graph.Gradient(graph.Add(new Greater(), x, y).Sum(), x)[0]), Is.EqualTo(new float[2]));
+        Assert.That(Values(graph, graph.Gradient(graph.Add(Binary.Greater, x, y).Sum(), x)[0]), Is.EqualTo(new float[2]));
     }
 
     [Test]

@@ -126,7 +126,7 @@ public sealed class MemoryPlannerTests
     {
         var graph = new Graph();
         Node x = graph.Input("x", [3, 40]), u = graph.Input("u", [3]), z = x.Tanh();
-        Node d = graph.Add(new SoftmaxCrossEntropyGradient(true), z, z, u);
+        Node d = graph.Add(new RowLossGradient(new SoftmaxCrossEntropyPerExample(true)), z, z, u);
         using Plan plan = graph.Compile([d]);
         float[] values = [.. Enumerable.Range(0, 120).Select(i => (0.05f * i) - 3)];
         plan.Bind(x, values).Bind(u, [1f, -2, 0.5f]).Run();

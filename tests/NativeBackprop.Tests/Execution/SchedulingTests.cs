@@ -97,7 +97,7 @@ public sealed class SchedulingTests
         {
             Node weight = graph.Variable("weight", [2], 1, 2), loss = graph.Add(new SquaredError(), x, w);
             Node step = graph.Add(new SgdUpdate(0), weight, weight, rate);
-            return [loss, step, graph.Add(new SquaredErrorGradient(), x, w, weight)];
+            return [loss, step, graph.Add(new RowLossGradient(new SquaredError()), x, w, weight)];
         });
     }
 

@@ -116,8 +116,8 @@ public class LayerTests
     [Test]
     public void ResidualAddsAndGatedMultiplies()
     {
-        Assert.That(Predict(new Sequential(new Residual(new Square(), new Scale(2))), 3, 4), Is.EqualTo(new float[] { 21, 36 }));
-        Assert.That(Predict(new Sequential(new Gated([new Square()], [new Shift(1)])), 3, 4), Is.EqualTo(new float[] { 36, 80 }));
+        Assert.That(Predict(new Sequential(new Residual(Functions.Square.Create(), Functions.Scale.Create(2))), 3, 4), Is.EqualTo(new float[] { 21, 36 }));
+        Assert.That(Predict(new Sequential(new Gated([Functions.Square.Create()], [Functions.Shift.Create(1)])), 3, 4), Is.EqualTo(new float[] { 36, 80 }));
     }
 
     [Test]

@@ -11,19 +11,24 @@ public class LossTests
 
     [Test]
     public void NamesAreThoseOfModelFiles() => Assert.That(
-        new Loss[] { new SoftmaxCrossEntropy(), new SigmoidCrossEntropy(), new MeanSquaredError(), new MulticlassHinge(), new GaussianNll() }.Select(loss => loss.Name),
-        Is.EqualTo(new[] { "softmax_cross_entropy", "sigmoid_cross_entropy", "mse", "multiclass_hinge", "gaussian_nll" }));
+        new Loss[]
+        {
+            new SoftmaxCrossEntropy(), new SigmoidCrossEntropy(), new MeanSquaredError(), new MulticlassHinge(), new GaussianNll(),
+            new MeanAbsoluteError(), new Huber(),
+        }.Select(loss => loss.Name),
+        Is.EqualTo(new[] { "softmax_cross_entropy", "sigmoid_cross_entropy", "mse", "multiclass_hinge", "gaussian_nll", "l1", "huber" }));
 
     [TestCase(typeof(SigmoidCrossEntropy))]
     [TestCase(typeof(MeanSquaredError))]
     [TestCase(typeof(MulticlassHinge))]
     [TestCase(typeof(GaussianNll))]
+    [TestCase(typeof(MeanAbsoluteError))]
     public void GradientsAgreeWithTheReferenceAndWithDifferences(Type type)
     {
         var loss = (Loss)Activator.CreateInstance(type)!;
         (GraphHarness harness, Node output, Node cost) = Build(loss, 6, GraphHarness.Random(Batch * 6, 1), loss switch
         {
-            SigmoidCrossEntropy => [.. Enumerable.Range(0, Batch * 6).Select(i => i % 5 < 2 ? 1f : 0f)],
+            SigmoidCrossEntropy => [.. Enumerable.Range(0, Batch * 6).Select(i => i % 5 * 0.25f)],
             MulticlassHinge => [5, 0, 2, 2],
             _ => GraphHarness.Random(Batch * 6, 2),
         });
@@ -38,6 +43,142 @@ public class LossTests
         float[][] results = harness.Run([cost, .. output.Graph.Gradient(cost, output)]);
         Assert.That(results[0][0], Is.EqualTo(-0.5 * (Math.Log(right) + Math.Log(1 - wrong))).Within(1e-6));
         Assert.That(results[1], Is.EqualTo(new[] { (right - 1) / 2, wrong / 2 }).AsCollection.Within(1e-6));
+    }
+
+    // ζ(z) − y·z and (σ(z) − y)/K: for y = ¼ and z = log 3 the sign of the gradient is that of ¾ − ¼.
+    [TestCase(0.25f, 0.5)]
+    [TestCase(0.75f, 0)]
+    [TestCase(1f, -0.25)]
+    public void SigmoidCrossEntropyTakesTargetsBetweenZeroAndOne(float target, double slope)
+    {
+        float z = MathF.Log(3);
+        (GraphHarness harness, Node output, Node cost) = Build(new SigmoidCrossEntropy(), 1, [z], [target]);
+        float[][] results = harness.Run([cost, .. output.Graph.Gradient(cost, output)]);
+        Assert.That(results[0][0], Is.EqualTo(Math.Log(4) - (target * Math.Log(3))).Within(1e-6));
+        Assert.That(results[1][0], Is.EqualTo(slope).Within(1e-6));
+    }
+
+    // Where softplus(z) − y·z is a difference of large numbers, and where the answer is right by far.
+    [TestCase(20f, 1f, 2.061153620e-9, -2.061153620e-9)]
+    [TestCase(-20f, 0f, 2.061153620e-9, 2.061153620e-9)]
+    [TestCase(50f, 1f, 1.928749848e-22, -1.928749848e-22)]
+    [TestCase(3e38f, 1f, 0, 0)]
+    [TestCase(3e38f, 0f, 3e38, 1)]
+    [TestCase(-3e38f, 1f, 3e38, -1)]
+    [TestCase(3e38f, 0.5f, 1.5e38, 0.5)]
+    public void SigmoidCrossEntropyCancelsNowhere(float z, float target, double loss, double slope)
+    {
+        (GraphHarness harness, Node output, Node cost) = Build(new SigmoidCrossEntropy(), 1, [z], [target]);
+        float[][] results = harness.Run([cost, .. output.Graph.Gradient(cost, output)]);
+        Assert.That(results[0][0], Is.EqualTo(loss).Within(1e-6 * loss));
+        Assert.That(results[1][0], Is.EqualTo(slope).Within(1e-6 * Math.Abs(slope)));
+    }
+
+    [Test]
+    public void DenseTargetsOfHugeLogitsAreNotNaN()
+    {
+        (GraphHarness harness, Node output, Node cost) =
+            Build(new SoftmaxCrossEntropy(denseTargets: true), 3, [3e38f, -3e38f, 0, 3e38f, -3e38f, 0], [1, 0, 0, 0.75f, 0.25f, 0]);
+        float[][] results = harness.Run([cost, .. output.Graph.Gradient(cost, output)]);
+        Assert.That(results[0][0], Is.EqualTo(0.75e38).Within(1e-6 * 0.75e38));
+        Assert.That(results[1], Is.EqualTo(new[] { 0, 0, 0, 0.125f, -0.125f, 0 }));
+    }
+
+    // By hand: p = softmax(0, log 3) = (¼, ¾).
+    [TestCase(0f, null, 1.3862943611)]
+    [TestCase(0.5f, null, (0.75 * 1.3862943611) + (0.25 * 0.2876820724))]
+    [TestCase(0f, new[] { 3f, 1f }, ((3 * 1.3862943611) + 0.2876820724) / 4, 1)]
+    [TestCase(0.5f, new[] { 3f, 1f }, ((3 * 0.75 * 1.3862943611) + (0.25 * 0.2876820724) + (3 * 0.25 * 1.3862943611) + (0.75 * 0.2876820724)) / 4, 1)]
+    public void SmoothingAndClassWeightsAreThoseOfPyTorch(float smoothing, float[]? weights, double expected, int second = 0)
+    {
+        float logThree = MathF.Log(3);
+        (GraphHarness harness, _, Node cost) =
+            Build(new SoftmaxCrossEntropy(labelSmoothing: smoothing, classWeights: weights), 2, [0, logThree, 0, logThree], [0, second]);
+        Assert.That(harness.Run([cost])[0][0], Is.EqualTo(expected).Within(1e-6));
+    }
+
+    // With probabilities PyTorch divides by the batch size, whatever the weights.
+    [Test]
+    public void ClassWeightsOfProbabilitiesLeaveTheDivisorAlone()
+    {
+        float logThree = MathF.Log(3);
+        (GraphHarness harness, _, Node cost) =
+            Build(new SoftmaxCrossEntropy(true, classWeights: [3, 1]), 2, [0, logThree, 0, logThree], [1, 0, 0.5f, 0.5f]);
+        Assert.That(harness.Run([cost])[0][0], Is.EqualTo((4.1588830834 + 2.0794415417 + 0.1438410362) / 2).Within(1e-6));
+    }
+
+    [TestCase(-1f, null)]
+    [TestCase(1.5f, null)]
+    [TestCase(float.NaN, null)]
+    [TestCase(0f, new float[0])]
+    [TestCase(0f, new[] { 1, -1f })]
+    [TestCase(0f, new[] { 1, float.NaN })]
+    [TestCase(0f, new[] { 1, float.PositiveInfinity })]
+    public void SmoothingAndClassWeightsOutsideTheirRangeAreErrors(float smoothing, float[]? weights) =>
+        Assert.That(() => new SoftmaxCrossEntropy(labelSmoothing: smoothing, classWeights: weights), Throws.TypeOf<OptionException>());
+
+    [Test]
+    public void ClassWeightsAreCopiedAndOneForEachClass()
+    {
+        float[] weights = [1, 2, 3];
+        var loss = new SoftmaxCrossEntropy(classWeights: weights);
+        weights[0] = 7;
+        Assert.That(loss.ClassWeights.ToArray(), Is.EqualTo(new float[] { 1, 2, 3 }));
+        var graph = new Graph();
+        Node output = graph.Input("output", [Shape.Batch, 2]), labels = loss.CreateTargets(output);
+        Assert.That(() => loss.Build(output, labels), Throws.TypeOf<ShapeException>().With.Message.Contains("expected 2 class weights"));
+    }
+
+    // l = (1, 3, ½·1, ½) for the four errors, and the mean of w·l over the batch.
+    [TestCase(typeof(MeanSquaredError), 1, 9, 0.25, 4)]
+    [TestCase(typeof(MeanAbsoluteError), 1, 3, 0.5, 2)]
+    [TestCase(typeof(Huber), 0.5, 2.5, 0.125, 1.5)]
+    public void SampleWeightsMultiplyAndTheDivisorStaysTheBatchSize(Type type, double a, double b, double c, double d)
+    {
+        var loss = type == typeof(Huber) ? new Huber() : (Loss)Activator.CreateInstance(type)!;
+        var graph = new Graph();
+        Node output = graph.Input("output", [Shape.Batch, 1]), targets = loss.CreateTargets(output), weights = graph.Input("weights", [Shape.Batch]);
+        var harness = new GraphHarness(graph, 4);
+        harness.Set(output, [1, 3, -0.5f, -2]);
+        harness.Set(targets, new float[4]);
+        harness.Set(weights, [2, 1, 0, 0.5f]);
+        Assert.That(harness.Run([loss.Build(output, targets)])[0][0], Is.EqualTo((a + b + c + d) / 4).Within(1e-6));
+        Assert.That(harness.Run([loss.Build(output, targets, weights)])[0][0], Is.EqualTo(((2 * a) + b + (0.5 * d)) / 4).Within(1e-6));
+    }
+
+    [Test]
+    public void SampleWeightsOfAnotherShapeAreErrors()
+    {
+        var graph = new Graph();
+        Node output = graph.Input("output", [Shape.Batch, 1]), targets = graph.Input("targets", [Shape.Batch, 1]);
+        Assert.That(() => new MeanSquaredError().Build(output, targets, graph.Input("weights", [Shape.Batch, 1])),
+            Throws.TypeOf<ShapeException>().With.Message.EqualTo("mse: expected sample weights of shape [B], got [B, 1]"));
+        Assert.That(() => new MeanSquaredError().Build(output, targets, graph.Input("weights")), Throws.TypeOf<ShapeException>());
+    }
+
+    [Test]
+    public void HuberIsSmoothWithinDeltaAndStraightBeyond()
+    {
+        (GraphHarness harness, Node output, Node cost) = Build(new Huber(2), 4, [1, 2, 5, -3], [0, 0, 0, 0]);
+        float[][] results = harness.Run([cost, .. output.Graph.Gradient(cost, output)]);
+        Assert.That(results[0][0], Is.EqualTo((0.5 + 2 + 8 + 4) / 4).Within(1e-6));
+        Assert.That(results[1], Is.EqualTo(new[] { 0.25f, 0.5f, 0.5f, -0.5f }));
+    }
+
+    [Test]
+    public void LossOfAUserIsALoss()
+    {
+        (GraphHarness harness, Node output, Node cost) = Build(new FourthPower(), 1, [2, -1], [0, 0]);
+        float[][] results = harness.Run([cost, .. output.Graph.Gradient(cost, output)]);
+        Assert.That((results[0][0], results[1][0], results[1][1]), Is.EqualTo((8.5f, 16f, -2f)));
+        Assert.That(new FourthPower().Name, Is.EqualTo("fourth_power"));
+    }
+
+    private sealed class FourthPower : Loss
+    {
+        public override bool IsClassifier => false;
+
+        public override Node PerExample(Node output, Node targets) => (output - targets).Power(4).Sum(1);
     }
 
     [Test]

@@ -14,8 +14,8 @@ internal static class NetworkTable
         Layer(n => new Linear(n, 40, bias: false), "without bias"),
         Layer(n => new LowRankLinear(n, 6, 3)),
         Layer(n => new LowRankLinear(n, 6, 3, bias: false), "without bias"),
-        Layer(_ => new Prelu(), domain: AwayFromZero),
-        Layer(n => new Prelu(n), "per channel", AwayFromZero),
+        Layer(_ => new Prelu(), domain: AwayFrom(0)),
+        Layer(n => new Prelu(n), "per channel", AwayFrom(0)),
         Layer(_ => new Maxout(3), domain: Distinct(), width: n => 3 * n),
         Layer(n => new LayerNorm(n)),
         Layer(n => new Residual(new Linear(n, 4), new Tanh(), new Linear(4, n))),
@@ -26,12 +26,21 @@ internal static class NetworkTable
         Layer(n => new Sequential(new Linear(n, 6), new LayerNorm(6), new Silu(), new Linear(6, 3))),
     ];
 
+    private static float[] Weights => [0.5f, 2, 0, 1, 1.5f];
+
     public static IEnumerable<OpRow> Losses =>
     [
         Loss(new NativeBackprop.Losses.SoftmaxCrossEntropy(), 5, classes: 5),
         Loss(new NativeBackprop.Losses.SoftmaxCrossEntropy(), 5, Probabilities, 5, name: "of probabilities"),
         Loss(new MeanSquaredError(), 5, Normal, 5),
         Loss(new SigmoidCrossEntropy(), 5, Probabilities, 5),
+        Loss(new NativeBackprop.Losses.SoftmaxCrossEntropy(labelSmoothing: 0.2f), 5, classes: 5, name: "smoothed"),
+        Loss(new NativeBackprop.Losses.SoftmaxCrossEntropy(labelSmoothing: 0.2f, classWeights: Weights), 5, classes: 5, name: "smoothed, weighed"),
+        Loss(new NativeBackprop.Losses.SoftmaxCrossEntropy(classWeights: Weights), 5, Probabilities, 5, name: "of probabilities, weighed"),
+        Loss(new NativeBackprop.Losses.SoftmaxCrossEntropy(), 5, classes: 5, name: "of weighed samples", isWeighed: true),
+        Loss(new MeanSquaredError(), 5, Normal, 5, name: "of weighed samples", isWeighed: true),
+        Loss(new MeanAbsoluteError(), 5, Distinct(0.5), 5, outputs: Distinct()),
+        Loss(new Huber(0.7f), 1, Distinct(0.5), 1, outputs: Distinct()),
         Loss(new MulticlassHinge(), 5, classes: 5),
         Loss(new GaussianNll(), 6, Normal, 3),
     ];
@@ -61,10 +70,12 @@ internal static class NetworkTable
         return model.Build(x, mode);
     }
 
-    private static OpRow Loss(Loss loss, int outputs, Domain? targets = null, int targetWidth = 0, int classes = 0, string name = "")
+    private static OpRow Loss(
+        Loss loss, int width, Domain? targets = null, int targetWidth = 0, int classes = 0, string name = "", Domain? outputs = null, bool isWeighed = false)
     {
         RowOperand target = classes > 0 ? new(_ => [Shape.Batch], Normal, classes) : OpTable.Of(targets!, _ => [Shape.Batch, targetWidth]);
-        return new OpRow($"loss {loss.Name} {name}".TrimEnd(), loss.GetType(), (_, x) =>
-            loss.Build(x[0], x[1]), OpTable.Of(Normal, _ => [Shape.Batch, outputs]), target) { IsSerial = null };
+        RowOperand[] operands = [OpTable.Of(outputs ?? Normal, _ => [Shape.Batch, width]), target];
+        return new OpRow($"loss {loss.Name} {name}".TrimEnd(), loss.GetType(), (_, x) => loss.Build(x[0], x[1], isWeighed ? x[2] : null),
+            isWeighed ? [.. operands, OpTable.Of(Positive, _ => [Shape.Batch])] : operands) { IsSerial = null };
     }
 }

@@ -1,3 +1,5 @@
+using NativeBackprop.Ops;
+
 namespace NativeBackprop.Tests.Ops;
 
 /// <summary>Draws the values of one operand, from a domain that the op is smooth in.</summary>
@@ -41,14 +43,23 @@ internal static class Domains
         }
     }
 
-    /// <summary>Of either sign, 0.2 to 2.2 away from 0.</summary>
-    public static void AwayFromZero(Span<float> values, RandomSource random)
+    /// <summary>Normal, at least 0.2 away from some points.</summary>
+    public static Domain AwayFrom(params double[] points) => (values, random) =>
     {
         foreach (ref float value in values)
         {
-            value = (float)((0.2 + (2 * random.NextDouble())) * (random.NextInt(2) == 0 ? -1 : 1));
+            do
+            {
+                value = (float)random.NextNormal();
+            }
+            while (Near(value, points));
         }
-    }
+    };
+
+    /// <summary>Where an elementwise function is defined and smooth, from its row of the table.</summary>
+    public static Domain SmoothFor(Elementwise function) => function.Domain is not null
+        ? Positive
+        : AwayFrom(function.Row.Avoided?.Invoke(function.Parameter) ?? function.Row.Kinks);
 
     /// <summary>All different, −2 to 2, in random order. Operands of other phases have other values.</summary>
     public static Domain Distinct(double phase = 0) => (values, random) =>
@@ -69,6 +80,8 @@ internal static class Domains
             value = 1 + random.NextInt(1000);
         }
     }
+
+    private static bool Near(float value, double[] points) => Array.Exists(points, point => Math.Abs(value - point) < 0.2);
 
     /// <summary>Rows of five positive numbers of sum 1, or of whatever the last dimension is.</summary>
     public static void Probabilities(Span<float> values, RandomSource random)

@@ -8,53 +8,11 @@ internal static class OpTable
 {
     public static IEnumerable<OpRow> Rows => [.. ElementwiseRows, .. BinaryRows, .. OtherRows];
 
+    /// <summary>Every function, with every value of its parameter that its row wants tried.</summary>
     public static IEnumerable<OpRow> ElementwiseRows =>
-    [
-        Elementwise(new Abs(), AwayFromZero),
-        Elementwise(new Cos()),
-        Elementwise(new Elu(0.7f), AwayFromZero),
-        Elementwise(new Exp()),
-        Elementwise(new Gelu()),
-        Elementwise(new GeluTanh()),
-        Elementwise(new Identity()),
-        Elementwise(new LeakyRelu(0.1f), AwayFromZero),
-        Elementwise(new Log(), Positive),
-        Elementwise(new Power(3), AwayFromZero),
-        Elementwise(new Power(2), AwayFromZero),
-        Elementwise(new Power(1), AwayFromZero),
-        Elementwise(new Power(0), AwayFromZero),
-        Elementwise(new Power(-1), AwayFromZero),
-        Elementwise(new Power(-2), AwayFromZero),
-        Elementwise(new Power(5), AwayFromZero),
-        Elementwise(new Power(0.5f), Positive),
-        Elementwise(new Power(-0.5f), Positive),
-        Elementwise(new Power(1.7f), Positive),
-        Elementwise(new Reciprocal(), AwayFromZero),
-        Elementwise(new Relu(), AwayFromZero),
-        Elementwise(new Scale(-1.7f)),
-        Elementwise(new Shift(0.3f)),
-        Elementwise(new Sigmoid()),
-        Elementwise(new Silu()),
-        Elementwise(new Sin()),
-        Elementwise(new Softplus()),
-        Elementwise(new Softplus(2.5f)),
-        Elementwise(new Sqrt(), Positive),
-        Elementwise(new Square()),
-        Elementwise(new Tanh()),
-    ];
+        Functions.All.SelectMany(row => (row.Parameter?.Tested ?? [0]).Select(parameter => Elementwise(row.Create(parameter))));
 
-    public static IEnumerable<OpRow> BinaryRows =>
-    [
-        Binary(new Add(), Normal, Normal),
-        Binary(new Subtract(), Normal, Normal),
-        Binary(new Multiply(), Normal, Normal),
-        Binary(new Divide(), Normal, AwayFromZero),
-        Binary(new Maximum(), Distinct(), Distinct(0.5)),
-        Binary(new Minimum(), Distinct(), Distinct(0.5)),
-        Binary(new Greater(), Distinct(), Distinct(0.5)),
-        Binary(new GreaterEqual(), Distinct(), Distinct(0.5)),
-        Binary(new Equal(), Distinct(), Distinct(0.5)),
-    ];
+    public static IEnumerable<OpRow> BinaryRows => Binary.All.Select(OfBinary);
 
     private static IEnumerable<OpRow> OtherRows =>
     [
@@ -100,11 +58,16 @@ internal static class OpTable
         Row("log_sum_exp of cubes", new LogSumExp(), Of(Normal, n => [2, Shape.Batch, n])),
         Row("softmax_cross_entropy", new SoftmaxCrossEntropyPerExample(false), Of(Normal, Batch), Labels(5)),
         Row("softmax_cross_entropy of probabilities", new SoftmaxCrossEntropyPerExample(true), Of(Normal, Batch), Of(Probabilities, Batch)),
-        Row("softmax_cross_entropy_gradient", new SoftmaxCrossEntropyGradient(false), Of(Normal, Batch), Labels(5), Of(Normal, _ => [Shape.Batch])),
-        Row("softmax_cross_entropy_gradient of probabilities", new SoftmaxCrossEntropyGradient(true), Of(Normal, Batch),
+        Row("softmax_cross_entropy_gradient", new RowLossGradient(new SoftmaxCrossEntropyPerExample(false)), Of(Normal, Batch), Labels(5),
+            Of(Normal, _ => [Shape.Batch])),
+        Row("softmax_cross_entropy_gradient of probabilities", new RowLossGradient(new SoftmaxCrossEntropyPerExample(true)), Of(Normal, Batch),
+            Of(Probabilities, Batch), Of(Normal, _ => [Shape.Batch])),
+        Row("sigmoid_cross_entropy", new SigmoidCrossEntropyPerExample(), Of(Normal, Batch), Of(Probabilities, Batch)),
+        Row("sigmoid_cross_entropy_gradient", new RowLossGradient(new SigmoidCrossEntropyPerExample()), Of(Normal, Batch),
             Of(Probabilities, Batch), Of(Normal, _ => [Shape.Batch])),
         Row("squared_error", new SquaredError(), Of(Normal, Batch), Of(Normal, Batch)),
-        Row("squared_error_gradient", new SquaredErrorGradient(), Of(Normal, Batch), Of(Normal, Batch), Of(Normal, _ => [Shape.Batch])),
+        Row("squared_error_gradient", new RowLossGradient(new SquaredError()), Of(Normal, Batch), Of(Normal, Batch),
+            Of(Normal, _ => [Shape.Batch])),
         Row("sum of rows", new Sum(1, 1), Of(Normal, Batch)),
         Row("sum of the batch", new Sum(0, 1), Of(Normal, Batch)),
         Row("sum inside", new Sum(1, 2, true), Of(Normal, n => [Shape.Batch, 2, 3, n])),
@@ -116,10 +79,12 @@ internal static class OpTable
 
     public static RowOperand Of(Domain domain, Func<int, Shape> shape) => new(shape, domain);
 
-    private static OpRow Elementwise(Elementwise function, Domain? domain = null) =>
-        Row(function is Power power ? $"power {power.Exponent}" : function is Softplus softplus ? $"softplus {softplus.Beta}" : function.Name, function, Of(domain ?? Normal, Batch));
+    private static OpRow Elementwise(Elementwise function) =>
+        Row(function.Row.Parameter is null ? function.Name : $"{function.Name} {function.Parameter}", function, Of(SmoothFor(function), Batch));
 
-    private static OpRow Binary(Binary op, Domain a, Domain b) => Row(op.Name, op, Of(a, Batch), Of(b, Batch));
+    // Operands that no two of are equal, and of division one that is not 0.
+    private static OpRow OfBinary(Binary op) =>
+        Row(op.Name, op, Of(Distinct(), Batch), Of(op == Binary.Divide ? AwayFrom(0) : Distinct(0.5), Batch));
 
     private static RowOperand Labels(int classes) => new(_ => [Shape.Batch], Normal, classes);
 

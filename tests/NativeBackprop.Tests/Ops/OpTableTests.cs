@@ -1,3 +1,4 @@
+using System.Reflection;
 using NativeBackprop.Layers;
 using NativeBackprop.Losses;
 using NativeBackprop.Ops;
@@ -74,6 +75,29 @@ internal sealed class OpTableTests
         }
     }
 
+    // Reflection finds the records; the table says what each is, under which name and with which default.
+    [Test]
+    public void EveryActivation_IsWhatItsRowCreates()
+    {
+        Elementwise[] records =
+        [
+            .. Ops.Where(type => type.IsPublic && type.IsSubclassOf(typeof(Elementwise))).Select(type =>
+                (Elementwise)Activator.CreateInstance(type, [.. type.GetConstructors()[0].GetParameters().Select(parameter => parameter.DefaultValue)])!),
+        ];
+        Assert.That(records.Select(record => record.Row), Is.EquivalentTo(Functions.All.Where(row => row.Op is not null)));
+        foreach (Elementwise record in records)
+        {
+            Assert.That(record.Row.Create(record.Row.Parameter?.Default ?? 0), Is.EqualTo(record));
+            Assert.That(record.Row.Name, Is.EqualTo(Operation.SnakeCase(record.GetType().Name)));
+            Assert.That(Functions.Create(record.Name), Is.EqualTo(record));
+        }
+
+        FieldInfo[] rows = [.. typeof(Functions).GetFields().Where(field => field.FieldType == typeof(FunctionRow))];
+        Assert.That(rows.Select(field => field.GetValue(null)), Is.EquivalentTo(Functions.All));
+        Assert.That(typeof(Binary).GetFields().Where(field => field.FieldType == typeof(Binary)).Select(field => field.GetValue(null)),
+            Is.EquivalentTo(Binary.All));
+    }
+
     [Test]
     public void ElementwiseRows_AreSmoothWhereTheyAreTried()
     {
@@ -81,7 +105,7 @@ internal sealed class OpTableTests
         {
             var example = new OpCase(row, 5, 3);
             var function = (Elementwise)example.Result.Op;
-            Assert.That(example[example.Operands[0]].ToArray().Any(x => function.IsKink(x)), Is.False, row.Name);
+            Assert.That(example[example.Operands[0]].ToArray().Any(x => function.Row.Kinks.Contains(x)), Is.False, row.Name);
         }
     }
 }

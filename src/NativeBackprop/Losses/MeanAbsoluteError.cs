@@ -1,0 +1,25 @@
+using NativeBackprop.Ops;
+
+namespace NativeBackprop.Losses;
+
+/// <summary>
+/// The mean over a row's outputs of |y − t|, which a few far outliers move less than squares; the subgradient at y = t is 0, as PyTorch's
+/// <c>L1Loss</c>. <c>l1</c> in model files.
+/// </summary>
+/// <remarks>Outputs and targets are [B, K]. Thread safety: immutable, so that any threads may use one at once.</remarks>
+public sealed class MeanAbsoluteError : Loss
+{
+    /// <inheritdoc/>
+    public override string Name => "l1";
+
+    /// <inheritdoc/>
+    public override bool IsClassifier => false;
+
+    /// <inheritdoc/>
+    public override Node PerExample(Node output, Node targets)
+    {
+        ArgumentNullException.ThrowIfNull(output);
+        RequireSame(output.Shape, targets);
+        return (output - targets).Abs().Mean(1);
+    }
+}
