@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using NativeBackprop.Data;
 using NativeBackprop.IO;
-using NativeBackprop.Optimizers;
 using NativeBackprop.Training;
 
 namespace NativeBackprop.Cli;
@@ -35,7 +34,7 @@ internal sealed class CheckpointOptions
     /// <summary>Reads the checkpoint if the run is to be resumed, and returns what writes the next ones.</summary>
     /// <returns>Steps that the run has made already, and what to call when a checkpoint is due.</returns>
     public (int CompletedSteps, Action Save) Open(
-        ParseResult result, ModelDescription description, OptimizerChoice choice, Optimizer optimizer, Trainer trainer, TrainerOptions options, Dataset train)
+        ParseResult result, TextWriter output, ModelDescription description, OptimizerChoice choice, Trainer trainer, TrainerOptions options, Dataset train)
     {
         if (result.GetValue(_folder) is not { } folder)
         {
@@ -57,14 +56,18 @@ internal sealed class CheckpointOptions
         trainer.Prepare(train.Features);
         if (result.GetValue(Resume))
         {
-            completed = CheckpointFile.Load(path, description.Model, optimizer, settings);
-            trainer.Steps = completed;
+            (long steps, string? notice) = CheckpointFile.Load(path, description.Model, trainer.State, settings);
+            (completed, trainer.Steps) = (checked((int)steps), steps);
+            if (notice is not null)
+            {
+                output.WriteLine(notice);
+            }
         }
         else
         {
             Directory.CreateDirectory(folder);
         }
 
-        return (completed, () => CheckpointFile.Save(path, description.Model, optimizer, (int)trainer.Steps, settings));
+        return (completed, () => CheckpointFile.Save(path, description.Model, trainer.State, trainer.Steps, settings));
     }
 }

@@ -34,9 +34,10 @@ internal static class GradientsCommand
 
     private static IEnumerable<SafetensorsTensor> Tensors(NetworkGradients network, Plan plan, Dataset rows)
     {
-        for (int i = 0; i < network.Parameters.Length; i++)
+        for (int i = 0; i < network.Parameters.Count; i++)
         {
-            yield return WeightsFile.ToTensor(network.Parameters[i].Name, network.Parameters[i].Shape, plan[network.Gradients[i]].Span);
+            Parameter parameter = network.Parameters[i];
+            yield return ParameterTensors.Create(network.Parameters.NameOf(parameter), parameter.Shape, plan[network.Gradients[i]].Span);
         }
 
         yield return SafetensorsTensor.Create("x", [rows.Count, .. rows.InputShape], plan[network.Gradients[^1]].Span);

@@ -82,7 +82,7 @@ internal sealed class TrainCommand
 
         using var log = new TrainingLog(result.GetValue(_json), append: result.GetValue(_checkpoint.Resume));
         using var trainer = new Trainer(description.Model, description.CreateLoss(denseTargets: !data.Train.IsClassification), optimizer, options);
-        (int completed, Action saveCheckpoint) = _checkpoint.Open(result, description, choice, optimizer, trainer, options, data.Train);
+        (int completed, Action saveCheckpoint) = _checkpoint.Open(result, output, description, choice, trainer, options, data.Train);
         string resumed = completed > 0 ? $", {completed} steps made before" : "";
         output.WriteLine($"{data.Train.Name}: {data.Train.Count} rows to train on, {data.Test?.Count ?? 0} held out");
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{description.Model.Parameters.Size} parameters, {choice.Name} at {optimizer.LearningRate}, batches of {options.BatchSize}{resumed}"));

@@ -21,7 +21,7 @@ internal sealed class WorkloadStep : IDisposable
         model.Initialize(1);
         var graph = new Graph();
         Node x = graph.Input("x", [Shape.Batch, workload.Widths[0]]);
-        Node output = model.Build(x, BuildMode.Training);
+        Node output = model.Build(x, new BuildContext(graph, BuildMode.Training));
         var options = new PlanOptions { BatchSize = workload.Batch, Threads = threads, ExactThreads = exactThreads };
         var inputs = new PinnedBuffer((long)workload.Batch * workload.Widths[0]);
         foreach (ref float value in inputs.Span)

@@ -80,7 +80,7 @@ public sealed class GradientCheck
     /// <summary>Checks every parameter of a network, and its input, on all rows of a data set as one batch; dropout is the identity.</summary>
     /// <exception cref="ShapeException">The loss does not fit the model.</exception>
     /// <exception cref="DataException">The rows do not fit the model or the loss.</exception>
-    public static GradientReport Run(Sequential model, Loss loss, Dataset batch, GradientCheckOptions? options = null)
+    public static GradientReport Run(Layer model, Loss loss, Dataset batch, GradientCheckOptions? options = null)
     {
         var network = new NetworkGradients(model, loss, batch.Features);
         network.Check(batch);

@@ -15,14 +15,14 @@ internal sealed class NetworkGradients
     private readonly int _inputWidth;
 
     /// <exception cref="ShapeException">The model does not fit the input, or the loss does not fit the output.</exception>
-    public NetworkGradients(Sequential model, Loss loss, int inputWidth)
+    public NetworkGradients(Layer model, Loss loss, int inputWidth)
     {
         (_loss, _inputWidth) = (loss, inputWidth);
         Input = Graph.Input("x", [Shape.Batch, inputWidth]);
-        Output = model.Build(Input, BuildMode.Evaluation);
+        Output = model.Build(Input, new BuildContext(Graph, BuildMode.Evaluation));
         Targets = loss.CreateTargets(Output);
         Loss = loss.Build(Output, Targets);
-        Parameters = [.. model.Parameters];
+        Parameters = model.Parameters;
         Leaves = [.. Parameters.Select(parameter => Graph.Variable(parameter)), Input];
         Gradients = Graph.Gradient(Loss, Leaves);
     }
@@ -37,7 +37,7 @@ internal sealed class NetworkGradients
 
     public Node Loss { get; }
 
-    public Parameter[] Parameters { get; }
+    public ParameterSet Parameters { get; }
 
     /// <summary>The parameters and, last, the input.</summary>
     public Node[] Leaves { get; }

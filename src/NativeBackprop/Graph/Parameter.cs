@@ -21,13 +21,14 @@ public sealed unsafe class Parameter
     public Parameter(string name, Shape shape)
     {
         ArgumentNullException.ThrowIfNull(name);
+        ArgumentNullException.ThrowIfNull(shape);
         Name = name.Length > 0 ? name : throw new OptionException("a parameter's name must not be empty");
         Shape = shape.IsSymbolic ? throw new ShapeException($"parameter {name}: the shape {shape} depends on the batch size") : shape;
         _memory = new PinnedBuffer(shape.Length);
     }
 
     /// <summary>What its layer calls it, for messages: <c>weight</c>. Several parameters may have the same name.</summary>
-    public string Name { get; internal set; }
+    public string Name { get; }
 
     /// <summary>Extents; never symbolic.</summary>
     public Shape Shape { get; }
@@ -55,7 +56,10 @@ public sealed unsafe class Parameter
     internal Tensor Tensor => new(Initialized, Shape);
 
     /// <summary>Draws the first values, or null when there is no rule for them. May be a user's code.</summary>
-    internal Action<Span<float>, RandomSource>? Draw { get; init; }
+    internal Action<Span<float>, RandomSource>? Draw { get; set; }
+
+    /// <summary>True for whole numbers, which files hold as 64-bit integers.</summary>
+    internal bool IsCount { get; init; }
 
     /// <summary>A parameter that starts at zero: an optimizer's state, a counter.</summary>
     internal static Parameter Zeros(string name, Shape shape) => new(name, shape) { IsInitialized = true };
@@ -88,6 +92,16 @@ public sealed unsafe class Parameter
 
     private PinnedBuffer Initialized => IsInitialized ? _memory : throw new InvalidOperationException(
         $"parameter {Name} has no values yet: call Initialize(seed) on its layer, load weights, make a trainer, or Set them");
+
+    /// <summary>True for a whole number that float32 tells from its neighbours.</summary>
+    internal static bool IsCountable(double value) => value is >= 0 and <= 1 << 24 && value == Math.Floor(value);
+
+    /// <summary>Takes over whatever values another parameter of the same shape has, and whether it is frozen.</summary>
+    internal void CopyFrom(Parameter other)
+    {
+        other.Span.CopyTo(Span);
+        (IsInitialized, IsFrozen) = (other.IsInitialized, other.IsFrozen);
+    }
 
     internal void MarkInitialized() => IsInitialized = true;
 

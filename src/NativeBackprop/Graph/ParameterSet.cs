@@ -62,6 +62,46 @@ public sealed class ParameterSet : IReadOnlyList<Parameter>
         return _names.TryGetValue(parameter, out string? name) ? name : throw new KeyNotFoundException($"parameter {parameter} is not in the set");
     }
 
+    /// <summary>
+    /// Draws values for each parameter that has none yet, in order and from one stream of random numbers. When one cannot be drawn, none is.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">A parameter has no rule to draw it by.</exception>
+    /// <exception cref="DataException">A rule gave a value that is not finite.</exception>
+    /// <exception cref="GraphException">A rule has failed; its exception is the inner one.</exception>
+    internal static void Draw(IEnumerable<(string Name, Parameter Parameter)> entries, ulong seed)
+    {
+        var random = new RandomSource(seed);
+        var drawn = new HashSet<Parameter>();
+        foreach ((string name, Parameter parameter) in entries)
+        {
+            if (parameter.IsInitialized || !drawn.Add(parameter))
+            {
+                continue;
+            }
+
+            Action<Span<float>, RandomSource> draw = parameter.Draw ?? throw new InvalidOperationException(
+                $"parameter {name} has neither values nor a rule to draw them by: set or load it first");
+            try
+            {
+                draw(parameter.Span, random);
+            }
+            catch (Exception e) when (e is not (NativeBackpropException or OutOfMemoryException))
+            {
+                throw new GraphException($"the initial values of {name} could not be drawn: {e.Message}", e);
+            }
+
+            if (FiniteCheck.IndexOfNonFinite(parameter.Span) is var at && at >= 0)
+            {
+                throw new DataException($"the rule for the initial values of {name} gave {parameter.Span[at]} at {at}, expected a finite number");
+            }
+        }
+
+        foreach (Parameter parameter in drawn)
+        {
+            parameter.MarkInitialized();
+        }
+    }
+
     /// <summary>Each parameter once, in the walk's order.</summary>
     public IEnumerator<Parameter> GetEnumerator() => ((IEnumerable<Parameter>)_parameters).GetEnumerator();
 

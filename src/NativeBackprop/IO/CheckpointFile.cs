@@ -1,52 +1,75 @@
 using System.Globalization;
 using NativeBackprop.Layers;
-using NativeBackprop.Optimizers;
 
 namespace NativeBackprop.IO;
 
 /// <summary>
-/// A training run between two steps, as one safetensors file: the parameters (<c>model.0.weight</c>), what layers keep besides
-/// (<c>layers.2.stream</c>), the optimizer's state (<c>optimizer.0.weight.velocity</c>), and as metadata the number of steps and whatever must
-/// be the same for the run to go on as if it had never stopped.
+/// A training run between two steps, as one safetensors file: parameters and buffers (<c>model.0.weight</c>), the state of whoever trains
+/// them (<c>optimizer.0.weight.velocity</c>, <c>context.runs</c>), and as metadata the number of steps and whatever must be the same for
+/// the run to go on as if it had never stopped.
 /// </summary>
+/// <remarks>Thread safety: the layer and its trainer are for one thread at a time while they are saved or loaded.</remarks>
 public static class CheckpointFile
 {
-    private const string Steps = "steps", Format = "format", Marker = "nbp-checkpoint";
+    private const string Steps = "steps", Format = "format", Marker = "nbp-checkpoint", Version = "format_version";
+    private const string ModelPrefix = "model.", ContextPrefix = "context.";
+    private const int CurrentVersion = 2;
+
+    // In the first edition each dropout layer kept a stream of its own.
+    private const string FirstStreamPrefix = "layers.", FirstStreamName = ".stream";
 
     /// <summary>Writes a checkpoint, whole or not at all.</summary>
     /// <param name="path">Where to; the checkpoint before is replaced.</param>
-    /// <param name="model">The model.</param>
-    /// <param name="optimizer">The optimizer, with its state.</param>
+    /// <param name="model">What is trained.</param>
+    /// <param name="state">The state of the trainer or training step.</param>
     /// <param name="steps">Updates made so far.</param>
     /// <param name="settings">What <see cref="Load"/> shall find unchanged, by name.</param>
     /// <exception cref="DataException">The system refuses to write.</exception>
-    public static void Save(string path, Sequential model, Optimizer optimizer, int steps, IReadOnlyDictionary<string, string> settings)
+    /// <exception cref="OptionException">The number of steps is negative, or a setting has a name that the file needs.</exception>
+    public static void Save(string path, Layer model, ParameterSet state, long steps, IReadOnlyDictionary<string, string> settings)
     {
-        ArgumentNullException.ThrowIfNull(model);
-        ArgumentNullException.ThrowIfNull(optimizer);
+        RequireSettings(settings);
+        if (steps < 0)
+        {
+            throw new OptionException($"the number of steps must be at least 0, got {steps}");
+        }
+
         var metadata = new Dictionary<string, string>(settings)
         {
             [Format] = Marker,
+            [Version] = CurrentVersion.ToString(CultureInfo.InvariantCulture),
             [Steps] = steps.ToString(CultureInfo.InvariantCulture),
         };
-        SafetensorsFile.Write(
-            path,
-            Parts(model, optimizer).SelectMany(part => part.Parameters.Select(parameter => WeightsFile.ToTensor(part.Prefix + parameter.Name, parameter.Shape, parameter.Value))),
-            metadata);
+        SafetensorsFile.Write(path, ParameterTensors.Create(Entries(model, state)), metadata);
     }
 
-    /// <summary>Reads a checkpoint into a model and an optimizer whose trainer is prepared; on failure neither is usable.</summary>
-    /// <returns>Updates made so far.</returns>
-    /// <exception cref="DataException">The file cannot be read, is no checkpoint, or is one of another model, optimizer or setting.</exception>
-    public static int Load(string path, Sequential model, Optimizer optimizer, IReadOnlyDictionary<string, string> settings)
+    /// <summary>
+    /// Reads a checkpoint into a model and the state of its trainer, which must be prepared. On failure both are untouched.
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="model">What is trained.</param>
+    /// <param name="state">The state of the trainer or training step.</param>
+    /// <param name="settings">What must be the same as when the checkpoint was written.</param>
+    /// <returns>Updates made so far; and what starts anew because the file, of an earlier edition, lacks it, or null.</returns>
+    /// <exception cref="DataException">
+    /// The file cannot be read, is no checkpoint, is of a later edition, or is one of another model, optimizer or setting.
+    /// </exception>
+    /// <exception cref="OptionException">A setting has a name that the file needs.</exception>
+    public static (long Steps, string? Notice) Load(string path, Layer model, ParameterSet state, IReadOnlyDictionary<string, string> settings)
     {
-        ArgumentNullException.ThrowIfNull(model);
-        ArgumentNullException.ThrowIfNull(optimizer);
-        ArgumentNullException.ThrowIfNull(settings);
+        RequireSettings(settings);
+        List<(string Name, Parameter Parameter)> entries = Entries(model, state);
         SafetensorsFile file = SafetensorsFile.Read(path);
-        if (file.Metadata.GetValueOrDefault(Format) != Marker || !int.TryParse(file.Metadata.GetValueOrDefault(Steps), NumberStyles.None, CultureInfo.InvariantCulture, out int steps))
+        if (file.Metadata.GetValueOrDefault(Format) != Marker || !long.TryParse(
+            file.Metadata.GetValueOrDefault(Steps), NumberStyles.None, CultureInfo.InvariantCulture, out long steps))
         {
             throw new DataException($"{path}: expected a checkpoint, found a file without its metadata");
+        }
+
+        string? version = file.Metadata.GetValueOrDefault(Version);
+        if (version is not null && version != CurrentVersion.ToString(CultureInfo.InvariantCulture))
+        {
+            throw new DataException($"{path}: expected a checkpoint of version {CurrentVersion} or of the first edition, found version {version}");
         }
 
         foreach ((string name, string value) in settings)
@@ -57,14 +80,41 @@ public static class CheckpointFile
             }
         }
 
-        foreach ((string prefix, IReadOnlyList<Parameter> parameters) in Parts(model, optimizer))
+        string? notice = null;
+        if (version is null)
         {
-            WeightsFile.Load(file, parameters, prefix);
+            (file, bool hasStreams) = WithoutStreams(file);
+            entries.RemoveAll(entry => entry.Name.StartsWith(ContextPrefix, StringComparison.Ordinal));
+            notice = hasStreams ? $"{path} is a checkpoint of the first edition: the random masks of dropout start anew" : null;
         }
 
-        return steps;
+        ParameterTensors.Load(file, entries);
+        return (steps, notice);
     }
 
-    private static (string Prefix, IReadOnlyList<Parameter> Parameters)[] Parts(Sequential model, Optimizer optimizer) =>
-        [("model.", model.Parameters), ("layers.", [.. model.State]), ("optimizer.", [.. optimizer.State])];
+    private static List<(string Name, Parameter Parameter)> Entries(Layer model, ParameterSet state)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(state);
+        return [.. WeightsFile.Entries(model).Select(entry => (ModelPrefix + entry.Name, entry.Parameter)), .. state.Entries];
+    }
+
+    private static (SafetensorsFile File, bool HasStreams) WithoutStreams(SafetensorsFile file)
+    {
+        SafetensorsTensor[] rest = [.. file.Tensors.Where(tensor =>
+            !tensor.Name.StartsWith(FirstStreamPrefix, StringComparison.Ordinal) || !tensor.Name.EndsWith(FirstStreamName, StringComparison.Ordinal))];
+        return (file.With(rest), rest.Length < file.Tensors.Count);
+    }
+
+    private static void RequireSettings(IReadOnlyDictionary<string, string> settings)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        foreach (string name in (string[])[Format, Version, Steps])
+        {
+            if (settings.ContainsKey(name))
+            {
+                throw new OptionException($"a setting cannot be named {name}, which the checkpoint itself needs");
+            }
+        }
+    }
 }

@@ -45,7 +45,7 @@ internal static class LayerFormats
         LayerFormat.For<Prelu>(
             "prelu",
             (from, input) => new Prelu(from.Flag("per_channel", false) ? Width(input) : null),
-            (json, layer) => WriteUnless(false, json, "per_channel", layer.InputWidth is not null)),
+            (json, layer) => WriteUnless(false, json, "per_channel", layer.Features is not null)),
         LayerFormat.For<SoftmaxLayer>("softmax", (_, _) => new SoftmaxLayer(), (_, _) => { }),
         LayerFormat.For<Maxout>("maxout", (from, _) => new Maxout(from.Count("pieces")), (json, layer) => json.WriteNumber("pieces", layer.Pieces)),
         LayerFormat.For<Dropout>(
@@ -91,7 +91,7 @@ internal static class LayerFormats
             {
                 layers[i] = Read(objects[i], input);
                 objects[i].Finish();
-                input = layers[i].Build(input, BuildMode.Evaluation);
+                input = layers[i].Build(input, new BuildContext(input.Graph, BuildMode.Evaluation));
             }
             catch (Exception e) when (e is ShapeException or OptionException)
             {

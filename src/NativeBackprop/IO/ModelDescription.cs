@@ -28,7 +28,7 @@ public sealed class ModelDescription
         _inputShape = inputShape.ToArray();
         (InputWidth, Model, LossName) = (WidthOf(_inputShape), model, loss);
         Loss known = CreateLoss(denseTargets: false);
-        Node output = model.Build(CreateInput(InputWidth), BuildMode.Evaluation);
+        Node input = CreateInput(InputWidth), output = model.Build(input, new BuildContext(input.Graph, BuildMode.Evaluation));
         OutputWidth = output.Shape.Rank == 2 ? output.Shape[1] : throw new ShapeException($"the output must have the shape [B, K], got {output.Shape}");
         known.Build(output, known.CreateTargets(output));
     }

@@ -12,7 +12,7 @@ public sealed class SafetensorsFile
 {
     private readonly Dictionary<string, SafetensorsTensor> _byName;
 
-    private SafetensorsFile(string path, List<SafetensorsTensor> tensors, Dictionary<string, string> metadata)
+    private SafetensorsFile(string path, IReadOnlyList<SafetensorsTensor> tensors, IReadOnlyDictionary<string, string> metadata)
     {
         (Path, Tensors, Metadata) = (path, tensors, metadata);
         _byName = tensors.ToDictionary(tensor => tensor.Name);
@@ -130,6 +130,9 @@ public sealed class SafetensorsFile
     /// <param name="shape">The shape that it must have.</param>
     /// <exception cref="DataException">The file has no such tensor, or it has another type or shape.</exception>
     public ReadOnlySpan<long> GetInt64(string name, params ReadOnlySpan<int> shape) => Expect(name, SafetensorsDType.I64, shape).AsInt64();
+
+    /// <summary>The same file with some of its tensors.</summary>
+    internal SafetensorsFile With(IReadOnlyList<SafetensorsTensor> tensors) => new(Path, tensors, Metadata);
 
     private SafetensorsTensor Expect(string name, SafetensorsDType dtype, ReadOnlySpan<int> shape)
     {

@@ -13,7 +13,7 @@ public sealed class InferenceSession : IDisposable
     private readonly Plan?[] _plans;
     private readonly int _threads;
 
-    internal InferenceSession(Sequential model, int maxBatch, int threads)
+    internal InferenceSession(Layer model, int maxBatch, int threads)
     {
         if (maxBatch < 1)
         {
@@ -22,7 +22,7 @@ public sealed class InferenceSession : IDisposable
 
         InputWidth = model.InputWidth ?? throw new GraphException("the model's input width is not known: no layer fixes it");
         _input = _graph.Input("x", [Shape.Batch, InputWidth]);
-        _output = model.Build(_input, BuildMode.Evaluation);
+        _output = model.Build(_input, new BuildContext(_graph, BuildMode.Evaluation));
         OutputWidth = _output.Shape[-1];
         _threads = threads;
         _plans = new Plan?[maxBatch];

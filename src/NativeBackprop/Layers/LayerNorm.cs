@@ -6,6 +6,7 @@ namespace NativeBackprop.Layers;
 /// y = (x − mean)/√(variance + ε) ⊙ weight + bias, mean and biased variance over the features of each example (Ba et al. 2016).
 /// Parameters: <c>weight</c> [features], ones at first, and <c>bias</c> [features], zeros at first.
 /// </summary>
+/// <remarks>Thread safety: as that of every <see cref="Layer"/>.</remarks>
 public sealed class LayerNorm : Layer
 {
     /// <param name="features">Width of the input, at least 1.</param>
@@ -21,7 +22,8 @@ public sealed class LayerNorm : Layer
         Epsilon = epsilon > 0 && float.IsFinite(epsilon)
             ? epsilon
             : throw new OptionException($"a layer norm's epsilon must be a finite number above 0, got {epsilon}");
-        (Weight, Bias) = (new Parameter("weight", [features]), new Parameter("bias", [features]));
+        Weight = AddParameter("weight", [features], new ConstantInitializer(1));
+        Bias = AddParameter("bias", [features], new ConstantInitializer());
     }
 
     /// <summary>ε.</summary>
@@ -34,28 +36,23 @@ public sealed class LayerNorm : Layer
     public Parameter Bias { get; }
 
     /// <inheritdoc/>
-    protected internal override IEnumerable<Parameter> OwnParameters => [Weight, Bias];
+    public override int? InputWidthFor(int? outputWidth) => Weight.Shape[0];
 
     /// <inheritdoc/>
-    protected internal override int? InputWidth => Weight.Shape[0];
-
-    /// <inheritdoc/>
-    public override Node Build(Node input, BuildMode mode)
+    protected override Node BuildCore(Node input, BuildContext context)
     {
-        if (input.Shape.Rank != 2 || input.Shape[1] != Weight.Shape[0])
+        int width = Weight.Shape[0];
+        if (input.Shape.Rank is not (2 or 3) || input.Shape[-1] != width)
         {
-            throw new ShapeException($"{Weight.Name}: a layer norm of {Weight.Shape[0]} features needs an input of shape [B, {Weight.Shape[0]}], got {input.Shape} from {input}");
+            throw new ShapeException(
+                $"{context.At}a layer norm of {width} features needs an input of shape [B, {width}] or [B, T, {width}], got {input.Shape} from {input}");
         }
 
-        Node centred = input - input.Mean(1, keepDimensions: true);
-        Node deviation = (centred.Square().Mean(1, keepDimensions: true) + Epsilon).Sqrt();
-        return (centred / deviation * input.Graph.Variable(Weight)) + input.Graph.Variable(Bias);
+        Node centred = input - input.Mean(-1, keepDimensions: true);
+        Node deviation = (centred.Square().Mean(-1, keepDimensions: true) + Epsilon).Sqrt();
+        return (centred / deviation * context.Variable(Weight)) + context.Variable(Bias);
     }
 
     /// <inheritdoc/>
-    protected internal override void Initialize(RandomSource random)
-    {
-        Weight.Span.Fill(1);
-        Bias.Span.Clear();
-    }
+    protected override Layer CopyStructure(CloneContext context) => new LayerNorm(Weight.Shape[0], Epsilon);
 }

@@ -3,9 +3,10 @@ using NativeBackprop.Ops;
 namespace NativeBackprop.Layers;
 
 /// <summary>
-/// The affine map z = x·W + b from [B, In] to [B, Out]. Parameters: <c>weight</c> [In, Out], stored so that the forward product
-/// needs no transposition, and <c>bias</c> [Out].
+/// The affine map z = x·W + b from [B, In] to [B, Out], or of each step of a sequence from [B, T, In] to [B, T, Out]. Parameters:
+/// <c>weight</c> [In, Out], stored so that the forward product needs no transposition, and <c>bias</c> [Out].
 /// </summary>
+/// <remarks>Thread safety: as that of every <see cref="Layer"/>.</remarks>
 public sealed class Linear : Layer
 {
     private readonly Initializer _weightInitializer, _biasInitializer;
@@ -23,10 +24,9 @@ public sealed class Linear : Layer
             throw new OptionException($"a linear layer's widths must be at least 1, got {inputs} inputs and {outputs} outputs");
         }
 
-        Weight = new Parameter("weight", [inputs, outputs]);
-        Bias = bias ? new Parameter("bias", [outputs]) : null;
-        _weightInitializer = weightInitializer ?? new HeInitializer();
-        _biasInitializer = biasInitializer ?? new ConstantInitializer();
+        (_weightInitializer, _biasInitializer) = (weightInitializer ?? new HeInitializer(), biasInitializer ?? new ConstantInitializer());
+        Weight = AddParameter("weight", [inputs, outputs], _weightInitializer);
+        Bias = bias ? AddParameter("bias", [outputs], _biasInitializer, inputs, outputs) : null;
     }
 
     /// <summary>W, of shape [In, Out].</summary>
@@ -36,30 +36,23 @@ public sealed class Linear : Layer
     public Parameter? Bias { get; }
 
     /// <inheritdoc/>
-    protected internal override IEnumerable<Parameter> OwnParameters => Bias is null ? [Weight] : [Weight, Bias];
+    public override int? InputWidthFor(int? outputWidth) => Weight.Shape[0];
 
     /// <inheritdoc/>
-    protected internal override int? InputWidth => Weight.Shape[0];
-
-    /// <inheritdoc/>
-    public override Node Build(Node input, BuildMode mode)
+    protected override Node BuildCore(Node input, BuildContext context)
     {
-        if (input.Shape.Rank != 2 || input.Shape[1] != Weight.Shape[0])
+        int width = Weight.Shape[0];
+        if (input.Shape.Rank is not (2 or 3) || input.Shape[-1] != width)
         {
-            throw new ShapeException($"{Weight.Name}: a linear layer of {Weight.Shape[0]} inputs needs an input of shape [B, {Weight.Shape[0]}], got {input.Shape} from {input}");
+            throw new ShapeException(
+                $"{context.At}a linear layer of {width} inputs needs an input of shape [B, {width}] or [B, T, {width}], got {input.Shape} from {input}");
         }
 
-        Node product = input.MatMul(input.Graph.Variable(Weight));
-        return Bias is null ? product : product + input.Graph.Variable(Bias);
+        Node product = input.MatMul(context.Variable(Weight));
+        return Bias is null ? product : product + context.Variable(Bias);
     }
 
     /// <inheritdoc/>
-    protected internal override void Initialize(RandomSource random)
-    {
-        _weightInitializer.Fill(Weight.Span, Weight.Shape[0], Weight.Shape[1], random);
-        if (Bias is not null)
-        {
-            _biasInitializer.Fill(Bias.Span, Weight.Shape[0], Weight.Shape[1], random);
-        }
-    }
+    protected override Layer CopyStructure(CloneContext context) =>
+        new Linear(Weight.Shape[0], Weight.Shape[1], Bias is not null, _weightInitializer, _biasInitializer);
 }

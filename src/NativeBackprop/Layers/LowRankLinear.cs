@@ -1,10 +1,11 @@
 namespace NativeBackprop.Layers;
 
 /// <summary>
-/// An affine map whose weights are a product of two thin factors: z = (x·U)·V + b from [B, In] to [B, Out] with q(In + Out) weights
+/// An affine map whose weights are a product of two thin factors: z = (x·U)·V + b from In to Out features with q(In + Out) weights
 /// where a <see cref="Linear"/> has In·Out (lecture notes 002, linear hidden units). Parameters: <c>u.weight</c> [In, q],
 /// <c>v.weight</c> [q, Out] and <c>v.bias</c> [Out].
 /// </summary>
+/// <remarks>Thread safety: as that of every <see cref="Layer"/>.</remarks>
 public sealed class LowRankLinear : Layer
 {
     private readonly Linear _u, _v;
@@ -16,17 +17,13 @@ public sealed class LowRankLinear : Layer
     /// <param name="weightInitializer">For both factors; Glorot's uniform distribution when null, as nothing bends between them.</param>
     /// <exception cref="OptionException">A width or the rank is below 1.</exception>
     public LowRankLinear(int inputs, int outputs, int rank, bool bias = true, Initializer? weightInitializer = null)
+        : this(
+            new Linear(inputs, RequireRank(rank), false, weightInitializer ?? new GlorotInitializer()),
+            new Linear(rank, outputs, bias, weightInitializer ?? new GlorotInitializer()))
     {
-        if (rank < 1)
-        {
-            throw new OptionException($"a low-rank linear layer's rank must be at least 1, got {rank}");
-        }
-
-        weightInitializer ??= new GlorotInitializer();
-        (_u, _v) = (new Linear(inputs, rank, false, weightInitializer), new Linear(rank, outputs, bias, weightInitializer));
-        Prefix("u", _u);
-        Prefix("v", _v);
     }
+
+    private LowRankLinear(Linear u, Linear v) => (_u, _v) = (AddChild("u", u), AddChild("v", v));
 
     /// <summary>U, of shape [In, q].</summary>
     public Parameter U => _u.Weight;
@@ -38,18 +35,14 @@ public sealed class LowRankLinear : Layer
     public Parameter? Bias => _v.Bias;
 
     /// <inheritdoc/>
-    protected internal override IEnumerable<Parameter> OwnParameters => _u.OwnParameters.Concat(_v.OwnParameters);
+    public override int? InputWidthFor(int? outputWidth) => _u.InputWidth;
 
     /// <inheritdoc/>
-    protected internal override int? InputWidth => _u.InputWidth;
+    protected override Node BuildCore(Node input, BuildContext context) => _v.Build(_u.Build(input, context.Child("u")), context.Child("v"));
 
     /// <inheritdoc/>
-    public override Node Build(Node input, BuildMode mode) => _v.Build(_u.Build(input, mode), mode);
+    protected override Layer CopyStructure(CloneContext context) => new LowRankLinear(context.Copy(_u), context.Copy(_v));
 
-    /// <inheritdoc/>
-    protected internal override void Initialize(RandomSource random)
-    {
-        _u.Initialize(random);
-        _v.Initialize(random);
-    }
+    private static int RequireRank(int rank) =>
+        rank >= 1 ? rank : throw new OptionException($"a low-rank linear layer's rank must be at least 1, got {rank}");
 }

@@ -6,13 +6,14 @@ namespace NativeBackprop.Layers;
 /// max(0, x) + a·min(0, x) with a learned slope a; the subgradient at 0 is a (lecture notes 002, relu generalizations; He et al.
 /// 2015). Parameter: <c>weight</c>, of shape [1], or [features] for a slope per feature.
 /// </summary>
+/// <remarks>Thread safety: as that of every <see cref="Layer"/>.</remarks>
 public sealed class Prelu : Layer
 {
     private readonly float _slope;
 
     /// <param name="features">Width of the input for a slope per feature; null for one slope.</param>
-    /// <param name="slope">What every slope starts from.</param>
-    /// <exception cref="OptionException">The width is below 1.</exception>
+    /// <param name="slope">What every slope starts from, finite.</param>
+    /// <exception cref="OptionException">The width is below 1, or the slope not finite.</exception>
     public Prelu(int? features = null, float slope = 0.25f)
     {
         if (features < 1)
@@ -20,31 +21,33 @@ public sealed class Prelu : Layer
             throw new OptionException($"a prelu layer's width must be at least 1, got {features}");
         }
 
-        (InputWidth, _slope) = (features, slope);
-        Weight = new Parameter("weight", [features ?? 1]);
+        Features = features;
+        _slope = float.IsFinite(slope) ? slope : throw new OptionException($"a prelu layer's slope must be a finite number, got {slope}");
+        Weight = AddParameter("weight", [features ?? 1], new ConstantInitializer(slope));
     }
 
     /// <summary>a.</summary>
     public Parameter Weight { get; }
 
-    /// <inheritdoc/>
-    protected internal override IEnumerable<Parameter> OwnParameters => [Weight];
+    /// <summary>Width of the input for a slope per feature; null for one slope.</summary>
+    public int? Features { get; }
 
     /// <inheritdoc/>
-    protected internal override int? InputWidth { get; }
+    public override int? InputWidthFor(int? outputWidth) => Features ?? outputWidth;
 
     /// <inheritdoc/>
-    public override Node Build(Node input, BuildMode mode)
+    protected override Node BuildCore(Node input, BuildContext context)
     {
-        if (InputWidth is { } width && (input.Shape.Rank == 0 || input.Shape[-1] != width))
+        if (Features is { } width && (input.Shape.Rank == 0 || input.Shape[-1] != width))
         {
-            throw new ShapeException($"{Weight.Name}: a prelu layer of {width} features needs an input of shape [B, {width}], got {input.Shape} from {input}");
+            throw new ShapeException(
+                $"{context.At}a prelu layer of {width} features needs an input whose last extent is {width}, got {input.Shape} from {input}");
         }
 
         // min routes its gradient to x at a tie and relu passes none at 0, which makes the slope at 0 a.
-        return input.Relu() + (input.Graph.Variable(Weight) * input.Minimum(input.Graph.Constant(0)));
+        return input.Relu() + (context.Variable(Weight) * input.Minimum(input.Graph.Constant(0)));
     }
 
     /// <inheritdoc/>
-    protected internal override void Initialize(RandomSource random) => Weight.Span.Fill(_slope);
+    protected override Layer CopyStructure(CloneContext context) => new Prelu(Features, _slope);
 }

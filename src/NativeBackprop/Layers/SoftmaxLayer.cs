@@ -6,8 +6,15 @@ namespace NativeBackprop.Layers;
 /// The softmax over the last dimension as a layer; <c>new Softmax()</c> among other layers makes one. Training with a cross-entropy wants the
 /// logits before it instead, because that loss holds the softmax already.
 /// </summary>
+/// <remarks>Thread safety: immutable.</remarks>
 public sealed class SoftmaxLayer : Layer
 {
     /// <inheritdoc/>
-    public override Node Build(Node input, BuildMode mode) => input.Softmax();
+    public override int? InputWidthFor(int? outputWidth) => outputWidth;
+
+    /// <inheritdoc/>
+    protected override Node BuildCore(Node input, BuildContext context) => input.Softmax();
+
+    /// <inheritdoc/>
+    protected override Layer CopyStructure(CloneContext context) => new SoftmaxLayer();
 }

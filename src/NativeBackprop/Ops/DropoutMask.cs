@@ -4,20 +4,20 @@ namespace NativeBackprop.Ops;
 
 /// <summary>
 /// 0 with a probability, else 1/(1 − probability), independently for every element and every run: what dropout multiplies by
-/// (Srivastava et al. 2014, in the inverted form). Element i of a run is a function of the stream's state, the position and i alone, so that
+/// (Srivastava et al. 2014, in the inverted form). Element i of a run is a function of the count of runs, the stream and i alone, so that
 /// threads may share the work and a run can be repeated.
 /// </summary>
 /// <param name="Probability">In [0, 1).</param>
-/// <param name="Position">Tells masks apart that draw from one stream.</param>
+/// <param name="Stream">Tells masks apart that go by one count.</param>
 /// <param name="Shape">The mask's shape.</param>
-internal sealed record DropoutMask(float Probability, int Position, Shape Shape) : Op
+internal sealed record DropoutMask(float Probability, ulong Stream, Shape Shape) : Op
 {
-    /// <summary>A stream's state: a count of runs in two digits, and two parts of a seed, each a whole number below 2^24.</summary>
-    public static Shape StreamShape { get; } = [4];
+    /// <summary>A count of runs in two digits, each a whole number below 2^24, the least significant first.</summary>
+    public static Shape CountShape { get; } = [2];
 
-    internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0].Equals(StreamShape)
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0].Equals(CountShape)
         ? Shape
-        : throw new ShapeException($"a stream's state must have the shape {StreamShape}, got {inputs[0]}");
+        : throw new ShapeException($"a count of runs must have the shape {CountShape}, got {inputs[0]}");
 
     internal override Node? Gradient(Node node, int input, Node dy) => null;
 
@@ -25,8 +25,8 @@ internal sealed record DropoutMask(float Probability, int Position, Shape Shape)
 
     internal override void Evaluate(ReferenceArguments arguments)
     {
-        double[] state = arguments.Inputs[0];
-        (uint first, uint second) = Keys((ulong)state[0], (ulong)state[1], (ulong)state[2], (ulong)state[3]);
+        double[] count = arguments.Inputs[0];
+        (uint first, uint second) = Keys((ulong)count[0], (ulong)count[1]);
         for (int i = 0; i < arguments.Output.Length; i++)
         {
             uint draw = Mix(Mix((uint)i + first) ^ second);
@@ -34,9 +34,9 @@ internal sealed record DropoutMask(float Probability, int Position, Shape Shape)
         }
     }
 
-    private (uint First, uint Second) Keys(ulong count, ulong carry, ulong seed, ulong seed2)
+    private (uint First, uint Second) Keys(ulong count, ulong carry)
     {
-        ulong key = RandomSource.Mix(RandomSource.Mix(count | (carry << 24)) + (seed | (seed2 << 24)) + ((ulong)Position << 48));
+        ulong key = RandomSource.DeriveSeed(Stream, count | (carry << 24));
         return ((uint)key, (uint)(key >> 32));
     }
 
@@ -58,13 +58,13 @@ internal sealed record DropoutMask(float Probability, int Position, Shape Shape)
     private sealed class MaskKernel : Kernel
     {
         private readonly DropoutMask _mask;
-        private readonly Operand _state, _y;
+        private readonly Operand _count, _y;
         private readonly uint _threshold;
         private readonly float _kept;
 
-        public MaskKernel(DropoutMask mask, Operand state, Operand y)
+        public MaskKernel(DropoutMask mask, Operand count, Operand y)
         {
-            (_mask, _state, _y, Units, Grain) = (mask, state, y, y.Length, PinnedBuffer.AlignmentInFloats);
+            (_mask, _count, _y, Units, Grain) = (mask, count, y, y.Length, PinnedBuffer.AlignmentInFloats);
             (_threshold, _kept) = ((uint)Math.Ceiling(mask.Probability * 4294967296.0), 1 / (1 - mask.Probability));
             (Flops, Bytes) = (8L * y.Length, sizeof(float) * (long)y.Length);
         }
@@ -73,8 +73,8 @@ internal sealed record DropoutMask(float Probability, int Position, Shape Shape)
 
         public override void Run(int begin, int end, int thread)
         {
-            Span<float> state = _state.Span, y = _y.Span[begin..end];
-            (uint first, uint second) = _mask.Keys((ulong)state[0], (ulong)state[1], (ulong)state[2], (ulong)state[3]);
+            Span<float> count = _count.Span, y = _y.Span[begin..end];
+            (uint first, uint second) = _mask.Keys((ulong)count[0], (ulong)count[1]);
             var threshold = new Vector<uint>(_threshold);
             Vector<uint> kept = Vector.AsVectorUInt32(new Vector<float>(_kept)), secondKey = new(second);
             Vector<uint> index = Vector<uint>.Indices + new Vector<uint>(first + (uint)begin), step = new((uint)Vector<uint>.Count);

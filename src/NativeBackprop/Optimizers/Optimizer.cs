@@ -47,7 +47,7 @@ public abstract class Optimizer
 
     /// <summary>The leaf of a parameter's state, zero at first, of the parameter's shape.</summary>
     /// <exception cref="ShapeException">The state was made for a parameter of another shape.</exception>
-    protected Node StateOf(Graph graph, Parameter parameter, string kind) => StateOf(graph, $"{parameter.Name}.{kind}", parameter.Shape);
+    protected Node StateOf(Graph graph, Parameter parameter, string kind) => StateOf(graph, $"{graph.Variable(parameter)}.{kind}", parameter.Shape);
 
     /// <summary>The leaf of a state tensor that all parameters share, zero at first.</summary>
     /// <exception cref="ShapeException">The state was made with another shape.</exception>

@@ -14,7 +14,7 @@ namespace NativeBackprop.Training;
 /// </summary>
 public sealed class Trainer : IDisposable
 {
-    private readonly Sequential _model;
+    private readonly Layer _model;
     private readonly Loss _loss;
     private readonly Optimizer _optimizer;
     private readonly TrainerOptions _options;
@@ -27,21 +27,23 @@ public sealed class Trainer : IDisposable
     /// <see cref="TrainerOptions.Seed"/>.
     /// </summary>
     /// <exception cref="OptionException">An option is outside its domain.</exception>
-    public Trainer(Sequential model, Loss loss, Optimizer optimizer, TrainerOptions? options = null)
+    public Trainer(Layer model, Loss loss, Optimizer optimizer, TrainerOptions? options = null)
     {
         (_model, _loss, _optimizer) = (model, loss, optimizer);
         _options = (options ?? new TrainerOptions()).Validated();
-        if (!model.IsInitialized)
-        {
-            model.Initialize(_options.Seed);
-        }
-
-        model.Reseed(_options.Seed);
+        model.Initialize(_options.Seed);
     }
 
     /// <summary>The output of the last forward pass or step, [B, K].</summary>
     /// <exception cref="GraphException">There was none.</exception>
     public Tensor Output { get; private set; }
+
+    /// <summary>What a step goes by besides parameters and buffers: the optimizer's state and the context's, for a checkpoint.</summary>
+    public ParameterSet State => new(
+    [
+        .. _optimizer.State.Select(state => ($"optimizer.{state.Name}", state)),
+        .. _graph?.Context.State.Entries.Select(entry => ($"context.{entry.Name}", entry.Parameter)) ?? [],
+    ]);
 
     /// <summary>Updates made so far, by which the schedule goes; a run that is taken up again sets it to where the last one stopped.</summary>
     public long Steps { get; set; }

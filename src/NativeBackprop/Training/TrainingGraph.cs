@@ -16,12 +16,12 @@ internal sealed class TrainingGraph : IDisposable
     private readonly Dictionary<(PlanKind Kind, int Rows), Plan> _plans = [];
     private ThreadTeam? _team;
 
-    public TrainingGraph(Sequential model, Loss loss, Optimizer optimizer, int inputWidth, TrainerOptions options)
+    public TrainingGraph(Layer model, Loss loss, Optimizer optimizer, int inputWidth, TrainerOptions options)
     {
         _options = options;
         Input = _graph.Input("x", [Shape.Batch, inputWidth]);
-        var checkpoints = new List<Node>();
-        Output = model.Build(Input, BuildMode.Training, options.CheckpointSegments, checkpoints);
+        Context = new BuildContext(_graph, BuildMode.Training, options.Seed);
+        Output = model.Build(Input, Context);
         if (Output.Shape.Rank != 2)
         {
             throw new ShapeException($"a model's output must have the shape [B, K], got {Output.Shape}");
@@ -29,11 +29,11 @@ internal sealed class TrainingGraph : IDisposable
 
         Targets = loss.CreateTargets(Output);
         Loss = loss.Build(Output, Targets);
-        _evaluationOutput = model.Build(Input, BuildMode.Evaluation);
+        _evaluationOutput = model.Build(Input, new BuildContext(_graph, BuildMode.Evaluation, options.Seed));
         _evaluationLoss = loss.Build(_evaluationOutput, Targets);
         _cost = Penalised(model, Loss, options);
         Parameter[] parameters = [.. model.Parameters];
-        _gradients = _graph.CheckpointedGradient(_cost, [.. checkpoints], [.. parameters.Select(parameter => _graph.Variable(parameter))]);
+        _gradients = _graph.CheckpointedGradient(_cost, [.. Context.SegmentEnds(options.CheckpointSegments)], [.. parameters.Select(parameter => _graph.Variable(parameter))]);
         Rate = _graph.Input("learning_rate");
         IReadOnlyList<Node> transformed = options.GradientTransforms.Aggregate((IReadOnlyList<Node>)_gradients, (gradients, transform) => transform.Apply(gradients));
         _updates = optimizer.AddUpdates([.. parameters.Zip(transformed)], Rate);
@@ -45,6 +45,8 @@ internal sealed class TrainingGraph : IDisposable
         Halves,
         Evaluate,
     }
+
+    public BuildContext Context { get; }
 
     public Node Input { get; }
 
@@ -96,8 +98,8 @@ internal sealed class TrainingGraph : IDisposable
     {
         ReadOnlySpan<Node> outputs = kind switch
         {
-            PlanKind.Step => [Loss, Output, .. _updates],
-            PlanKind.Halves => [Loss, Output, .. _gradients],
+            PlanKind.Step => [Loss, Output, .. Context.Effects, .. _updates],
+            PlanKind.Halves => [Loss, Output, .. Context.Effects, .. _gradients],
             _ => [_evaluationLoss, _evaluationOutput],
         };
         int threads = Plan.Limit(_options.Threads);
@@ -106,12 +108,12 @@ internal sealed class TrainingGraph : IDisposable
             BatchSize = rows,
             Threads = _options.Threads,
             Fuse = _options.Fuse,
-            First = kind == PlanKind.Halves ? [Loss, Output] : [],
+            First = kind == PlanKind.Halves ? [Loss, Output, .. Context.Effects] : [],
             Team = threads > 1 ? _team ??= new ThreadTeam(threads) : null,
         });
     }
 
-    private static Node Penalised(Sequential model, Node loss, TrainerOptions options)
+    private static Node Penalised(Layer model, Node loss, TrainerOptions options)
     {
         IEnumerable<Regularizer> all = options.L2 > 0 ? options.Regularizers.Prepend(new L2Penalty(options.L2)) : options.Regularizers;
         return all.Aggregate(loss, (cost, regularizer) => regularizer.AddTo(cost, model.Parameters));

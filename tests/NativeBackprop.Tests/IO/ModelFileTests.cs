@@ -71,7 +71,7 @@ internal sealed class ModelFileTests
         {
             Assert.That(model.InputShape.ToArray(), Is.EqualTo(new[] { 2, 3 }));
             Assert.That((model.InputWidth, model.OutputWidth), Is.EqualTo((6, 2)));
-            Assert.That(model.Model.Parameters.Select(parameter => $"{parameter}"), Is.EqualTo(new[]
+            Assert.That(model.Model.Parameters.Entries.Select(entry => $"{entry.Name} {entry.Parameter.Shape}"), Is.EqualTo(new[]
             {
                 "0.weight [6, 12]", "0.bias [12]", "2.layers.0.weight [4, 5]", "2.layers.0.bias [5]",
                 "2.gate.0.weight [4, 5]", "2.gate.0.bias [5]", "3.weight [5, 2]", "3.bias [2]",
@@ -190,6 +190,6 @@ internal sealed class ModelFileTests
 
     private sealed class Own : Layer
     {
-        public override Node Build(Node input, BuildMode mode) => input;
+        protected override Node BuildCore(Node input, BuildContext context) => input;
     }
 }

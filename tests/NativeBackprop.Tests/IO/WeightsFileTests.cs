@@ -52,9 +52,9 @@ internal sealed class WeightsFileTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(loaded.IsInitialized, Is.True);
-            foreach (Parameter parameter in saved.Parameters)
+            foreach ((string name, Parameter parameter) in saved.Parameters.Entries)
             {
-                Assert.That(loaded.Parameters[parameter.Name].Value.ToArray(), Is.EqualTo(parameter.Value.ToArray()), parameter.Name);
+                Assert.That(loaded.Parameters[name].Value.ToArray(), Is.EqualTo(parameter.Value.ToArray()), name);
             }
         }
     }

@@ -41,17 +41,18 @@ public class DropoutTests
     [Test]
     public void KernelDrawsTheReferencesMaskOnAnyNumberOfThreads()
     {
-        var stream = Parameter.Zeros("stream", DropoutMask.StreamShape);
+        var runs = Parameter.Zeros("runs", DropoutMask.CountShape);
+        runs.Set([3, 1]);
         foreach (int length in (int[])[1, 7, 8, 15, 17, 257, 40_001])
         {
             var graph = new Graph();
-            Node mask = graph.Add(new DropoutMask(0.3f, 5, [length]), graph.Variable(stream));
-            stream.Set([3, 1, 12345, 54321]);
+            Node mask = graph.Add(new DropoutMask(0.3f, 5, [length]), graph.Variable(runs));
             double[] expected = new ReferenceEvaluator(graph).Run(mask)[mask];
             foreach (int threads in (int[])[1, 2, 3])
             {
-                using Plan plan = graph.Compile([mask], new PlanOptions { Threads = threads });
+                using Plan plan = graph.Compile([mask], new PlanOptions { Threads = threads, ExactThreads = true });
                 plan.Run();
+                Assert.That(plan.Threads, Is.EqualTo(threads));
                 Assert.That(plan[mask].ToArray(), Is.EqualTo(expected.Select(value => (float)value)), $"{length} elements, {threads} threads");
             }
         }
@@ -62,7 +63,6 @@ public class DropoutTests
     {
         var twice = new Dropout(0.5f);
         var model = new Sequential(new Dropout(0.5f), twice, twice);
-        model.Reseed(1);
         var graph = new Graph();
         Node x = graph.Input("x", [1, 64]);
         _ = model.Build(x, BuildMode.Training);
@@ -89,11 +89,16 @@ public class DropoutTests
     }
 
     [Test]
-    public void StreamIsStateAndNotAParameter()
+    public void CountOfRunsIsTheContextsAndNotTheModels()
     {
         var model = new Sequential(new Linear(2, 2), new Residual(new Dropout()));
-        Assert.That(model.Parameters.Select(parameter => parameter.Name), Is.EqualTo(new[] { "0.weight", "0.bias" }));
-        Assert.That(model.State.Select(parameter => parameter.Name), Is.EqualTo(new[] { "1.0.stream" }));
+        Assert.That(model.Parameters.Entries.Select(entry => entry.Name), Is.EqualTo(new[] { "0.weight", "0.bias" }));
+        Assert.That(model.Buffers, Is.Empty);
+        var graph = new Graph();
+        var context = new BuildContext(graph, BuildMode.Training);
+        _ = model.Build(graph.Input("x", [1, 2]), context);
+        Assert.That(context.State.Entries.Select(entry => entry.Name), Is.EqualTo(new[] { "runs" }));
+        Assert.That(context.Effects.Select(effect => effect.Op), Is.EqualTo(new[] { new Counter(2) }));
     }
 
     // One seed for the weights, another for the masks.

@@ -29,7 +29,6 @@ public class LayerTests
     {
         var model = new Sequential(create());
         model.Initialize(7);
-        model.Reseed(7);
         foreach (Parameter parameter in model.Parameters)
         {
             // Away from zeros and ones, where an error could hide.
@@ -59,7 +58,7 @@ public class LayerTests
             new Residual(new Linear(4, 4), new Relu(), new Linear(4, 4, bias: false)),
             new Gated([new Linear(4, 2)], [new Linear(4, 2), new Sigmoid()]),
             new Residual(new Residual(new Linear(2, 2))));
-        Assert.That(model.Parameters.Select(parameter => parameter.Name), Is.EqualTo(new[]
+        Assert.That(model.Parameters.Entries.Select(entry => entry.Name), Is.EqualTo(new[]
         {
             "0.u.weight", "0.v.weight", "0.v.bias", "2.weight", "3.weight", "3.bias",
             "4.0.weight", "4.0.bias", "4.2.weight",
@@ -76,7 +75,7 @@ public class LayerTests
         model.Parameters["0.v.weight"].Set([3, -1]);
         model.Parameters["0.v.bias"].Set([10, 20]);
         Assert.That(Predict(model, 4, 5), Is.EqualTo(new float[] { (14 * 3) + 10, -14 + 20 }));
-        Assert.That(new LowRankLinear(100, 50, 3, bias: false).OwnParameters.Sum(parameter => parameter.Shape.Length), Is.EqualTo(3 * (100 + 50)));
+        Assert.That(new LowRankLinear(100, 50, 3, bias: false).Parameters.Size, Is.EqualTo(3 * (100 + 50)));
     }
 
     [Test]

@@ -33,9 +33,9 @@ public class RegularizerTests
     public void FallsOnWeightsUnlessAGroupIsNamed()
     {
         var model = new Sequential(new Linear(2, 3), new Linear(3, 1));
-        Assert.That(model.Parameters.Where(new L2Penalty(1).Covers).Select(parameter => parameter.Name), Is.EqualTo(new[] { "0.weight", "1.weight" }));
-        var group = new L1Penalty(1) { AppliesTo = parameter => parameter.Name == "1.bias" };
-        Assert.That(model.Parameters.Where(group.Covers).Select(parameter => parameter.Name), Is.EqualTo(new[] { "1.bias" }));
+        Assert.That(model.Parameters.Where(new L2Penalty(1).Covers).Select(model.Parameters.NameOf), Is.EqualTo(new[] { "0.weight", "1.weight" }));
+        var group = new L1Penalty(1) { AppliesTo = parameter => parameter == model.Parameters["1.bias"] };
+        Assert.That(model.Parameters.Where(group.Covers).Select(model.Parameters.NameOf), Is.EqualTo(new[] { "1.bias" }));
     }
 
     [Test]
@@ -46,7 +46,7 @@ public class RegularizerTests
         using var trainer = new Trainer(model, new MeanSquaredError(), new Sgd(0.1f), new TrainerOptions
         {
             L2 = 0.5f,
-            Regularizers = [new L1Penalty(0.25f) { AppliesTo = parameter => parameter.Name == "1.weight" }],
+            Regularizers = [new L1Penalty(0.25f) { AppliesTo = parameter => parameter == model.Parameters["1.weight"] }],
         });
         float loss = trainer.Forward([0], [0f]);
         trainer.Backward();

@@ -195,7 +195,7 @@ public class CustomOpTests
     // sign(x)·√(1 + |x|) − sign(x), from the library's ops.
     private sealed class SquareRoot : Layer
     {
-        public override Node Build(Node input, BuildMode mode)
+        protected override Node BuildCore(Node input, BuildContext context)
         {
             Node root = (1 + input.Abs()).Sqrt() - 1;
             return input * root / input.Abs().Maximum(input.Graph.Constant(1e-6f));

@@ -20,7 +20,7 @@ internal static class OpTable
         Row("constant", new Constant(new float[] { 1, -2, 3, 0.5f, 0, -0.25f }, [2, 3])) with { IsSerial = true },
         Row("adam_corrections", new AdamCorrections(0.9f, 0.999f), Of(Whole, _ => [1])) with { IsSerial = true, Derivatives = 0 },
         new OpRow("dropout_mask", typeof(DropoutMask), (graph, x) =>
-            graph.Add(new DropoutMask(0.3f, 5, [Shape.Batch, 515]), x), Of(Whole, _ => [4])) { Derivatives = 0 },
+            graph.Add(new DropoutMask(0.3f, 5, [Shape.Batch, 515]), x), Of(Whole, _ => [2])) { Derivatives = 0 },
         Row("custom_forward", new MultiplyGate(), Of(Normal, Batch), Of(Normal, Batch)) with { IsSerial = true, Derivatives = 1 },
         new OpRow("custom_backward", typeof(CustomBackward), (graph, x) =>
             graph.Gradient((graph.Add(new MultiplyGate(), x) * 3f).Sum(), x[0])[0], Of(Normal, Batch), Of(Normal, Batch))

@@ -39,12 +39,12 @@ public class RecordedGradientTests
         var network = new NetworkGradients(reference.Description.Model, reference.CreateLoss(), reference.Rows.Features);
         using Plan plan = network.Compile(reference.Rows, threads: 1);
         plan.Run();
-        Assert.That(reference.ExpectedNames, Is.EquivalentTo([.. network.Parameters.Select(parameter => parameter.Name), "x", "output", "loss"]));
+        Assert.That(reference.ExpectedNames, Is.EquivalentTo([.. network.Parameters.Entries.Select(entry => entry.Name), "x", "output", "loss"]));
         Assert.Multiple(() =>
         {
-            for (int i = 0; i < network.Parameters.Length; i++)
+            for (int i = 0; i < network.Parameters.Count; i++)
             {
-                reference.AssertClose(network.Parameters[i].Name, network.Parameters[i].Shape, plan[network.Gradients[i]].Span, Limit);
+                reference.AssertClose(network.Parameters.NameOf(network.Parameters[i]), network.Parameters[i].Shape, plan[network.Gradients[i]].Span, Limit);
             }
 
             reference.AssertClose("x", plan[network.Gradients[^1]].Span, Limit);
@@ -64,9 +64,9 @@ public class RecordedGradientTests
         trainer.Backward();
         Assert.Multiple(() =>
         {
-            foreach (Parameter parameter in reference.Description.Model.Parameters)
+            foreach ((string name, Parameter parameter) in reference.Description.Model.Parameters.Entries)
             {
-                reference.AssertClose(parameter.Name, parameter.Shape, parameter.Gradient, Limit);
+                reference.AssertClose(name, parameter.Shape, parameter.Gradient, Limit);
             }
 
             reference.AssertClose("output", trainer.Output.Span, Limit);

@@ -43,10 +43,10 @@ public class RecordedTrainingTests
         {
             Assert.That(early, Is.LessThanOrEqualTo(EarlyLossLimit), $"loss of the first {EarlySteps} steps");
             Assert.That(late, Is.LessThanOrEqualTo(LossLimit), "loss of all steps");
-            Assert.That(reference.ExpectedNames, Is.EquivalentTo(reference.Description.Model.Parameters.Select(parameter => parameter.Name)));
-            foreach (Parameter parameter in reference.Description.Model.Parameters)
+            Assert.That(reference.ExpectedNames, Is.EquivalentTo(reference.Description.Model.Parameters.Entries.Select(entry => entry.Name)));
+            foreach ((string name, Parameter parameter) in reference.Description.Model.Parameters.Entries)
             {
-                reference.AssertClose(parameter.Name, parameter.Shape, parameter.Value, WeightLimit);
+                reference.AssertClose(name, parameter.Shape, parameter.Value, WeightLimit);
             }
         });
     }

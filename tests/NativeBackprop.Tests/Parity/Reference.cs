@@ -26,7 +26,7 @@ internal sealed class Reference
         Rows = y.DType == SafetensorsDType.I64
             ? Dataset.FromLabels(path, x.ToSingle(), x.Count / rows, [.. y.AsInt64().ToArray().Select(label => (int)label)], Description.OutputWidth)
             : Dataset.FromTargets(path, x.ToSingle(), x.Count / rows, y.ToSingle(), y.Shape[1]);
-        WeightsFile.Load(_file, Description.Model.Parameters, Weights);
+        ParameterTensors.Load(_file, Description.Model.Parameters.Entries, Weights);
     }
 
     public ModelDescription Description { get; }
@@ -59,7 +59,7 @@ internal sealed class Reference
     /// <summary>Compares with what is expected under a name, normwise; a parameter or its gradient in the shape of the file's.</summary>
     public void AssertClose(string name, Shape shape, ReadOnlySpan<float> actual, double limit)
     {
-        SafetensorsTensor found = WeightsFile.ToTensor(name, shape, actual), expected = _file[Expected + name];
+        SafetensorsTensor found = ParameterTensors.Create(name, shape, actual), expected = _file[Expected + name];
         Assert.That(found.Shape.ToArray(), Is.EqualTo(expected.Shape.ToArray()), name);
         AssertClose(name, found.AsSingle(), limit);
     }

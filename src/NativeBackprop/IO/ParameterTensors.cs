@@ -1,0 +1,107 @@
+using System.Globalization;
+
+namespace NativeBackprop.IO;
+
+/// <summary>
+/// Parameters as tensors of a file, in PyTorch's layout: our W [In, Out] is stored transposed, as <c>[out, in]</c>, and so is every other
+/// matrix; vectors are stored as they are, counts as 64-bit integers.
+/// </summary>
+internal static class ParameterTensors
+{
+    /// <summary>The tensors of all names; a parameter with several names is there under each.</summary>
+    public static IEnumerable<SafetensorsTensor> Create(IEnumerable<(string Name, Parameter Parameter)> entries) => entries.Select(entry =>
+        entry.Parameter.IsCount
+            ? SafetensorsTensor.Create(entry.Name, FileShape(entry.Parameter.Shape), Array.ConvertAll(entry.Parameter.Value.ToArray(), value => (long)value))
+            : Create(entry.Name, entry.Parameter.Shape, entry.Parameter.Value));
+
+    /// <summary>The tensor of a parameter's values, or of its gradient.</summary>
+    public static SafetensorsTensor Create(string name, Shape shape, ReadOnlySpan<float> values) => SafetensorsTensor.Create(
+        name, FileShape(shape), shape.Rank == 2 ? Transposed(values, shape[0], shape[1]) : values);
+
+    /// <summary>
+    /// Sets parameters from the tensors whose names begin with a prefix, which must be exactly theirs: all of them, or none. A parameter
+    /// with several names may be there under any of them, with the same values.
+    /// </summary>
+    /// <exception cref="DataException">Something does not fit; the message lists what.</exception>
+    public static void Load(SafetensorsFile file, IReadOnlyList<(string Name, Parameter Parameter)> entries, string prefix = "")
+    {
+        var faults = new List<string>();
+        var tensors = file.Tensors.Where(tensor => tensor.Name.StartsWith(prefix, StringComparison.Ordinal))
+            .ToDictionary(tensor => tensor.Name[prefix.Length..]);
+        var read = new Dictionary<Parameter, (string Name, float[] Values)>();
+        foreach ((string name, Parameter parameter) in entries)
+        {
+            if (!tensors.Remove(name, out SafetensorsTensor? tensor))
+            {
+                continue;
+            }
+
+            float[] values = Values(name, parameter, tensor, faults);
+            if (!read.TryAdd(parameter, (name, values)) && !values.AsSpan().SequenceEqual(read[parameter].Values))
+            {
+                faults.Add($"{name} has other values than {read[parameter].Name}, which is the same parameter");
+            }
+        }
+
+        faults.AddRange(entries.DistinctBy(entry => entry.Parameter).Where(entry => !read.ContainsKey(entry.Parameter)).Select(entry => $"{entry.Name} is missing"));
+        faults.AddRange(tensors.Keys.Order(StringComparer.Ordinal).Select(name => $"{name} is unexpected"));
+        if (faults.Count > 0)
+        {
+            const int shown = 10;
+            string rest = faults.Count > shown ? $"; and {faults.Count - shown} more" : "";
+            throw new DataException($"{file.Path}: the weights do not fit the model: {string.Join("; ", faults.Take(shown))}{rest}");
+        }
+
+        foreach ((Parameter parameter, (_, float[] values)) in read)
+        {
+            parameter.Set(values);
+        }
+    }
+
+    /// <summary>A tensor's values in the parameter's layout; adds what is wrong with them.</summary>
+    private static float[] Values(string name, Parameter parameter, SafetensorsTensor tensor, List<string> faults)
+    {
+        int[] expected = FileShape(parameter.Shape);
+        SafetensorsDType type = parameter.IsCount ? SafetensorsDType.I64 : SafetensorsDType.F32;
+        if (tensor.DType != type || !tensor.Shape.SequenceEqual(expected))
+        {
+            faults.Add($"{name}: expected {type} [{string.Join(", ", expected)}], found {tensor.DType} [{string.Join(", ", tensor.Shape.ToArray())}]");
+            return [];
+        }
+
+        if (parameter.IsCount)
+        {
+            long[] counts = tensor.AsInt64().ToArray();
+            if (Array.FindIndex(counts, count => !Parameter.IsCountable(count)) is var wrong && wrong >= 0)
+            {
+                faults.Add($"{name}: element {wrong} is {counts[wrong]}, expected a count of at most {1 << 24}");
+            }
+
+            return Array.ConvertAll(counts, count => (float)count);
+        }
+
+        ReadOnlySpan<float> values = tensor.AsSingle();
+        if (FiniteCheck.IndexOfNonFinite(values) is var at && at >= 0)
+        {
+            faults.Add(string.Create(CultureInfo.InvariantCulture, $"{name}: element {at} is {values[at]}, expected a finite number"));
+        }
+
+        return parameter.Shape.Rank == 2 ? Transposed(values, parameter.Shape[1], parameter.Shape[0]) : values.ToArray();
+    }
+
+    private static int[] FileShape(Shape shape) => shape.Rank == 2 ? [shape[1], shape[0]] : shape.Extents.ToArray();
+
+    private static float[] Transposed(ReadOnlySpan<float> values, int rows, int columns)
+    {
+        float[] result = new float[values.Length];
+        for (int r = 0; r < rows; r++)
+        {
+            for (int c = 0; c < columns; c++)
+            {
+                result[(c * rows) + r] = values[(r * columns) + c];
+            }
+        }
+
+        return result;
+    }
+}

@@ -1,0 +1,11 @@
+namespace NativeBackprop.Layers;
+
+/// <summary>What a network is built for.</summary>
+public enum BuildMode
+{
+    /// <summary>Training: dropout drops.</summary>
+    Training,
+
+    /// <summary>Evaluation and inference: dropout is the identity.</summary>
+    Evaluation,
+}
