@@ -33,13 +33,18 @@ internal static class StubLibrary
         """;
 
     /// <summary>Compiles C to a shared library in this test's folder.</summary>
-    public static string Compile(string source)
+    /// <param name="source">The C code.</param>
+    /// <param name="behind">A library that has whatever this one lacks.</param>
+    public static string Compile(string source, string? behind = null)
     {
         string path = Path.Combine(TestContext.CurrentContext.WorkDirectory, "stubs", $"{TestContext.CurrentContext.Test.ID}.so");
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         File.WriteAllText(path + ".c", source);
-        ChildResult compiled = Child.Run("cc", ["-shared", "-fPIC", "-o", path, path + ".c"]);
+        ChildResult compiled = Child.Run("cc", ["-shared", "-fPIC", "-o", path, path + ".c", .. LinkTo(behind)]);
         Assert.That(compiled.ExitCode, Is.Zero, compiled.Error);
         return path;
     }
+
+    private static string[] LinkTo(string? library) =>
+        library is null ? [] : ["-Wl,--no-as-needed", library, $"-Wl,-rpath,{Path.GetDirectoryName(library)}"];
 }

@@ -26,18 +26,6 @@ internal sealed unsafe partial class GuardedMemory : MemorySource
     /// <summary>Values never share a place here.</summary>
     public override bool SharesBlocks => false;
 
-    /// <summary>How many values are alive.</summary>
-    public int Live
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _live.Count;
-            }
-        }
-    }
-
     public override MemoryBlock Allocate(int length)
     {
         long bytes = (long)length * sizeof(float);
@@ -69,16 +57,22 @@ internal sealed unsafe partial class GuardedMemory : MemorySource
         }
     }
 
-    /// <summary>
-    /// The number of values whose surroundings were written to, counted once each. Values that were dropped since the last call become
-    /// untouchable. Call it where nothing that was dropped can be in use any more.
-    /// </summary>
-    public int Retire()
+    /// <summary>How many values, each counted once, have something written beside them.</summary>
+    public int CountDamage()
     {
         lock (_lock)
         {
-            int damaged = _live.Count(region => region.IsDamaged());
-            damaged += _dropped.Count(region => region.IsDamaged());
+            return _live.Count(region => region.IsDamaged()) + _dropped.Count(region => region.IsDamaged());
+        }
+    }
+
+    /// <summary>
+    /// Makes the values whose owners were collected untouchable. Call it where nothing that was dropped can be in use any more.
+    /// </summary>
+    public void Retire()
+    {
+        lock (_lock)
+        {
             foreach (Region region in _dropped)
             {
                 Check(Advise(region.Begin, (nuint)region.Pages, DontNeed), "madvise");
@@ -86,7 +80,6 @@ internal sealed unsafe partial class GuardedMemory : MemorySource
             }
 
             _dropped = [];
-            return damaged;
         }
     }
 

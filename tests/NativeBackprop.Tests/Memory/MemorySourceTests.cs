@@ -97,11 +97,11 @@ public sealed unsafe class MemorySourceTests
             Assert.That(start % PinnedBuffer.Alignment, Is.Zero);
             Assert.That((4096 - (end % 4096)) % 4096, Is.LessThan(PinnedBuffer.Alignment));
             Assert.That(values.ContainsAnyExcept(0f), Is.False, "zeroed");
-            Assert.That(memory.Retire(), Is.Zero);
+            Assert.That(memory.CountDamage(), Is.Zero);
         }
 
         values.Fill(1);
-        Assert.That(memory.Retire(), Is.Zero, "the value is its own");
+        Assert.That(memory.CountDamage(), Is.Zero, "the value is its own");
         GC.KeepAlive(block.Owner);
     }
 
@@ -114,8 +114,8 @@ public sealed unsafe class MemorySourceTests
         var memory = new GuardedMemory();
         MemoryBlock block = memory.Allocate(17);
         ((float*)block.Address)[element] = 0;
-        Assert.That(memory.Retire(), Is.EqualTo(1));
-        Assert.That(memory.Retire(), Is.Zero, "each value counts once");
+        Assert.That(memory.CountDamage(), Is.EqualTo(1));
+        Assert.That(memory.CountDamage(), Is.Zero, "each value counts once");
         GC.KeepAlive(block.Owner);
     }
 
@@ -131,7 +131,7 @@ public sealed unsafe class MemorySourceTests
             float[] guarded = Values(out long guardedPlaces);
             Assert.That(guarded, Is.EqualTo(shared));
             Assert.That(guardedPlaces, Is.GreaterThan(sharedPlaces));
-            Assert.That(((GuardedMemory)MemorySource.Current).Retire(), Is.Zero);
+            Assert.That(((GuardedMemory)MemorySource.Current).CountDamage(), Is.Zero);
         }
         finally
         {
