@@ -29,12 +29,18 @@ public static class Compilation
             RequireNodesOf(graph, first, nameof(options.First));
             Interop.NativeLibraries.EnsureLoaded();
             PlanProgram program = Lowering.Lower(graph, outputs, options.BatchSize);
+            Placement.Assemble(program);
             if (options.Fuse)
             {
                 Fusion.Rewrite(program);
             }
+            else
+            {
+                Placement.Place(program);
+            }
 
             Lowering.Schedule(program, graph, first);
+            Placement.Expand(program);
             return new Plan(program, options);
         }
     }

@@ -2,37 +2,97 @@ using NativeBackprop.Ops;
 
 namespace NativeBackprop;
 
-/// <summary>y = f(op(A)·op(B) + b). Inputs A, B and maybe b; outputs y and, when the derivative reads it, z.</summary>
-internal sealed record AffineActivation(MatMul Product, Elementwise Function, bool HasBias, bool SavesInput) : Operation
+/// <summary>
+/// A product that is the first part of a fused operation: op(A)·op(B), or op(A)·op(B) + C, which goes on in C's memory where that dies.
+/// Inputs A, B and maybe C.
+/// </summary>
+internal readonly record struct ProductTerm(MatMul Product, bool HasAddend)
 {
-    public override string Name => $"matmul{(HasBias ? "_bias" : "")}{(Function.Row == Functions.Identity ? "" : $"_{Function.Name}")}";
+    public string Name => HasAddend ? "matmul_add" : "matmul";
+
+    /// <summary>The product that an operation is; null when it is none, or more than that.</summary>
+    public static ProductTerm? Of(Operation operation) => operation switch
+    {
+        MatMul product => new ProductTerm(product, false),
+        AffineActivation { HasBias: false } sum when sum.Function.Row == Functions.Identity => sum.Term,
+        _ => null,
+    };
+}
+
+/// <summary>A <see cref="ProductTerm"/> made for its operands.</summary>
+internal sealed unsafe class ProductPart
+{
+    private readonly Operand _a, _b, _addend, _c;
+    private readonly bool _hasAddend;
+
+    public ProductPart(ProductTerm term, ReadOnlySpan<Operand> inputs, Operand c, bool byColumns = false)
+    {
+        (_a, _b, _c, _hasAddend) = (inputs[0], inputs[1], c, term.HasAddend);
+        _addend = _hasAddend ? inputs[2] : default;
+        var gemm = new Gemm(term.Product.TransposeA, term.Product.TransposeB, _a.Shape, _b.Shape);
+        Gemm = byColumns && !gemm.SplitsColumns ? gemm.ByColumns() : gemm;
+        Bytes = Gemm.Bytes + (_hasAddend ? sizeof(float) * (long)c.Length : 0);
+    }
+
+    public Gemm Gemm { get; }
+
+    public long Bytes { get; }
+
+    public string Call => _hasAddend ? $"{Gemm.Call} beta=1" : Gemm.Call;
+
+    /// <summary>Computes some units and says where they lie in the result.</summary>
+    public Slab Run(int begin, int end)
+    {
+        Slab slab = Gemm.Slab(begin, end);
+        if (_hasAddend && !_addend.Aliases(_c))
+        {
+            for (nuint row = 0; row < slab.Rows; row++)
+            {
+                nuint at = (nuint)slab.Start + (row * slab.Stride), bytes = slab.Columns * sizeof(float);
+                Buffer.MemoryCopy(_addend.Data + at, _c.Data + at, bytes, bytes);
+            }
+        }
+
+        Gemm.Run(1, _a.Data, _b.Data, _hasAddend ? 1 : 0, _c.Data, begin, end);
+        return slab;
+    }
+}
+
+/// <summary>
+/// y = f(product + b). Inputs: the product's, and maybe b; outputs y and, when the derivative reads it, z. Without function and bias it
+/// is the product that accumulates.
+/// </summary>
+internal sealed record AffineActivation(ProductTerm Term, Elementwise Function, bool HasBias, bool SavesInput) : Operation
+{
+    public override string Name => $"{Term.Name}{(HasBias ? "_bias" : "")}{(Function.Row == Functions.Identity ? "" : $"_{Function.Name}")}";
+
+    internal override bool CanOverwrite(int input, int output) => Term.HasAddend && input == 2 && output == (SavesInput ? 1 : 0);
 
     internal override Kernel CreateKernel(KernelArguments arguments) => new FusedKernel(this, arguments);
 
     private sealed unsafe class FusedKernel : Kernel
     {
-        private readonly Gemm _gemm;
-        private readonly Elementwise _function;
-        private readonly Operand _a, _b, _bias, _y, _z;
+        private readonly ProductPart _product;
+        private readonly Elementwise? _function;
+        private readonly Operand _bias, _y, _z;
         private readonly bool _hasBias, _savesInput;
 
         public FusedKernel(AffineActivation operation, KernelArguments arguments)
         {
-            (_function, _hasBias, _savesInput) = (operation.Function, operation.HasBias, operation.SavesInput);
-            (_a, _b, _y) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Output);
-            _bias = _hasBias ? arguments.Inputs[2] : default;
+            (_hasBias, _savesInput, _y) = (operation.HasBias, operation.SavesInput, arguments.Output);
+            _function = operation.Function.Row == Functions.Identity && !_hasBias ? null : operation.Function;
+            _bias = _hasBias ? arguments.Inputs[^1] : default;
             _z = _savesInput ? arguments.Outputs[1] : _y;
-            _gemm = new Gemm(operation.Product.TransposeA, operation.Product.TransposeB, _a.Shape, _b.Shape);
-            (Units, Grain, Bytes) = (_gemm.Units, _gemm.Grain, _gemm.Bytes);
-            Flops = _gemm.Flops + (2L * _y.Length);
+            _product = new ProductPart(operation.Term, arguments.Inputs, _z);
+            (Units, Grain, Bytes) = (_product.Gemm.Units, _product.Gemm.Grain, _product.Bytes);
+            Flops = _product.Gemm.Flops + (2L * _y.Length);
         }
 
-        public override string Call => $"{_gemm.Call}, nb_{_function.Name}_forward_f32";
+        public override string Call => _function is null ? _product.Call : $"{_product.Call}, nb_{_function.Name}_forward_f32";
 
         public override void Run(int begin, int end, int thread)
         {
-            _gemm.Run(1, _a.Data, _b.Data, 0, _z.Data, begin, end);
-            Slab slab = Slab.Of(_gemm, begin, end);
+            Slab slab = _product.Run(begin, end);
             float* z = _z.Data + slab.Start, y = _y.Data + slab.Start, bias = _hasBias ? _bias.Data + slab.Column : null;
             if (_savesInput)
             {
@@ -42,51 +102,55 @@ internal sealed record AffineActivation(MatMul Product, Elementwise Function, bo
                     Interop.Kernels.nb_identity_forward_f32(z, bias, slab.Rows, slab.Columns, slab.Stride, z);
                 }
 
-                _function.Forward(z, null, slab.Rows, slab.Columns, slab.Stride, y);
+                _function!.Forward(z, null, slab.Rows, slab.Columns, slab.Stride, y);
             }
             else
             {
-                _function.Forward(z, bias, slab.Rows, slab.Columns, slab.Stride, y);
+                _function?.Forward(z, bias, slab.Rows, slab.Columns, slab.Stride, y);
             }
         }
     }
 }
 
-/// <summary>dz = (op(A)·op(B)) ⊙ f′(s), the gradient passed through a product and an activation. Inputs A, B, s; outputs dz and maybe db = Σ_rows dz.</summary>
-internal sealed record MatMulActivationGradient(MatMul Product, Elementwise Function, bool HasBiasSum) : Operation
+/// <summary>
+/// dz = product ⊙ f′(s), the gradient passed through a product and an activation. Inputs: the product's, and s; outputs dz and maybe
+/// db = Σ_rows dz.
+/// </summary>
+internal sealed record MatMulActivationGradient(ProductTerm Term, Elementwise Function, bool HasBiasSum) : Operation
 {
-    public override string Name => $"matmul_{Function.Name}_gradient{(HasBiasSum ? "_bias_sum" : "")}";
+    public override string Name => $"{Term.Name}_{Function.Name}_gradient{(HasBiasSum ? "_bias_sum" : "")}";
+
+    internal override bool CanOverwrite(int input, int output) => Term.HasAddend && input == 2 && output == 0;
 
     internal override Kernel CreateKernel(KernelArguments arguments) => new FusedKernel(this, arguments);
 
     private sealed unsafe class FusedKernel : Kernel
     {
-        private readonly Gemm _gemm;
+        private readonly ProductPart _product;
         private readonly Elementwise _function;
-        private readonly Operand _a, _b, _s, _dz, _db;
+        private readonly Operand _s, _dz, _db;
         private readonly bool _hasBiasSum;
 
         public FusedKernel(MatMulActivationGradient operation, KernelArguments arguments)
         {
             (_function, _hasBiasSum) = (operation.Function, operation.HasBiasSum);
-            (_a, _b, _s, _dz) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2], arguments.Output);
+            (_s, _dz) = (arguments.Inputs[^1], arguments.Output);
             _db = _hasBiasSum ? arguments.Outputs[1] : default;
 
             // A sum over the rows needs all of them in one hand, so the columns are what threads share.
-            var gemm = new Gemm(operation.Product.TransposeA, operation.Product.TransposeB, _a.Shape, _b.Shape);
-            _gemm = _hasBiasSum && !gemm.SplitsColumns ? gemm.ByColumns() : gemm;
-            (Units, Grain, Bytes) = (_gemm.Units, _gemm.Grain, _gemm.Bytes + (sizeof(float) * (long)_s.Length));
-            Flops = _gemm.Flops + (2L * _dz.Length);
+            _product = new ProductPart(operation.Term, arguments.Inputs, _dz, byColumns: _hasBiasSum);
+            (Units, Grain) = (_product.Gemm.Units, _product.Gemm.Grain);
+            Bytes = _product.Bytes + (sizeof(float) * (long)_s.Length);
+            Flops = _product.Gemm.Flops + (2L * _dz.Length);
         }
 
-        public override string Call => $"{_gemm.Call}, nb_{_function.Name}_backward_f32";
+        public override string Call => $"{_product.Call}, nb_{_function.Name}_backward_f32";
 
         public override void Run(int begin, int end, int thread)
         {
-            _gemm.Run(1, _a.Data, _b.Data, 0, _dz.Data, begin, end);
-            Slab slab = Slab.Of(_gemm, begin, end);
-            float* dz = _dz.Data + slab.Start;
-            _function.Backward(dz, _s.Data + slab.Start, slab.Rows, slab.Columns, slab.Stride, dz, _hasBiasSum ? _db.Data + slab.Column : null);
+            Slab slab = _product.Run(begin, end);
+            float* dz = _dz.Data + slab.Start, db = _hasBiasSum ? _db.Data + slab.Column : null;
+            _function.Backward(dz, _s.Data + slab.Start, slab.Rows, slab.Columns, slab.Stride, dz, db);
         }
     }
 }
@@ -100,14 +164,17 @@ internal sealed record ActivationGradientBiasSum(Elementwise Function) : Operati
 
     internal override unsafe Kernel CreateKernel(KernelArguments arguments)
     {
-        (Operand dy, Operand s, Operand dz, Operand db) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Outputs[0], arguments.Outputs[1]);
-        (nuint rows, nuint columns) = ((nuint)dy.Shape[0], (nuint)dy.Shape[1]);
-        return new ColumnKernel($"nb_{Function.Name}_backward_f32", dy.Shape[0], dy.Shape[1], 3, (begin, count) =>
-            Function.Backward(dy.Data + begin, s.Data + begin, rows, count, columns, dz.Data + begin, db.Data + begin));
+        (Operand dy, Operand s) = (arguments.Inputs[0], arguments.Inputs[1]);
+        (Operand dz, Operand db) = (arguments.Outputs[0], arguments.Outputs[1]);
+        (int rows, int columns) = RowKernel.Split(dy.Shape);
+        return new ColumnKernel($"nb_{Function.Name}_backward_f32", rows, columns, 3, (begin, count) =>
+            Function.Backward(dy.Data + begin, s.Data + begin, (nuint)rows, count, (nuint)columns, dz.Data + begin, db.Data + begin));
     }
 }
 
-/// <summary>A loss and its gradient in one pass. Inputs: output, targets, upstream gradient; outputs: loss of each example, gradient of the output.</summary>
+/// <summary>
+/// A loss and its gradient in one pass. Inputs: output, targets, upstream gradient; outputs: loss of each example, gradient of the output.
+/// </summary>
 internal sealed record LossWithGradient(RowLoss Loss) : Operation
 {
     public override string Name => $"{Loss.Name}_with_gradient";
@@ -173,12 +240,4 @@ internal sealed class ColumnKernel : Kernel
     public override string Call => _call;
 
     public override void Run(int begin, int end, int thread) => _run(begin, (nuint)(end - begin));
-}
-
-/// <summary>The part of a product's result that one thread computes, as an elementwise kernel sees it.</summary>
-internal readonly record struct Slab(long Start, int Column, nuint Rows, nuint Columns, nuint Stride)
-{
-    public static Slab Of(Gemm gemm, int begin, int end) => gemm.SplitsColumns
-        ? new(begin, begin, (nuint)gemm.Rows, (nuint)(end - begin), (nuint)gemm.Columns)
-        : new((long)begin * gemm.Columns, 0, (nuint)(end - begin), (nuint)gemm.Columns, (nuint)gemm.Columns);
 }

@@ -21,9 +21,10 @@ internal sealed record Concatenate(int Axis) : Op
                 throw new ShapeException($"expected {first} in every dimension but {Axis}, got {shape}");
             }
 
-            extent = shape[Axis] == Shape.Batch
-                ? throw new ShapeException("the batch dimension cannot be concatenated: its extent is not known yet")
-                : extent + shape[Axis];
+            extent = Shape.IsOpen(shape[Axis])
+                ? throw new ShapeException($"the batch dimension cannot be concatenated: axis {Axis} of {shape} is not known yet")
+                : extent <= int.MaxValue - shape[Axis] ? extent + shape[Axis]
+                : throw new ShapeException($"the operands together have more than {int.MaxValue} elements along axis {Axis}");
         }
 
         return first.With(Axis, extent);

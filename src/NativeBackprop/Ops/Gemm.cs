@@ -3,8 +3,8 @@ using NativeBackprop.Interop;
 namespace NativeBackprop.Ops;
 
 /// <summary>
-/// C = alpha · op(A)·op(B) + beta · C on row-major matrices: the only caller of <c>cblas_sgemm</c>. A range of rows or of
-/// columns of C can be computed alone, which is how threads share one product.
+/// C = alpha · op(A)·op(B) + beta · C on row-major matrices, or on stacks of them: the only caller of <c>cblas_sgemm</c>. A range of
+/// rows or of columns of C, or of the matrices of a stack, can be computed alone, which is how threads share one product.
 /// </summary>
 internal sealed unsafe class Gemm
 {
@@ -12,69 +12,103 @@ internal sealed unsafe class Gemm
     private const int SplitGrain = 16;
 
     private readonly bool _transposeA, _transposeB;
-    private readonly int _m, _n, _k, _lda, _ldb;
+    private readonly int _m, _n, _k, _lda, _ldb, _matrices;
+    private readonly long _nextA, _nextB;
 
     public Gemm(bool transposeA, bool transposeB, Shape a, Shape b)
     {
-        (_transposeA, _transposeB, _lda, _ldb) = (transposeA, transposeB, Math.Max(1, a[1]), Math.Max(1, b[1]));
-        (_m, _k) = transposeA ? (a[1], a[0]) : (a[0], a[1]);
-        _n = transposeB ? b[0] : b[1];
-        SplitsColumns = _n >= 2 * SplitGrain || _m < _n;
+        (_transposeA, _transposeB, _lda, _ldb) = (transposeA, transposeB, Math.Max(1, a[-1]), Math.Max(1, b[-1]));
+        (_m, _k) = transposeA ? (a[-1], a[-2]) : (a[-2], a[-1]);
+        _n = transposeB ? b[-2] : b[-1];
+        if (!transposeA && b.Rank == 2)
+        {
+            (_m, _matrices) = (a.Product(0, a.Rank - 1), 1);
+        }
+        else
+        {
+            Shape stack = a.Rank > 2 ? a : b;
+            _matrices = stack.Product(0, stack.Rank - 2);
+            _nextA = a.Rank > 2 ? (long)a[-2] * a[-1] : 0;
+            _nextB = b.Rank > 2 ? (long)b[-2] * b[-1] : 0;
+        }
+
+        SplitsColumns = _matrices == 1 && (_n >= 2 * SplitGrain || _m < _n);
     }
 
     private Gemm(Gemm other)
     {
         (_transposeA, _transposeB, _lda, _ldb) = (other._transposeA, other._transposeB, other._lda, other._ldb);
-        (_m, _n, _k) = (other._m, other._n, other._k);
+        (_m, _n, _k, _matrices, _nextA, _nextB) = (other._m, other._n, other._k, other._matrices, other._nextA, other._nextB);
     }
 
-    /// <summary>True when threads share the columns of C (what the forward product and dX want), false for its rows.</summary>
+    /// <summary>
+    /// True when threads share the columns of C (what the forward product and dX want), false for its rows, or for whole matrices where
+    /// there are several.
+    /// </summary>
     public bool SplitsColumns { get; private init; }
 
-    public int Rows => _m;
+    /// <summary>The rows of C, of all matrices of a stack together.</summary>
+    public int Rows => _m * _matrices;
 
     public int Columns => _n;
 
-    public int Units => SplitsColumns ? _n : _m;
+    public int Units => SplitsColumns ? _n : _matrices == 1 ? _m : _matrices;
 
-    public int Grain => SplitGrain;
+    public int Grain => SplitsColumns || _matrices == 1 ? SplitGrain : 1;
 
-    public long Flops => 2L * _m * _n * _k;
+    public long Flops => 2L * _m * _n * _k * _matrices;
 
-    public long Bytes => sizeof(float) * ((long)_m * _k + (long)_k * _n + (long)_m * _n);
+    public long Bytes => sizeof(float) * (((long)_m * _k) + ((long)_k * _n) + ((long)_m * _n)) * _matrices;
 
-    public string Call => $"cblas_sgemm {(_transposeA ? 'T' : 'N')}{(_transposeB ? 'T' : 'N')} {_m}x{_n}x{_k}";
+    public string Call =>
+        $"cblas_sgemm {(_transposeA ? 'T' : 'N')}{(_transposeB ? 'T' : 'N')} {(_matrices == 1 ? "" : $"{_matrices} of ")}{_m}x{_n}x{_k}";
 
     /// <summary>The same product, its columns shared between threads.</summary>
     public Gemm ByColumns() => new(this) { SplitsColumns = true };
 
-    /// <summary>The same product, its rows shared between threads.</summary>
+    /// <summary>The same product, its rows (or its matrices) shared between threads.</summary>
     public Gemm ByRows() => new(this) { SplitsColumns = false };
 
-    /// <summary>Computes the units (columns or rows of C) from <paramref name="begin"/> to <paramref name="end"/>.</summary>
+    /// <summary>Where the units from <paramref name="begin"/> to <paramref name="end"/> lie in C.</summary>
+    public Slab Slab(int begin, int end)
+    {
+        int rows = _matrices == 1 ? 1 : _m;
+        return SplitsColumns
+            ? new(begin, begin, (nuint)Rows, (nuint)(end - begin), (nuint)_n)
+            : new((long)begin * rows * _n, 0, (nuint)((end - begin) * rows), (nuint)_n, (nuint)_n);
+    }
+
+    /// <summary>Computes the units from <paramref name="begin"/> to <paramref name="end"/>: columns, rows or matrices of C.</summary>
     public void Run(float alpha, float* a, float* b, float beta, float* c, int begin, int end)
     {
-        int m = _m, n = _n, ldc = _n;
+        int m = _m, n = _n, first = 0, last = _matrices;
         if (SplitsColumns)
         {
             n = end - begin;
             b += (long)begin * (_transposeB ? _ldb : 1);
             c += begin;
         }
-        else
+        else if (_matrices == 1)
         {
             m = end - begin;
             a += (long)begin * (_transposeA ? 1 : _lda);
-            c += (long)begin * ldc;
+            c += (long)begin * _n;
+        }
+        else
+        {
+            (first, last) = (begin, end);
         }
 
-        if (m > 0 && n > 0)
+        for (int i = first; i < last && m > 0 && n > 0; i++)
         {
             Cblas.cblas_sgemm(
                 CBLAS_ORDER.CblasRowMajor,
                 _transposeA ? CBLAS_TRANSPOSE.CblasTrans : CBLAS_TRANSPOSE.CblasNoTrans,
                 _transposeB ? CBLAS_TRANSPOSE.CblasTrans : CBLAS_TRANSPOSE.CblasNoTrans,
-                m, n, _k, alpha, a, _lda, b, _ldb, beta, c, ldc);
+                m, n, _k, alpha, a + (i * _nextA), _lda, b + (i * _nextB), _ldb, beta, c + ((long)i * _m * _n), _n);
         }
     }
 }
+
+/// <summary>The part of a product's result that one thread computes, as an elementwise kernel sees it.</summary>
+internal readonly record struct Slab(long Start, int Column, nuint Rows, nuint Columns, nuint Stride);

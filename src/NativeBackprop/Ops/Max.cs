@@ -59,7 +59,14 @@ internal sealed record MaxGradient(Max Function) : Op
 {
     internal override int Arity => 3;
 
-    internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[1];
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs)
+    {
+        Shape reduced = Function.InferShape(inputs[1..2]);
+        return inputs[0].Equals(reduced) && inputs[2].Equals(reduced)
+            ? inputs[1]
+            : throw new ShapeException(
+                $"the maximum of {inputs[1]} and its gradient must have the shape {reduced}, got {inputs[2]} and {inputs[0]}");
+    }
 
     internal override Node? Gradient(Node node, int input, Node dy) => input == 0
         ? node.Graph.Add(new MaxSelect(Function), dy, node.Inputs[1], node.Inputs[2])
@@ -70,7 +77,8 @@ internal sealed record MaxGradient(Max Function) : Op
         (Operand dy, Operand x, Operand y, Operand dx) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2], arguments.Output);
         (int outer, int reduce, int inner) = Function.Extents(x.Shape);
         return new ReductionKernel("nb_max_backward_f32", outer, reduce, inner, (o, n) => Kernels.nb_max_backward_f32(
-            dy.Data + ((long)o * inner), x.Data + ((long)o * reduce * inner), y.Data + ((long)o * inner), (nuint)n, (nuint)reduce, (nuint)inner, dx.Data + ((long)o * reduce * inner)));
+            dy.Data + ((long)o * inner), x.Data + ((long)o * reduce * inner), y.Data + ((long)o * inner),
+            (nuint)n, (nuint)reduce, (nuint)inner, dx.Data + ((long)o * reduce * inner)));
     }
 
     internal override void Evaluate(ReferenceArguments arguments)
@@ -80,12 +88,20 @@ internal sealed record MaxGradient(Max Function) : Op
     }
 }
 
-/// <summary>The transpose of <see cref="MaxGradient"/>: picks the element of g where x has its first maximum. Inputs: g, x, y = max x.</summary>
+/// <summary>
+/// The transpose of <see cref="MaxGradient"/>: picks the element of g where x has its first maximum. Inputs: g, x, y = max x.
+/// </summary>
 internal sealed record MaxSelect(Max Function) : Op
 {
     internal override int Arity => 3;
 
-    internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[2];
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs)
+    {
+        Shape reduced = Function.InferShape(inputs[1..2]);
+        return inputs[0].Equals(inputs[1]) && inputs[2].Equals(reduced)
+            ? reduced
+            : throw new ShapeException($"expected two of {inputs[1]} and a maximum of {reduced}, got {inputs[0]} and {inputs[2]}");
+    }
 
     internal override Node? Gradient(Node node, int input, Node dy) =>
         input == 0 ? node.Graph.Add(new MaxGradient(Function), dy, node.Inputs[1], node.Inputs[2]) : null;

@@ -34,7 +34,12 @@ internal sealed record Mean(int Axis, int Axes, bool KeepDimensions = false) : R
 /// </summary>
 internal sealed record Spread(Shape Shape, int Axis, int Axes) : Op
 {
-    internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => Shape;
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs)
+    {
+        Reduction.RequireAxes(Shape, Axis, Axes);
+        Shape expected = Reduction.Ones(Shape, Axis, Axes);
+        return inputs[0].Equals(expected) ? Shape : throw new ShapeException($"expected {expected} to spread to {Shape}, got {inputs[0]}");
+    }
 
     internal override Node? Gradient(Node node, int input, Node dy) => node.Graph.Add(new Mean(Axis, Axes, true), dy);
 

@@ -6,11 +6,7 @@ internal abstract record Reduction(int Axis, int Axes, bool KeepDimensions) : Op
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs)
     {
         Shape shape = inputs[0];
-        if (Axis < 0 || Axes < 0 || Axis > shape.Rank - Axes)
-        {
-            throw new ShapeException($"axes {Axis}..{Axis + Axes - 1} lie outside 0..{shape.Rank - 1}");
-        }
-
+        RequireAxes(shape, Axis, Axes);
         for (int i = Axis + Axes - 1; i >= Axis; i--)
         {
             shape = KeepDimensions ? shape.With(i, 1) : shape.Without(i);
@@ -19,42 +15,37 @@ internal abstract record Reduction(int Axis, int Axes, bool KeepDimensions) : Op
         return shape;
     }
 
-    /// <summary>The extents of [outer, reduce, inner].</summary>
-    protected (int Outer, int Reduce, int Inner) Split(Shape x)
+    /// <summary>Refuses what is not one axis of a shape or several adjacent ones.</summary>
+    internal static void RequireAxes(Shape x, int axis, int axes)
     {
-        (int outer, int reduce, int inner) = (1, 1, 1);
-        for (int i = 0; i < x.Rank; i++)
+        if (axis < 0 || axes < 1 || (long)axis + axes > x.Rank)
         {
-            if (i < Axis)
-            {
-                outer *= x[i];
-            }
-            else if (i < Axis + Axes)
-            {
-                reduce *= x[i];
-            }
-            else
-            {
-                inner *= x[i];
-            }
+            throw new ShapeException(axes < 1
+                ? $"expected at least one axis, got {axes}"
+                : $"axes {axis}..{(long)axis + axes - 1} lie outside 0..{x.Rank - 1}");
         }
-
-        return (outer, reduce, inner);
     }
 
+    /// <summary>The extents of [outer, reduce, inner].</summary>
+    protected (int Outer, int Reduce, int Inner) Split(Shape x) =>
+        (x.Product(0, Axis), x.Product(Axis, Axes), x.Product(Axis + Axes, x.Rank - Axis - Axes));
+
     /// <summary>A node of the result's shape, reshaped so that the reduced axes are there with extent 1.</summary>
-    protected Node Restore(Node reduced, Shape x)
+    protected Node Restore(Node reduced, Shape x) => reduced.Reshape(Ones(x, Axis, Axes));
+
+    /// <summary>A shape with some of its extents replaced by 1.</summary>
+    internal static Shape Ones(Shape x, int axis, int axes)
     {
         Shape shape = x;
-        for (int i = Axis; i < Axis + Axes; i++)
+        for (int i = axis; i < axis + axes; i++)
         {
             shape = shape.With(i, 1);
         }
 
-        return reduced.Reshape(shape);
+        return shape;
     }
 
-    /// <summary>Calls back with (position in the result, first element, number of elements, distance between them) for every result.</summary>
+    /// <summary>Calls back with (position in the result, first element, number of elements, distance between them).</summary>
     protected void ForEach(Shape x, Action<int, int, int, int> body)
     {
         (int outer, int reduce, int inner) = Split(x);

@@ -16,8 +16,8 @@ internal sealed record Slice(int Axis, int Start, int Length) : Op
             throw new ShapeException($"axis {Axis} lies outside 0..{x.Rank - 1}");
         }
 
-        return x[Axis] == Shape.Batch
-            ? throw new ShapeException("the batch dimension cannot be sliced: its extent is not known yet")
+        return Shape.IsOpen(x[Axis])
+            ? throw new ShapeException($"the batch dimension cannot be sliced: axis {Axis} of {x} is not known yet")
             : Start < 0 || Length < 0 || Start > x[Axis] - Length
             ? throw new ShapeException($"{Start}..{Start + Length - 1} lies outside 0..{x[Axis] - 1} of axis {Axis}")
             : x.With(Axis, Length);
@@ -50,7 +50,23 @@ internal sealed record Slice(int Axis, int Start, int Length) : Op
 /// <summary>Zeros before and after x along one axis. Its gradient is a slice.</summary>
 internal sealed record Pad(int Axis, int Before, int After) : Op
 {
-    internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0].With(Axis, Before + inputs[0][Axis] + After);
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs)
+    {
+        Shape x = inputs[0];
+        if (Axis < 0 || Axis >= x.Rank)
+        {
+            throw new ShapeException($"axis {Axis} lies outside 0..{x.Rank - 1}");
+        }
+
+        if (Shape.IsOpen(x[Axis]))
+        {
+            throw new ShapeException($"the batch dimension cannot be padded: axis {Axis} of {x} is not known yet");
+        }
+
+        return Before < 0 || After < 0 || (long)Before + x[Axis] + After > int.MaxValue
+            ? throw new ShapeException($"{Before} zeros before and {After} after axis {Axis} of {x} make no extent in 0..{int.MaxValue}")
+            : x.With(Axis, Before + x[Axis] + After);
+    }
 
     internal override Node? Gradient(Node node, int input, Node dy) =>
         dy.Graph.Add(new Slice(Axis, Before, node.Inputs[0].Shape[Axis]), dy);

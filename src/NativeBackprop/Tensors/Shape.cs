@@ -4,9 +4,10 @@ using System.Runtime.CompilerServices;
 namespace NativeBackprop;
 
 /// <summary>
-/// The extents of a tensor, outermost first. An extent may be <see cref="Batch"/>, which stands for the batch size
-/// that a plan is compiled for. Immutable, compared by value.
+/// The extents of a tensor, outermost first. An extent is a number, or a multiple of the batch size that a plan is compiled for:
+/// <see cref="Batch"/>, or <see cref="Batches"/> of several. Immutable, compared by value.
 /// </summary>
+/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
 [CollectionBuilder(typeof(Shape), nameof(Create))]
 public sealed class Shape : IEquatable<Shape>, IEnumerable<int>
 {
@@ -15,6 +16,9 @@ public sealed class Shape : IEquatable<Shape>, IEnumerable<int>
 
     /// <summary>The shape of a single number.</summary>
     public static readonly Shape Scalar = new([]);
+
+    // k·B with k > 1 is written as int.MinValue + k, far from any negative number that somebody might compute by mistake.
+    private const int MostBatches = 1 << 30;
 
     private readonly int[] _extents;
 
@@ -26,22 +30,29 @@ public sealed class Shape : IEquatable<Shape>, IEnumerable<int>
     /// <summary>The extents, outermost first.</summary>
     public ReadOnlySpan<int> Extents => _extents;
 
-    /// <summary>True when an extent is <see cref="Batch"/>.</summary>
-    public bool IsSymbolic => _extents.AsSpan().Contains(Batch);
+    /// <summary>True when an extent is a multiple of the batch size.</summary>
+    public bool IsSymbolic => Array.Exists(_extents, IsOpen);
 
     /// <summary>The extent of a dimension; negative indices count from the end.</summary>
-    public int this[int dimension] => _extents[dimension < 0 ? dimension + Rank : dimension];
+    /// <exception cref="ArgumentOutOfRangeException">There is no such dimension.</exception>
+    public int this[int dimension] => _extents[Position(dimension)];
+
+    /// <summary>The extent of <paramref name="count"/> times the batch size.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The count is negative or more than 2^30.</exception>
+    public static int Batches(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, MostBatches);
+        return count switch { 0 => 0, 1 => Batch, _ => int.MinValue + count };
+    }
 
     /// <summary>Builds a shape from its extents.</summary>
-    /// <exception cref="ShapeException">An extent is negative and not <see cref="Batch"/>.</exception>
+    /// <exception cref="ShapeException">An extent is negative and no multiple of the batch size.</exception>
     public static Shape Create(ReadOnlySpan<int> extents)
     {
         foreach (int extent in extents)
         {
-            if (extent < Batch)
-            {
-                throw new ShapeException($"an extent must be ≥ 0 or Shape.Batch, got {extent}");
-            }
+            Check(extent);
         }
 
         return new Shape(extents.ToArray());
@@ -51,6 +62,8 @@ public sealed class Shape : IEquatable<Shape>, IEnumerable<int>
     /// <exception cref="ShapeException">Two extents differ and neither is 1.</exception>
     public static Shape Broadcast(Shape a, Shape b)
     {
+        ArgumentNullException.ThrowIfNull(a);
+        ArgumentNullException.ThrowIfNull(b);
         var result = new int[Math.Max(a.Rank, b.Rank)];
         for (int i = 1; i <= result.Length; i++)
         {
@@ -66,48 +79,61 @@ public sealed class Shape : IEquatable<Shape>, IEnumerable<int>
         return new Shape(result);
     }
 
-    /// <summary>The number of elements as coefficient × batch^power, so that symbolic shapes can be compared.</summary>
-    public (long Coefficient, int BatchPower) Count()
+    /// <summary>
+    /// The number of elements as coefficient × batch^power, so that symbolic shapes can be compared; (0, 0) of an empty one.
+    /// </summary>
+    /// <exception cref="ShapeException">The coefficient is beyond 2^63 − 1.</exception>
+    public (long Coefficient, int BatchPower) Count() => Array.IndexOf(_extents, 0) >= 0 ? (0, 0) : NonzeroCount();
+
+    /// <summary>Replaces the batch size in every extent by a number.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The batch size is negative.</exception>
+    /// <exception cref="ShapeException">An extent becomes more than 2^31 − 1.</exception>
+    public Shape Resolve(int batchSize)
     {
-        long coefficient = 1;
-        int power = 0;
-        foreach (int extent in _extents)
+        ArgumentOutOfRangeException.ThrowIfNegative(batchSize);
+        if (!IsSymbolic)
         {
-            (coefficient, power) = extent == Batch ? (coefficient, power + 1) : (checked(coefficient * extent), power);
+            return this;
         }
 
-        return (coefficient, power);
+        var extents = new int[Rank];
+        for (int i = 0; i < extents.Length; i++)
+        {
+            long extent = IsOpen(_extents[i]) ? (long)Coefficient(_extents[i]) * batchSize : _extents[i];
+            extents[i] = extent <= int.MaxValue ? (int)extent : throw TooLarge();
+        }
+
+        return new Shape(extents);
     }
 
-    /// <summary>Replaces <see cref="Batch"/> by a batch size.</summary>
-    public Shape Resolve(int batchSize) =>
-        IsSymbolic ? new Shape([.. _extents.Select(extent => extent == Batch ? batchSize : extent)]) : this;
-
     /// <summary>A copy with one extent replaced.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such dimension.</exception>
+    /// <exception cref="ShapeException">The extent is negative and no multiple of the batch size.</exception>
     public Shape With(int dimension, int extent)
     {
         int[] extents = [.. _extents];
-        extents[dimension < 0 ? dimension + Rank : dimension] = extent;
+        extents[Position(dimension)] = Check(extent);
         return new Shape(extents);
     }
 
     /// <summary>A copy without one dimension.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such dimension.</exception>
     public Shape Without(int dimension)
     {
-        int axis = dimension < 0 ? dimension + Rank : dimension;
+        int axis = Position(dimension);
         return new Shape([.. _extents[..axis], .. _extents[(axis + 1)..]]);
     }
 
     /// <summary>Row-major strides in elements.</summary>
-    /// <exception cref="ShapeException">The batch size is still open.</exception>
+    /// <exception cref="ShapeException">The batch size is still open, or a stride is more than 2^31 − 1.</exception>
     public int[] Strides()
     {
         var strides = new int[Rank];
-        int stride = 1;
+        long stride = 1;
         for (int i = Rank - 1; i >= 0; i--)
         {
-            strides[i] = stride;
-            stride *= IsSymbolic ? throw new ShapeException($"the batch size of {this} is still open") : _extents[i];
+            strides[i] = stride <= int.MaxValue ? (int)stride : throw TooLarge();
+            stride *= IsOpen(_extents[i]) ? throw StillOpen() : _extents[i];
         }
 
         return strides;
@@ -131,15 +157,72 @@ public sealed class Shape : IEquatable<Shape>, IEnumerable<int>
         return hash.ToHashCode();
     }
 
-    /// <summary>For example <c>[B, 784]</c>.</summary>
+    /// <summary>For example <c>[B, 784]</c> or <c>[28·B, 128]</c>.</summary>
     public override string ToString() => $"[{string.Join(", ", _extents.Select(Text))}]";
 
     IEnumerator<int> IEnumerable<int>.GetEnumerator() => ((IEnumerable<int>)_extents).GetEnumerator();
 
     IEnumerator IEnumerable.GetEnumerator() => _extents.GetEnumerator();
 
-    /// <summary>An extent as messages print it: the number, or B for the batch.</summary>
-    internal static string Text(int extent) => extent == Batch ? "B" : extent.ToString();
+    /// <summary>An extent as messages print it: the number, or a multiple of B for the batch.</summary>
+    internal static string Text(int extent) => !IsOpen(extent) ? extent.ToString()
+        : extent == Batch ? "B" : $"{Coefficient(extent)}·B";
+
+    /// <summary>True for a multiple of the batch size, which is not known before a plan is made.</summary>
+    internal static bool IsOpen(int extent) => extent < 0;
+
+    /// <summary>The extent of the dimensions from <paramref name="first"/> on, <paramref name="count"/> of them, viewed as one.</summary>
+    /// <exception cref="ShapeException">The extents hold the batch size more than once, or their product is too large.</exception>
+    internal int Product(int first, int count)
+    {
+        (long coefficient, int power) = new Shape([.. _extents.AsSpan(first, count)]).Count();
+        return power > 1 ? throw new ShapeException($"the batch size is a factor of {this} more than once")
+            : coefficient > (power == 0 ? int.MaxValue : MostBatches) ? throw TooLarge()
+            : power == 0 ? (int)coefficient : Batches((int)coefficient);
+    }
+
+    /// <summary>
+    /// The number of elements of a shape without batch size. Bounds what any of the dimensions make together, even where another one is
+    /// empty, so that positions and strides fit into an int.
+    /// </summary>
+    internal int CountElements() => IsSymbolic ? throw StillOpen()
+        : NonzeroCount().Coefficient > int.MaxValue ? throw TooLarge()
+        : (int)Count().Coefficient;
+
+    private static int Coefficient(int extent) => extent == Batch ? 1 : extent - int.MinValue;
+
+    private static int Check(int extent) => extent >= Batch || extent - int.MinValue is > 1 and <= MostBatches
+        ? extent
+        : throw new ShapeException($"an extent must be ≥ 0, Shape.Batch or Shape.Batches(k), got {extent}");
+
+    private (long Coefficient, int BatchPower) NonzeroCount()
+    {
+        Int128 coefficient = 1;
+        int power = 0;
+        foreach (int extent in _extents)
+        {
+            coefficient *= IsOpen(extent) ? Coefficient(extent) : Math.Max(1, extent);
+            power += IsOpen(extent) ? 1 : 0;
+            if (coefficient > long.MaxValue)
+            {
+                throw TooLarge();
+            }
+        }
+
+        return ((long)coefficient, power);
+    }
+
+    private int Position(int dimension)
+    {
+        int position = dimension < 0 ? dimension + Rank : dimension;
+        return position >= 0 && position < Rank
+            ? position
+            : throw new ArgumentOutOfRangeException(nameof(dimension), dimension, $"{this} has {Rank} dimensions");
+    }
+
+    private ShapeException TooLarge() => new($"{this} has more than {int.MaxValue} elements");
+
+    private ShapeException StillOpen() => new($"the batch size of {this} is still open");
 }
 
 /// <summary>The number of elements of a shape.</summary>
@@ -154,10 +237,8 @@ public static class ShapeLength
         {
             get
             {
-                (long count, int batches) = shape.Count();
-                return batches != 0
-                    ? throw new ShapeException($"the batch size of {shape} is still open")
-                    : count > int.MaxValue ? throw new ShapeException($"{shape} has more than {int.MaxValue} elements") : (int)count;
+                ArgumentNullException.ThrowIfNull(shape);
+                return shape.CountElements();
             }
         }
     }

@@ -32,8 +32,29 @@ public sealed class GraphTests
         yield return Case(g => Weight(g).Transpose(0, 0), "transpose", "w [2, 3]", "[0, 0] is not a permutation");
         yield return Case(g => Weight(g).Transpose(0), "transpose", "w [2, 3]", "[0] is not a permutation of the 2 dimensions");
         yield return Case(g => g.Concatenate(0, Weight(g), g.Input("x", [2, 4])), "concatenate", "w [2, 3]", "x [2, 4]", "got [2, 4]");
-        yield return Case(g => g.Concatenate(0, g.Input("x", [Shape.Batch])), "concatenate", "x [B]", "batch dimension cannot be concatenated");
+        yield return Case(g => g.Concatenate(0, g.Input("x", [Shape.Batch])), "concatenate", "x [B]",
+            "batch dimension cannot be concatenated");
         yield return Case(g => g.Concatenate(2, Weight(g)), "concatenate", "w [2, 3]", "axis 2 lies outside 0..1");
+        yield return Case(g => g.Input("x", [4, Shape.Batches(3)]).Slice(1, 0, 1), "slice",
+            "batch dimension cannot be sliced", "axis 1 of [4, 3·B]");
+        yield return Case(g => g.Add(new Pad(0, 1, 1), g.Input("x", [Shape.Batch])), "pad", "x [B]", "batch dimension cannot be padded");
+        yield return Case(g => g.Add(new Pad(0, -1, 2), Weight(g)), "pad", "-1 zeros before and 2 after");
+        yield return Case(g => g.Add(new Pad(0, int.MaxValue, int.MaxValue), Weight(g)), "pad", "w [2, 3]");
+        yield return Case(g => g.Add(new Pad(2, 0, 0), Weight(g)), "pad", "axis 2 lies outside 0..1");
+        yield return Case(g => g.Add(new Slice(1, int.MaxValue, 2), Weight(g)), "slice", "w [2, 3]");
+        yield return Case(g => g.Add(new Slice(1, 2, int.MinValue), Weight(g)), "slice", "w [2, 3]");
+        yield return Case(g => g.Concatenate(0, g.Input("x", [int.MaxValue]), g.Input("y", [1])), "concatenate", "along axis 0");
+        yield return Case(g => g.Add(new Sum(0, 0), Weight(g)), "sum", "at least one axis, got 0");
+        yield return Case(g => g.Add(new Mean(1, int.MaxValue), Weight(g)), "mean", "lie outside 0..1");
+        yield return Case(g => g.Add(new Spread([2, 3], 1, 1), Weight(g)), "spread", "expected [2, 1] to spread to [2, 3], got [2, 3]");
+        yield return Case(g => g.Add(new Spread([2, 3], 2, 1), Weight(g)), "spread", "axes 2..2 lie outside 0..1");
+        yield return Case(g => g.Add(new MaxGradient(new Max(1, 1)), Weight(g), Weight(g), g.Input("y", [2])), "max_gradient",
+            "[2]", "[2, 3]");
+        yield return Case(g => g.Add(new MaxSelect(new Max(1, 1)), g.Input("g", [2]), Weight(g), g.Input("y", [2])), "max_select", "[2]");
+        yield return Case(g => g.Input("x", [2, 3, 4]).MatMul(g.Input("y", [3, 4, 5])), "matmul",
+            "leading dimensions of [2, 3, 4] and [3, 4, 5]");
+        yield return Case(g => g.Input("x", [3]).MatMul(Weight(g)), "matmul", "ranks 1 and 2");
+        yield return Case(g => g.Input("x", [Shape.Batch, 6]).Reshape([Shape.Batches(2), 4]), "reshape", "x [B, 6]", "[2·B, 4]");
         yield return Case(g => g.Input("x", [3, 0]).Max(1), "max", "x [3, 0]", "axis 1 of [3, 0] is empty");
         yield return Case(g => g.Input("x").Softmax(), "softmax", "x []", "got a scalar");
         yield return Case(g => g.Input("x").LogSumExp(), "log_sum_exp", "x []", "got a scalar");
