@@ -16,7 +16,8 @@ class Network(NamedTuple):
     batch: int
     input: list
     layers: list
-    loss: str
+    # A name, or an object with options.
+    loss: object
     # True for class indices where the loss takes probabilities as well.
     classes: bool = True
     # True puts exact zeros among the inputs, to compare subgradients at kinks.
@@ -37,16 +38,17 @@ class Network(NamedTuple):
         return model, x, self._targets(width)
 
     def _targets(self, width):
-        if self.loss == "multiclass_hinge" or (self.loss == "softmax_cross_entropy" and self.classes):
+        loss = twins.loss_name(self.loss)
+        if loss == "multiclass_hinge" or (loss == "softmax_cross_entropy" and self.classes):
             return torch.randint(width, (self.batch,))
 
-        if self.loss == "softmax_cross_entropy":
+        if loss == "softmax_cross_entropy":
             return torch.softmax(torch.randn(self.batch, width), dim=1)
 
-        if self.loss == "sigmoid_cross_entropy":
-            return torch.randint(2, (self.batch, width)).float()
+        if loss == "sigmoid_cross_entropy":
+            return torch.randint(2, (self.batch, width)).float() if self.classes else torch.rand(self.batch, width)
 
-        return torch.randn(self.batch, width // 2 if self.loss == "gaussian_nll" else width)
+        return torch.randn(self.batch, width // 2 if loss == "gaussian_nll" else width)
 
 
 def layer(type, **arguments):
@@ -68,6 +70,10 @@ def residual(*layers):
 
 def gated(layers, gate):
     return layer("gated", layers=layers, gate=gate)
+
+
+def _options(loss, **options):
+    return {"type": loss, **options}
 
 
 _CE, _HINGE, _NLL, _SIGMOID, _MSE = "softmax_cross_entropy", "multiclass_hinge", "gaussian_nll", "sigmoid_cross_entropy", "mse"
@@ -109,6 +115,17 @@ NETWORKS = [
     Network("gaussian-nll", 10, [5], between(layer("tanh"), out=8), _NLL),
     Network("gaussian-nll-of-one", 6, [4], between(layer("silu"), out=2), _NLL),
     Network("sigmoid-cross-entropy-of-one", 17, [6], between(layer("tanh"), out=1), _SIGMOID),
+    Network("sigmoid-cross-entropy-of-probabilities", 9, [6], between(layer("tanh"), out=4), _SIGMOID, classes=False),
+    Network("cross-entropy-smoothed", 12, [6], between(layer("tanh")), _options(_CE, label_smoothing=0.15)),
+    Network("cross-entropy-weighed", 12, [6], between(layer("relu")), _options(_CE, class_weights=[0.5, 2, 0, 1, 1.5])),
+    Network("cross-entropy-smoothed-and-weighed", 12, [6], between(layer("silu")),
+            _options(_CE, label_smoothing=0.3, class_weights=[3, 0.25, 1, 0, 2])),
+    Network("cross-entropy-of-probabilities-smoothed", 9, [6], between(layer("tanh")), _options(_CE, label_smoothing=0.2), classes=False),
+    Network("cross-entropy-of-probabilities-weighed", 9, [6], between(layer("tanh")),
+            _options(_CE, label_smoothing=0.1, class_weights=[0.5, 2, 0, 1, 1.5]), classes=False),
+    Network("l1", 10, [7], between(layer("tanh")), "l1"),
+    Network("huber", 10, [7], between(layer("relu")), "huber"),
+    Network("huber-delta", 10, [7], between(layer("silu")), _options("huber", delta=0.4)),
     # Sizes.
     Network("batch-of-one", 1, [17], between(layer("relu"), layer("layer_norm"), hidden=13), _CE),
     Network("one-of-everything", 1, [1], [linear(1), layer("tanh"), linear(1)], _MSE),

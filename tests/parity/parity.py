@@ -96,7 +96,7 @@ def train(run, model, x, y, dtype):
     for _, (rows, is_last) in zip(range(STEPS), batches(len(x), run.batch_size)):
         rows = slice(rows.start, rows.stop)
         optimizer.zero_grad()
-        loss = twins.LOSSES[run.network.loss](model(x[rows].flatten(1)), y[rows])
+        loss = twins.evaluate(run.network.loss, model(x[rows].flatten(1)), y[rows])
         penalty = sum(parameter.square().sum() for parameter in model.parameters() if parameter.dim() > 1)
         (loss + run.l2 * penalty).backward()
         optimizer.step()
@@ -167,7 +167,7 @@ def compare_all(title, heading, items, compare):
 def uncovered():
     """Layers and losses that no network has."""
     layers = set().union(*(twins.layer_types(network.layers) for network in cases.NETWORKS))
-    return sorted((twins.LAYERS.keys() - layers) | (twins.LOSSES.keys() - {network.loss for network in cases.NETWORKS}))
+    return sorted((twins.LAYERS.keys() - layers) | (twins.LOSSES.keys() - {twins.loss_name(network.loss) for network in cases.NETWORKS}))
 
 
 def prefixed(prefix, tensors):

@@ -101,12 +101,28 @@ LOSSES = {
     "softmax_cross_entropy": F.cross_entropy,
     "sigmoid_cross_entropy": F.binary_cross_entropy_with_logits,
     "mse": F.mse_loss,
+    "l1": F.l1_loss,
+    "huber": F.huber_loss,
     # PyTorch divides by the number of classes.
     "multiclass_hinge": lambda z, y: F.multi_margin_loss(z, y) * z.shape[1],
     # PyTorch takes the variance 1/β and averages over the outputs.
     "gaussian_nll": lambda z, t: F.gaussian_nll_loss(
         z[:, : t.shape[1]], t, torch.exp(-z[:, t.shape[1] :]), eps=1e-30) * t.shape[1],
 }
+
+
+def loss_name(loss):
+    """A model file's loss is a name, or an object with the name as its type and options beside it."""
+    return loss if isinstance(loss, str) else loss["type"]
+
+
+def evaluate(loss, output, y):
+    """The value of a model file's loss."""
+    options = {} if isinstance(loss, str) else {key: value for key, value in loss.items() if key != "type"}
+    if "class_weights" in options:
+        options["weight"] = torch.tensor(options.pop("class_weights"), dtype=output.dtype)
+
+    return LOSSES[loss_name(loss)](output, y, **options)
 
 
 def _modules(layers, width):
@@ -146,7 +162,7 @@ def gradients(model, loss, x, y, dtype):
     model.zero_grad(set_to_none=True)
     x = x.detach().to(dtype, copy=True).requires_grad_()
     output = model(x.flatten(1))
-    value = LOSSES[loss](output, y.to(dtype) if y.is_floating_point() else y)
+    value = evaluate(loss, output, y.to(dtype) if y.is_floating_point() else y)
     value.backward()
     result = {name: parameter.grad for name, parameter in model.named_parameters()}
     result.update(x=x.grad, output=output, loss=value)

@@ -6,15 +6,7 @@ namespace NativeBackprop.IO;
 /// <summary>What a model file says: the shape of an input, the layers, the loss.</summary>
 public sealed class ModelDescription
 {
-    private static readonly Dictionary<string, Func<bool, Loss>> _losses = new()
-    {
-        ["softmax_cross_entropy"] = dense => new SoftmaxCrossEntropy(dense),
-        ["sigmoid_cross_entropy"] = _ => new SigmoidCrossEntropy(),
-        ["mse"] = _ => new MeanSquaredError(),
-        ["multiclass_hinge"] = _ => new MulticlassHinge(),
-        ["gaussian_nll"] = _ => new GaussianNll(),
-    };
-
+    private readonly Loss _loss;
     private readonly int[] _inputShape;
 
     /// <param name="inputShape">The shape of one input, without the batch: (784), or (28, 28).</param>
@@ -23,10 +15,21 @@ public sealed class ModelDescription
     /// <exception cref="ShapeException">The layers do not fit the input, or the loss does not fit the output.</exception>
     /// <exception cref="OptionException">There is no such loss, or an extent is below 1.</exception>
     public ModelDescription(ReadOnlySpan<int> inputShape, Sequential model, string loss)
+        : this(inputShape, model, LossFormats.Create(loss))
+    {
+    }
+
+    /// <param name="inputShape">The shape of one input, without the batch: (784), or (28, 28).</param>
+    /// <param name="model">The layers, for an input of the width that is the product of the shape.</param>
+    /// <param name="loss">The loss, with its options; whether its targets are probabilities is not part of the description.</param>
+    /// <exception cref="ShapeException">The layers do not fit the input, or the loss does not fit the output.</exception>
+    /// <exception cref="OptionException">An extent is below 1.</exception>
+    public ModelDescription(ReadOnlySpan<int> inputShape, Sequential model, Loss loss)
     {
         ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(loss);
         _inputShape = inputShape.ToArray();
-        (InputWidth, Model, LossName) = (WidthOf(_inputShape), model, loss);
+        (InputWidth, Model, _loss) = (WidthOf(_inputShape), model, loss);
         Loss known = CreateLoss(denseTargets: false);
         Node input = CreateInput(InputWidth), output = model.Build(input, new BuildContext(input.Graph, BuildMode.Evaluation));
         OutputWidth = output.Shape.Rank == 2 ? output.Shape[1] : throw new ShapeException($"the output must have the shape [B, K], got {output.Shape}");
@@ -34,7 +37,7 @@ public sealed class ModelDescription
     }
 
     /// <summary>The names of the losses.</summary>
-    public static IReadOnlyCollection<string> LossNames => _losses.Keys;
+    public static IReadOnlyCollection<string> LossNames => LossFormats.Names;
 
     /// <summary>The shape of one input, without the batch.</summary>
     public ReadOnlySpan<int> InputShape => _inputShape;
@@ -49,13 +52,11 @@ public sealed class ModelDescription
     public Sequential Model { get; }
 
     /// <summary>The loss's name.</summary>
-    public string LossName { get; }
+    public string LossName => _loss.Name;
 
-    /// <summary>Makes the loss.</summary>
+    /// <summary>The loss for one kind of targets.</summary>
     /// <param name="denseTargets">True when the targets are numbers, false when they are class indices; only a loss that takes either asks.</param>
-    public Loss CreateLoss(bool denseTargets) => _losses.TryGetValue(LossName, out Func<bool, Loss>? create)
-        ? create(denseTargets)
-        : throw new OptionException($"expected the loss {string.Join(", ", _losses.Keys)}, got '{LossName}'");
+    public Loss CreateLoss(bool denseTargets) => _loss.For(denseTargets);
 
     internal static Node CreateInput(int width) => new Graph().Add(new Ops.Input("x", [Shape.Batch, width]));
 

@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using NativeBackprop.Data;
 using NativeBackprop.Layers;
+using NativeBackprop.Losses;
 
 namespace NativeBackprop.IO;
 
@@ -66,7 +67,7 @@ public static class ModelFile
 
             json.WriteEndArray();
             LayerFormats.Write(json, "layers", description.Model.Layers);
-            json.WriteString("loss", description.LossName);
+            LossFormats.Write(json, "loss", description.CreateLoss(denseTargets: false));
             json.WriteEndObject();
         }
 
@@ -98,7 +99,7 @@ public static class ModelFile
         int[] shape = root.Counts("input");
         Node output = At(root, ".input", () => ModelDescription.CreateInput(ModelDescription.WidthOf(shape)));
         Layer[] layers = LayerFormats.Read(root, "layers", ref output);
-        string loss = root.Text("loss");
+        Loss loss = At(root, ".loss", () => LossFormats.Read(root, "loss"));
         root.Finish();
         return At(root, ".loss", () => new ModelDescription(shape, new Sequential(layers), loss));
     }

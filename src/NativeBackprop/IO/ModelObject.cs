@@ -34,8 +34,7 @@ internal sealed class ModelObject
         : throw Error($".{key}", "true or false", Describe(value));
 
     public float Number(string key, float? fallback) => (fallback is null ? Required(key) : Optional(key)) is not { } value ? fallback!.Value
-        : value.ValueKind == JsonValueKind.Number && value.TryGetSingle(out float number) && float.IsFinite(number) ? number
-        : throw Error($".{key}", "a finite number", Describe(value));
+        : Number(value, $".{key}");
 
     /// <summary>A whole number of at least 1.</summary>
     public int Count(string key) => Count(Required(key), $".{key}");
@@ -45,6 +44,13 @@ internal sealed class ModelObject
 
     /// <summary>A list of objects.</summary>
     public ModelObject[] Objects(string key) => [.. Items(key).Select((item, i) => new ModelObject(item, File, $"{Path}.{key}[{i}]"))];
+
+    /// <summary>The object under a key, or null when something else stands there or nothing does.</summary>
+    public ModelObject? TryObject(string key) =>
+        Optional(key) is { ValueKind: JsonValueKind.Object } value ? new ModelObject(value, File, $"{Path}.{key}") : null;
+
+    /// <summary>A list of finite numbers, or null when there is none.</summary>
+    public float[]? Numbers(string key) => Optional(key) is null ? null : [.. Items(key).Select((item, i) => Number(item, $".{key}[{i}]"))];
 
     /// <summary>Refuses keys that nobody has asked for.</summary>
     public void Finish()
@@ -66,6 +72,11 @@ internal sealed class ModelObject
         return value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray()] : throw Error($".{key}", "a list", Describe(value));
     }
 
+    private float Number(JsonElement value, string at) =>
+        value.ValueKind == JsonValueKind.Number && value.TryGetSingle(out float number) && float.IsFinite(number)
+        ? number
+        : throw Error(at, "a finite number", Describe(value));
+
     private int Count(JsonElement value, string at) => value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int count) && count >= 1
         ? count
         : throw Error(at, "a whole number of at least 1", Describe(value));
@@ -75,7 +86,11 @@ internal sealed class ModelObject
 
     private JsonElement? Optional(string key)
     {
-        _known.Add(key);
+        if (!_known.Contains(key))
+        {
+            _known.Add(key);
+        }
+
         return _element.TryGetProperty(key, out JsonElement value) ? value : null;
     }
 

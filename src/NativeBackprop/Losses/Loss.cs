@@ -44,7 +44,7 @@ public abstract class Loss
     {
         ArgumentNullException.ThrowIfNull(output);
         ArgumentNullException.ThrowIfNull(targets);
-        Node losses = PerExample(output, targets) ?? throw new GraphException($"{Name}: PerExample gave null");
+        Node losses = Examples(output, targets);
         if (sampleWeights is not null)
         {
             losses = sampleWeights.Shape.Equals(losses.Shape)
@@ -55,12 +55,28 @@ public abstract class Loss
         return Average(losses, targets);
     }
 
+    // A user's own loss may do anything.
+    private Node Examples(Node output, Node targets)
+    {
+        try
+        {
+            return PerExample(output, targets) ?? throw new GraphException($"{Name}: PerExample gave null");
+        }
+        catch (Exception error) when (error is not (NativeBackpropException or ArgumentException or InvalidOperationException))
+        {
+            throw new GraphException($"{Name}: PerExample failed: {error.GetType().Name}: {error.Message}", error);
+        }
+    }
+
     /// <summary>Adds each example's loss, of shape [B].</summary>
     /// <exception cref="ShapeException">Output and targets do not fit.</exception>
     public abstract Node PerExample(Node output, Node targets);
 
     /// <summary>Adds the mean of the examples' losses, [B], for their targets; another divisor than the batch size is said here.</summary>
     private protected virtual Node Average(Node losses, Node targets) => losses.Mean();
+
+    /// <summary>The same loss for targets that are probabilities, or class indices, where it takes both; else the loss itself.</summary>
+    internal virtual Loss For(bool denseTargets) => this;
 
     /// <summary>Checks that an output has the shape [B, K].</summary>
     /// <exception cref="ShapeException">It has not.</exception>

@@ -6,6 +6,7 @@ namespace NativeBackprop.Losses;
 /// A penalty λΩ(w) on parameters that is added to the cost, so that of two models that fit alike the one with smaller weights wins
 /// (lecture notes 001, regularisation; 002, algorithm 6.3). Several make parameter groups.
 /// </summary>
+/// <remarks>Thread safety: immutable, so that any threads may use one at once where <see cref="AppliesTo"/> allows it.</remarks>
 public abstract record Regularizer
 {
     /// <summary>
@@ -18,11 +19,25 @@ public abstract record Regularizer
     public abstract Node Penalty(Node parameter);
 
     /// <summary>True when the penalty falls on the parameter.</summary>
-    public bool Covers(Parameter parameter) => AppliesTo?.Invoke(parameter) ?? parameter.Shape.Rank > 1;
+    /// <exception cref="GraphException">What <see cref="AppliesTo"/> threw, as the inner exception.</exception>
+    public bool Covers(Parameter parameter)
+    {
+        ArgumentNullException.ThrowIfNull(parameter);
+        try
+        {
+            return AppliesTo?.Invoke(parameter) ?? parameter.Shape.Rank > 1;
+        }
+        catch (Exception error)
+        {
+            throw new GraphException($"{parameter}: {nameof(AppliesTo)} failed: {error.GetType().Name}: {error.Message}", error);
+        }
+    }
 
     /// <summary>Adds the penalties of all parameters that are covered to a cost.</summary>
     public Node AddTo(Node cost, IEnumerable<Parameter> parameters)
     {
+        ArgumentNullException.ThrowIfNull(cost);
+        ArgumentNullException.ThrowIfNull(parameters);
         foreach (Parameter parameter in parameters.Where(Covers))
         {
             cost += Penalty(cost.Graph.Variable(parameter));

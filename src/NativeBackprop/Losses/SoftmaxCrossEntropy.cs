@@ -72,6 +72,9 @@ public sealed class SoftmaxCrossEntropy : Loss
         return output.Graph.Add(new SoftmaxCrossEntropyPerExample(true), output, t);
     }
 
+    internal override Loss For(bool denseTargets) =>
+        denseTargets == _denseTargets ? this : new SoftmaxCrossEntropy(denseTargets, LabelSmoothing, _classWeights);
+
     private protected override Node Average(Node losses, Node targets)
     {
         if (_classWeights is null || targets.Op.ElementType == ElementType.Float32)

@@ -99,6 +99,8 @@ internal sealed class ModelFileTests
     [TestCase("mse", typeof(MeanSquaredError))]
     [TestCase("multiclass_hinge", typeof(MulticlassHinge))]
     [TestCase("gaussian_nll", typeof(GaussianNll))]
+    [TestCase("l1", typeof(MeanAbsoluteError))]
+    [TestCase("huber", typeof(Huber))]
     public void Loss_is_known_by_its_own_name(string name, Type type)
     {
         Loss loss = Parse("", loss: name).CreateLoss(denseTargets: false);
@@ -112,7 +114,46 @@ internal sealed class ModelFileTests
         Assert.That((model.CreateLoss(denseTargets: true).IsClassifier, model.CreateLoss(denseTargets: false).IsClassifier), Is.EqualTo((false, true)));
     }
 
+    [TestCase("""{"type":"mse"}""", "\"mse\"")]
+    [TestCase("""{"type":"huber","delta":1}""", "\"huber\"")]
+    [TestCase("""{"type":"huber","delta":0.25}""", null)]
+    [TestCase("""{"type":"softmax_cross_entropy","label_smoothing":0.1}""", null)]
+    [TestCase("""{"type":"softmax_cross_entropy","label_smoothing":0.1,"class_weights":[1,0.5,2]}""", null)]
+    [TestCase("""{"class_weights":[1,0.5,2],"type":"softmax_cross_entropy"}""", """{"type":"softmax_cross_entropy","class_weights":[1,0.5,2]}""")]
+    public void Loss_with_options_is_read_and_written(string loss, string? written)
+    {
+        string Json(string text) => $$"""{"input":[3],"layers":[],"loss":{{text}}}""";
+        Assert.That(ModelFile.Format(ModelFile.Parse(Json(loss), "m.json")), Is.EqualTo(Json(written ?? loss)));
+    }
+
+    [Test]
+    public void Options_of_a_loss_are_kept_whatever_the_targets_are()
+    {
+        ModelDescription model = ModelFile.Parse(
+            """{"input":[2],"layers":[],"loss":{"type":"softmax_cross_entropy","label_smoothing":0.1,"class_weights":[1,2]}}""", "m.json");
+        foreach (bool dense in (bool[])[true, false])
+        {
+            var loss = (SoftmaxCrossEntropy)model.CreateLoss(dense);
+            Assert.That((loss.LabelSmoothing, loss.ClassWeights[1], loss.IsClassifier), Is.EqualTo((0.1f, 2f, !dense)));
+        }
+    }
+
+    [Test]
+    public void Loss_of_a_users_own_is_refused() =>
+        Assert.That(() => ModelFile.Format(new ModelDescription([1], new Sequential(), new OwnLoss())),
+            Throws.TypeOf<DataException>().With.Message.Contains("the loss own_loss"));
+
     // The message names the file, the path, the expected and the actual.
+    [TestCase("""{"input":[6],"layers":[],"loss":7}""", "m.json: $.loss: expected a string, found 7")]
+    [TestCase("""{"input":[6],"layers":[],"loss":{}}""", "m.json: $.loss: expected the key 'type', found none")]
+    [TestCase("""{"input":[6],"layers":[],"loss":{"type":"hubert"}}""", "m.json: $.loss.type: expected one of softmax_cross_entropy, ")]
+    [TestCase("""{"input":[6],"layers":[],"loss":{"type":"huber","delta":0}}""", "m.json: $.loss: huber: delta must be a finite number above 0, got 0")]
+    [TestCase("""{"input":[6],"layers":[],"loss":{"type":"huber","delta":"1"}}""", "m.json: $.loss.delta: expected a finite number, found '1'")]
+    [TestCase("""{"input":[6],"layers":[],"loss":{"type":"mse","delta":1}}""", "m.json: $.loss: expected the key type, found 'delta'")]
+    [TestCase("""{"input":[2],"layers":[],"loss":{"type":"softmax_cross_entropy","class_weights":[1,-1]}}""", "m.json: $.loss: class_weights must be")]
+    [TestCase("""{"input":[2],"layers":[],"loss":{"type":"softmax_cross_entropy","class_weights":[1,null]}}""", "m.json: $.loss.class_weights[1]: expected")]
+    [TestCase("""{"input":[2],"layers":[],"loss":{"type":"softmax_cross_entropy","class_weights":[1]}}""", "m.json: $.loss: softmax_cross_entropy: expected 2")]
+    [TestCase("""{"input":[2],"layers":[],"loss":{"type":"softmax_cross_entropy","label_smoothing":2}}""", "m.json: $.loss: label_smoothing must lie in")]
     [TestCase("""[]""", "m.json: $: expected an object, found a list")]
     [TestCase("""{}""", "m.json: $: expected the key 'input', found none")]
     [TestCase("""{"input":[6],"layers":[]}""", "m.json: $: expected the key 'loss', found input, layers")]
@@ -187,6 +228,13 @@ internal sealed class ModelFileTests
     [Test]
     public void Model_that_does_not_fit_its_input_is_refused() =>
         Assert.That(() => new ModelDescription([3], new Sequential(new Linear(4, 2)), "mse"), Throws.TypeOf<ShapeException>());
+
+    private sealed class OwnLoss : Loss
+    {
+        public override bool IsClassifier => false;
+
+        public override Node PerExample(Node output, Node targets) => (output - targets).Sum(1);
+    }
 
     private sealed class Own : Layer
     {

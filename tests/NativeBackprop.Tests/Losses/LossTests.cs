@@ -174,6 +174,26 @@ public class LossTests
         Assert.That(new FourthPower().Name, Is.EqualTo("fourth_power"));
     }
 
+    [Test]
+    public void WhatALossOfAUserThrowsIsTheInnerException()
+    {
+        var graph = new Graph();
+        Node x = graph.Input("x", [Shape.Batch, 1]);
+        GraphException error = Assert.Throws<GraphException>(() => new Broken().Build(x, x))!;
+        Assert.That((error.Message, error.InnerException), Is.EqualTo(("broken: PerExample failed: FormatException: no", Broken.Error)));
+        Assert.That(() => new L1Penalty(1) { AppliesTo = _ => throw Broken.Error }.Covers(new Parameter("w", [1])),
+            Throws.TypeOf<GraphException>().With.InnerException.SameAs(Broken.Error));
+    }
+
+    private sealed class Broken : Loss
+    {
+        public static readonly FormatException Error = new("no");
+
+        public override bool IsClassifier => false;
+
+        public override Node PerExample(Node output, Node targets) => throw Error;
+    }
+
     private sealed class FourthPower : Loss
     {
         public override bool IsClassifier => false;

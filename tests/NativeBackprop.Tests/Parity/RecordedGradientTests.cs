@@ -1,5 +1,6 @@
 using System.Text.Json;
 using NativeBackprop.Diagnostics;
+using NativeBackprop.IO;
 using NativeBackprop.Optimizers;
 using NativeBackprop.Training;
 using NUnit.Framework;
@@ -18,7 +19,6 @@ public class RecordedGradientTests
         "softmax", "maxout", "dropout", "layer_norm", "residual", "gated",
     ];
 
-    private static readonly string[] LossNames = ["softmax_cross_entropy", "sigmoid_cross_entropy", "mse", "multiclass_hinge", "gaussian_nll"];
 
     private static string[] Networks => Reference.Names(Kind);
 
@@ -29,7 +29,13 @@ public class RecordedGradientTests
     {
         JsonElement[] models = [.. Networks.Select(name => Reference.Read(Kind, name).Model())];
         Assert.That(models.SelectMany(Types).Distinct(), Is.SupersetOf(LayerTypes));
-        Assert.That(models.Select(model => model.GetProperty("loss").GetString()).Distinct(), Is.EquivalentTo(LossNames));
+        Assert.That(models.Select(LossName).Distinct(), Is.EquivalentTo(ModelDescription.LossNames));
+    }
+
+    private static string LossName(JsonElement model)
+    {
+        JsonElement loss = model.GetProperty("loss");
+        return (loss.ValueKind == JsonValueKind.Object ? loss.GetProperty("type") : loss).GetString()!;
     }
 
     [TestCaseSource(nameof(Networks))]

@@ -1,4 +1,6 @@
 using System.Text.RegularExpressions;
+using NativeBackprop.IO;
+using NativeBackprop.Ops;
 using NUnit.Framework;
 
 namespace NativeBackprop.Tests.WorkedExamples;
@@ -12,10 +14,24 @@ public partial class MathematicsPageTests
         .Where(type => type.IsPublic && !type.IsAbstract && type.IsSubclassOf(typeof(Op)))
         .Select(type => type.Name);
 
+    /// <summary>The rows of the tables, spelt as the page spells ops: leaky_relu is LeakyRelu.</summary>
+    public static IEnumerable<string> Rows => Functions.All.Select(row => row.Name).Concat(Binary.All.Select(op => op.Name))
+        .Select(name => string.Concat(name.Split('_').Select(word => char.ToUpperInvariant(word[0]) + word[1..])));
+
     public static IEnumerable<string> Pointers => TestName().Matches(Page).Select(match => match.Groups[1].Value).Distinct();
 
     [TestCaseSource(nameof(Ops))]
+    [TestCaseSource(nameof(Rows))]
     public void EveryOpHasItsRow(string op) => Assert.That(Page, Does.Contain($"`{op}`"));
+
+    [Test]
+    public void EveryLossHasItsRow()
+    {
+        foreach (string loss in ModelDescription.LossNames)
+        {
+            Assert.That(Page, Does.Contain($"| `{loss}` |"));
+        }
+    }
 
     [TestCaseSource(nameof(Pointers))]
     public void EveryTestPointedToIsThere(string pointer)
