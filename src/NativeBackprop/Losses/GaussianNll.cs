@@ -3,8 +3,8 @@ using NativeBackprop.Ops;
 namespace NativeBackprop.Losses;
 
 /// <summary>
-/// ½ Σ (β(t − μ)² − log β) over K targets t, for an output [μ, log β] of 2K numbers: a Gaussian's negative log-likelihood, up to the
-/// constant ½K log 2π, whose precision β the network learns too (lecture notes 002, other output units). The logarithm keeps β
+/// ½ Σ (β(t − μ)² − log β) over K targets t, for an output [μ, log β] of 2K numbers: a Gaussian's negative log-likelihood, up
+/// to the constant ½K log 2π, whose precision β the network learns too (lecture notes 002, other output units). The logarithm keeps β
 /// above 0 without a constraint.
 /// </summary>
 /// <remarks>Outputs are [B, 2K], targets [B, K]. Thread safety: immutable, so that any threads may use one at once.</remarks>

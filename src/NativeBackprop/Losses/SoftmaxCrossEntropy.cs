@@ -8,8 +8,8 @@ namespace NativeBackprop.Losses;
 /// </summary>
 /// <remarks>
 /// With label smoothing ε the target is (1 − ε)·t + ε/K (Szegedy et al. 2016). With class weights w the example's loss is
-/// Σ_j w_j t_j (log Σ exp z − z_j); the mean over class indices then divides by the sum of the weights of the batch's classes instead of
-/// the batch size (0/0 where all of them are 0), the mean over probabilities by the batch size. Both as PyTorch's. Outputs are [B, K].
+/// Σ_j w_j t_j (log Σ exp z − z_j); the mean over class indices then divides by the sum of the weights of the batch's classes instead
+/// of the batch size (0/0 where all of them are 0), the mean over probabilities by the batch size. Both as PyTorch's. Outputs are [B, K].
 /// Thread safety: immutable, so that any threads may use one at once.
 /// </remarks>
 public sealed class SoftmaxCrossEntropy : Loss
@@ -27,7 +27,7 @@ public sealed class SoftmaxCrossEntropy : Loss
         LabelSmoothing = labelSmoothing is >= 0 and <= 1
             ? labelSmoothing
             : throw new OptionException($"label_smoothing must lie in [0, 1], got {labelSmoothing}");
-        if (_classWeights is { } weights && (weights.Length == 0 || Array.Exists(weights, weight => !(weight >= 0 && float.IsFinite(weight)))))
+        if (_classWeights is { } weights && (weights.Length == 0 || !Array.TrueForAll(weights, weight => weight >= 0 && float.IsFinite(weight))))
         {
             throw new OptionException($"class_weights must be finite numbers of at least 0, got [{string.Join(", ", weights)}]");
         }
@@ -63,7 +63,8 @@ public sealed class SoftmaxCrossEntropy : Loss
         int classes = output.Shape[1];
         if (_classWeights is not null && _classWeights.Length != classes)
         {
-            throw new ShapeException($"{Name}: expected {classes} class weights for an output of shape {output.Shape}, got {_classWeights.Length}");
+            throw new ShapeException(
+                $"{Name}: expected {classes} class weights for an output of shape {output.Shape}, got {_classWeights.Length}");
         }
 
         Node t = isDense ? targets : output.Graph.Add(new OneHot(classes), targets);

@@ -3,10 +3,14 @@ namespace NativeBackprop.Ops;
 // The elementwise functions that networks are made of, as one writes them: new Sequential(new Linear(2, 8), new Relu()). What each
 // computes is its row of the table, Functions.cs. A second derivative at a kink is that of the side the subgradient is from.
 
-/// <summary>y = max(0, x). The subgradient at 0 is 0, the derivative from the left; the second derivative is 0 (lecture notes 002).</summary>
+/// <summary>
+/// y = max(0, x). The subgradient at 0 is 0, the derivative from the left; the second derivative is 0 (lecture notes 002).
+/// </summary>
 public sealed record Relu() : Elementwise(Functions.Relu);
 
-/// <summary>y = max(0, x) + slope·min(0, x); the subgradient at 0 is the negative slope (lecture notes 002, relu generalizations).</summary>
+/// <summary>
+/// y = max(0, x) + slope·min(0, x); the subgradient at 0 is the negative slope (lecture notes 002, relu generalizations).
+/// </summary>
 /// <param name="NegativeSlope">The slope below 0, a finite number.</param>
 /// <exception cref="OptionException">The slope is not finite.</exception>
 public sealed record LeakyRelu(float NegativeSlope = 0.01f) : Elementwise(Functions.LeakyRelu, NegativeSlope)
@@ -28,7 +32,8 @@ public sealed record Tanh() : Elementwise(Functions.Tanh);
 public sealed record Cos() : Elementwise(Functions.Cos);
 
 /// <summary>
-/// y = ζ(βx)/β = log(1 + exp(βx))/β, a smooth relu; f′ = σ(βx) (Deep Learning, chapter 6). Exact for every x, also where βx overflows.
+/// y = ζ(βx)/β = log(1 + exp(βx))/β, a smooth relu; f′ = σ(βx) (Deep Learning, chapter 6). Exact for every x, also where βx
+/// overflows.
 /// </summary>
 /// <param name="Beta">β, a finite number above 0.</param>
 /// <exception cref="OptionException">β is not.</exception>
@@ -38,7 +43,9 @@ public sealed record Softplus(float Beta = 1) : Elementwise(Functions.Softplus, 
     public float Beta => Parameter;
 }
 
-/// <summary>y = x for x > 0, else α(exp(x) − 1); the subgradient at 0 is α, from the left (Clevert, Unterthiner and Hochreiter 2016).</summary>
+/// <summary>
+/// y = x for x > 0, else α(exp(x) − 1); the subgradient at 0 is α, from the left (Clevert, Unterthiner and Hochreiter 2016).
+/// </summary>
 /// <param name="Alpha">α, a finite number.</param>
 /// <exception cref="OptionException">α is not finite.</exception>
 public sealed record Elu(float Alpha = 1) : Elementwise(Functions.Elu, Alpha)

@@ -3,9 +3,9 @@ using NativeBackprop.Interop;
 namespace NativeBackprop.Ops;
 
 /// <summary>
-/// m ← β1·m + (1 − β1)d, v ← β2·v + (1 − β2)d², w ← w − η·m̂/(√v̂ + ε) with m̂ = m/(1 − β1^t), v̂ = v/(1 − β2^t) and d = g + λw
-/// (Kingma and Ba 2015). Decoupled, as in AdamW: w ← (1 − ηλ)w first, and d = g (Loshchilov and Hutter 2019). State: m, v; the last
-/// input is the step's <see cref="AdamCorrections"/>.
+/// m ← β1·m + (1 − β1)d, v ← β2·v + (1 − β2)d², w ← w − η·m̂/(√v̂ + ε) with m̂ = m/(1 − β1^t), v̂ = v/(1
+/// − β2^t) and d = g + λw (Kingma and Ba 2015). Decoupled, as in AdamW: w ← (1 − ηλ)w first, and d = g (Loshchilov and Hutter
+/// 2019). State: m, v; the last input is the step's <see cref="AdamCorrections"/>.
 /// </summary>
 internal sealed record AdamUpdate(float Beta1, float Beta2, float Epsilon, float WeightDecay, bool Decoupled) : Update
 {
@@ -19,7 +19,8 @@ internal sealed record AdamUpdate(float Beta1, float Beta2, float Epsilon, float
         (Operand m, Operand v, Operand corrections) = (arguments.Inputs[3], arguments.Inputs[4], arguments.Inputs[Corrections]);
         (float beta1, float beta2, float epsilon, float decay, int decoupled) = (Beta1, Beta2, Epsilon, WeightDecay, Decoupled ? 1 : 0);
         return new UpdateKernel("nb_adam_update_f32", w, 7, (at, n) => Kernels.nb_adam_update_f32(
-            g.Data + at, n, *rate.Data, beta1, beta2, epsilon, decay, decoupled, corrections.Data[0], corrections.Data[1], m.Data + at, v.Data + at, w.Data + at));
+            g.Data + at, n, *rate.Data, beta1, beta2, epsilon, decay, decoupled, corrections.Data[0], corrections.Data[1],
+            m.Data + at, v.Data + at, w.Data + at));
     }
 
     /// <inheritdoc/>

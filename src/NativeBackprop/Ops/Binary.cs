@@ -32,7 +32,9 @@ internal sealed unsafe record Binary : Op
     /// <summary>y = 1 where a = b, else 0. Piecewise constant: its gradient is zero.</summary>
     public static readonly Binary Equal = new("equal", &nb_equal_f32, (a, b) => a == b ? 1 : 0, (_, _, _) => null);
 
-    /// <summary>y = max(a, b). The gradient is routed to the larger operand, to the first at a tie (lecture notes 001, the max gate).</summary>
+    /// <summary>
+    /// y = max(a, b). The gradient is routed to the larger operand, to the first at a tie (lecture notes 001, the max gate).
+    /// </summary>
     public static readonly Binary Maximum = new(
         "maximum", &nb_maximum_f32, (a, b) => IsNaN(a, b) ? double.NaN : a >= b ? a : b,
         (node, input, dy) => dy * Wins(node, input, isLargest: true));
@@ -78,7 +80,9 @@ internal sealed unsafe record Binary : Op
     internal override Node? Gradient(Node node, int input, Node dy) => _partial(node, input, dy)?.SumTo(node.Inputs[input].Shape);
 
     internal override Kernel CreateKernel(KernelArguments arguments) =>
-        new BinaryKernel($"nb_{Name}_f32", (delegate*<float*, nuint, float*, nuint, nuint, float*, void>)_function, arguments.Inputs[0], arguments.Inputs[1], arguments.Output);
+        new BinaryKernel(
+            $"nb_{Name}_f32", (delegate*<float*, nuint, float*, nuint, nuint, float*, void>)_function,
+            arguments.Inputs[0], arguments.Inputs[1], arguments.Output);
 
     internal override void Evaluate(ReferenceArguments arguments)
     {
@@ -150,7 +154,8 @@ internal sealed unsafe class BinaryKernel : Kernel
 
         for (int row = begin; row < end; row++)
         {
-            _function(a + _loop.Offset(0, row), _aStride, b + _loop.Offset(1, row), _bStride, (nuint)_loop.Inner, y + ((long)row * _loop.Inner));
+            float* left = a + _loop.Offset(0, row), right = b + _loop.Offset(1, row);
+            _function(left, _aStride, right, _bStride, (nuint)_loop.Inner, y + ((long)row * _loop.Inner));
         }
     }
 }

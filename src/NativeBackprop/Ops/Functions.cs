@@ -100,7 +100,8 @@ internal static unsafe class Functions
         Second = (x, _) => (0.3989422804f * (-0.5f * x.Square()).Exp()) * (2 - x.Square()),
     };
 
-    public static readonly FunctionRow GeluTanh = new("gelu_tanh", SavedOperand.Input, &nb_gelu_tanh_forward_f32, &nb_gelu_tanh_backward_f32)
+    public static readonly FunctionRow GeluTanh = new(
+        "gelu_tanh", SavedOperand.Input, &nb_gelu_tanh_forward_f32, &nb_gelu_tanh_backward_f32)
     {
         Op = _ => new GeluTanh(),
         Value = (x, _) => 0.5 * x * (1 + Math.Tanh(GeluInner(x))),
@@ -140,7 +141,8 @@ internal static unsafe class Functions
         Shortcut = (y, dy, _) => dy.Op is Fill fill ? 2 * fill.Value * y.Inputs[0] : null,
     };
 
-    public static readonly FunctionRow Reciprocal = new("reciprocal", SavedOperand.Output, &nb_reciprocal_forward_f32, &nb_reciprocal_backward_f32)
+    public static readonly FunctionRow Reciprocal = new(
+        "reciprocal", SavedOperand.Output, &nb_reciprocal_forward_f32, &nb_reciprocal_backward_f32)
     {
         Value = (x, _) => 1 / x,
         Derivative = (y, _) => -y * y,
@@ -149,7 +151,8 @@ internal static unsafe class Functions
     };
 
     public static readonly FunctionRow Power = new(
-        "power", SavedOperand.Input, new("exponent", null, 3, 2, 1, 0, -1, -2, 5, 0.5f, -0.5f, 1.7f), &nb_power_forward_f32, &nb_power_backward_f32)
+        "power", SavedOperand.Input, new("exponent", null, 3, 2, 1, 0, -1, -2, 5, 0.5f, -0.5f, 1.7f),
+        &nb_power_forward_f32, &nb_power_backward_f32)
     {
         Domain = p => float.IsInteger(p) ? null : $"x ≥ 0 for the exponent {p}",
         Value = Math.Pow,

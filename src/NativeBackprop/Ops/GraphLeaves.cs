@@ -17,7 +17,9 @@ public static class GraphLeaves
             return Required(graph).Add(new Input(name, shape));
         }
 
-        /// <summary>Class indices in 0..classes−1 handed in at every run, one for each example; another index is refused when it is bound.</summary>
+        /// <summary>
+        /// Class indices in 0..classes−1 handed in at every run, one for each example; another index is refused when it is bound.
+        /// </summary>
         /// <exception cref="OptionException">There are fewer classes than 1.</exception>
         public Node Labels(string name, int classes)
         {

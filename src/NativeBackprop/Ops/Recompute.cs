@@ -1,8 +1,8 @@
 namespace NativeBackprop.Ops;
 
 /// <summary>
-/// y = x, as a value of its own that is not there before <c>after</c> is: what is computed from it is computed a second time, instead of being the
-/// node that is there already. A view, without a kernel. Inputs: x, after.
+/// y = x, as a value of its own that is not there before <c>after</c> is: what is computed from it is computed a second time, instead of
+/// being the node that is there already. A view, without a kernel. Inputs: x, after.
 /// </summary>
 internal sealed record Recompute : Op
 {

@@ -108,7 +108,9 @@ internal abstract unsafe record RowLoss : Op
     private protected virtual string CallName => Name;
 }
 
-/// <summary>dy = dl ⊙ ∂l/∂y for a <see cref="RowLoss"/> l. Inputs: y, targets, and the upstream gradient dl of each row's loss.</summary>
+/// <summary>
+/// dy = dl ⊙ ∂l/∂y for a <see cref="RowLoss"/> l. Inputs: y, targets, and the upstream gradient dl of each row's loss.
+/// </summary>
 internal sealed record RowLossGradient(RowLoss Loss) : Op
 {
     public override string Name => $"{Loss.Name}_gradient";
@@ -124,7 +126,9 @@ internal sealed record RowLossGradient(RowLoss Loss) : Op
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs)
     {
         Shape rows = Loss.Rows(inputs);
-        return inputs[2].Equals(rows) ? inputs[0] : throw new ShapeException($"expected an upstream gradient of shape {rows}, got {inputs[2]}");
+        return inputs[2].Equals(rows)
+            ? inputs[0]
+            : throw new ShapeException($"expected an upstream gradient of shape {rows}, got {inputs[2]}");
     }
 
     internal override Node? Gradient(Node node, int input, Node dy)
@@ -204,7 +208,8 @@ internal sealed unsafe record SoftmaxCrossEntropyPerExample(bool Dense) : RowLos
         }
     }
 
-    internal override Node TargetGradient(Node node, Node dl) => dl * (node.Inputs[0].LogSumExp().Reshape(node.Shape.Column()) - node.Inputs[0]);
+    internal override Node TargetGradient(Node node, Node dl) =>
+        dl * (node.Inputs[0].LogSumExp().Reshape(node.Shape.Column()) - node.Inputs[0]);
 
     internal override Node Slope(Node y, Node t) => Dense
         ? (y.Softmax() * t.Sum(1, keepDimensions: true)) - t
@@ -228,7 +233,8 @@ internal sealed unsafe record SigmoidCrossEntropyPerExample : RowLoss
 {
     public override string Name => "sigmoid_cross_entropy";
 
-    internal override delegate*<float*, float*, float*, nuint, nuint, float*, float*, void> Function => &Kernels.nb_sigmoid_cross_entropy_f32;
+    internal override delegate*<float*, float*, float*, nuint, nuint, float*, float*, void> Function =>
+        &Kernels.nb_sigmoid_cross_entropy_f32;
 
     internal override double Value(ReadOnlySpan<double> y, ReadOnlySpan<double> t)
     {

@@ -2,7 +2,8 @@ namespace NativeBackprop.Ops;
 
 /// <summary>
 /// A step of an optimizer on one parameter, in place. Input 0 is the parameter, input 1 its gradient, input 2 the learning
-/// rate; the rest is state of the same shape, updated in place too, or shared by all parameters and only read. The result is the parameter's memory after the step.
+/// rate; the rest is state of the same shape, updated in place too, or shared by all parameters and only read. The result is the
+/// parameter's memory after the step.
 /// </summary>
 internal abstract record Update : Op
 {
@@ -38,7 +39,9 @@ internal abstract record Update : Op
         }
     }
 
-    /// <summary>The shape of an input that all parameters share and that is only read, such as Adam's bias corrections; else null.</summary>
+    /// <summary>
+    /// The shape of an input that all parameters share and that is only read, such as Adam's bias corrections; else null.
+    /// </summary>
     protected virtual Shape? SharedShape(int input) => null;
 
     /// <summary>The new value of element <paramref name="i"/>, in double precision; may write to the state among the inputs.</summary>

@@ -88,7 +88,7 @@ public class LossTests
     [TestCase(0f, null, 1.3862943611)]
     [TestCase(0.5f, null, (0.75 * 1.3862943611) + (0.25 * 0.2876820724))]
     [TestCase(0f, new[] { 3f, 1f }, ((3 * 1.3862943611) + 0.2876820724) / 4, 1)]
-    [TestCase(0.5f, new[] { 3f, 1f }, ((3 * 0.75 * 1.3862943611) + (0.25 * 0.2876820724) + (3 * 0.25 * 1.3862943611) + (0.75 * 0.2876820724)) / 4, 1)]
+    [TestCase(0.5f, new[] { 3f, 1f }, ((3 * 0.75 * 1.3862943611) + (0.25 * 0.2876820724)) / 3)]
     public void SmoothingAndClassWeightsAreThoseOfPyTorch(float smoothing, float[]? weights, double expected, int second = 0)
     {
         float logThree = MathF.Log(3);
@@ -137,7 +137,8 @@ public class LossTests
     {
         var loss = type == typeof(Huber) ? new Huber() : (Loss)Activator.CreateInstance(type)!;
         var graph = new Graph();
-        Node output = graph.Input("output", [Shape.Batch, 1]), targets = loss.CreateTargets(output), weights = graph.Input("weights", [Shape.Batch]);
+        Node output = graph.Input("output", [Shape.Batch, 1]), targets = loss.CreateTargets(output);
+        Node weights = graph.Input("weights", [Shape.Batch]);
         var harness = new GraphHarness(graph, 4);
         harness.Set(output, [1, 3, -0.5f, -2]);
         harness.Set(targets, new float[4]);

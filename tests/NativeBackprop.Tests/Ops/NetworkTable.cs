@@ -35,7 +35,8 @@ internal static class NetworkTable
         Loss(new MeanSquaredError(), 5, Normal, 5),
         Loss(new SigmoidCrossEntropy(), 5, Probabilities, 5),
         Loss(new NativeBackprop.Losses.SoftmaxCrossEntropy(labelSmoothing: 0.2f), 5, classes: 5, name: "smoothed"),
-        Loss(new NativeBackprop.Losses.SoftmaxCrossEntropy(labelSmoothing: 0.2f, classWeights: Weights), 5, classes: 5, name: "smoothed, weighed"),
+        Loss(new NativeBackprop.Losses.SoftmaxCrossEntropy(labelSmoothing: 0.2f, classWeights: Weights), 5, classes: 5,
+            name: "smoothed, weighed"),
         Loss(new NativeBackprop.Losses.SoftmaxCrossEntropy(classWeights: Weights), 5, Probabilities, 5, name: "of probabilities, weighed"),
         Loss(new NativeBackprop.Losses.SoftmaxCrossEntropy(), 5, classes: 5, name: "of weighed samples", isWeighed: true),
         Loss(new MeanSquaredError(), 5, Normal, 5, name: "of weighed samples", isWeighed: true),
@@ -71,7 +72,8 @@ internal static class NetworkTable
     }
 
     private static OpRow Loss(
-        Loss loss, int width, Domain? targets = null, int targetWidth = 0, int classes = 0, string name = "", Domain? outputs = null, bool isWeighed = false)
+        Loss loss, int width, Domain? targets = null, int targetWidth = 0, int classes = 0, string name = "",
+        Domain? outputs = null, bool isWeighed = false)
     {
         RowOperand target = classes > 0 ? new(_ => [Shape.Batch], Normal, classes) : OpTable.Of(targets!, _ => [Shape.Batch, targetWidth]);
         RowOperand[] operands = [OpTable.Of(outputs ?? Normal, _ => [Shape.Batch, width]), target];

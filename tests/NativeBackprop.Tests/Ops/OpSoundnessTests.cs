@@ -23,10 +23,12 @@ internal sealed class OpSoundnessTests
         Node[] inputs = result.Inputs.ToArray(), more = [.. inputs, example.Cotangent];
         Assert.That(inputs, Has.Length.EqualTo(result.Op.Arity));
         Assert.That(() => example.Graph.Add(result.Op, more),
-            Throws.TypeOf<GraphException>().With.Message.Contains($"{result.Op.Name} takes {inputs.Length} input").And.Message.Contains($"got {more.Length}"));
+            Throws.TypeOf<GraphException>().With.Message.Contains($"{result.Op.Name} takes {inputs.Length} input")
+                .And.Message.Contains($"got {more.Length}"));
         if (inputs.Length > 0)
         {
-            Assert.That(() => example.Graph.Add(result.Op, inputs.AsSpan(1)), Throws.TypeOf<GraphException>().With.Message.Contains($"got {inputs.Length - 1}"));
+            Assert.That(() => example.Graph.Add(result.Op, inputs.AsSpan(1)),
+                Throws.TypeOf<GraphException>().With.Message.Contains($"got {inputs.Length - 1}"));
         }
     }
 
@@ -96,7 +98,8 @@ internal sealed class OpSoundnessTests
     {
         var graph = new Graph();
         Node y = graph.Input("y", [4, 3]), t = graph.Input("t", [4, 3]), dl = graph.Input("dl", [4]);
-        foreach (RowLoss loss in (RowLoss[])[new SquaredError(), new SigmoidCrossEntropyPerExample(), new SoftmaxCrossEntropyPerExample(true)])
+        RowLoss[] losses = [new SquaredError(), new SigmoidCrossEntropyPerExample(), new SoftmaxCrossEntropyPerExample(true)];
+        foreach (RowLoss loss in losses)
         {
             var op = new RowLossGradient(loss);
             Assert.That(graph.Add(op, y, t, dl).Shape, Is.EqualTo(y.Shape));
@@ -141,7 +144,8 @@ internal sealed class OpSoundnessTests
         Node x = graph.Input("x");
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(() => new LeakyRelu(value), Throws.TypeOf<OptionException>().With.Message.Contains("negative_slope must be a finite number"));
+            Assert.That(() => new LeakyRelu(value),
+                Throws.TypeOf<OptionException>().With.Message.Contains("negative_slope must be a finite number"));
             Assert.That(() => new Elu(value), Throws.TypeOf<OptionException>());
             Assert.That(() => new Softplus(value), Throws.TypeOf<OptionException>());
             Assert.That(() => x.Power(value), Throws.TypeOf<OptionException>());

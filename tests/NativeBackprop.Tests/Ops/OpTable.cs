@@ -77,8 +77,8 @@ internal static class OpTable
         Row("softmax_cross_entropy of probabilities", new SoftmaxCrossEntropyPerExample(true), Of(Normal, Batch), Of(Probabilities, Batch)),
         Row("softmax_cross_entropy_gradient", new RowLossGradient(new SoftmaxCrossEntropyPerExample(false)), Of(Normal, Batch), Labels(5),
             Of(Normal, _ => [Shape.Batch])),
-        Row("softmax_cross_entropy_gradient of probabilities", new RowLossGradient(new SoftmaxCrossEntropyPerExample(true)), Of(Normal, Batch),
-            Of(Probabilities, Batch), Of(Normal, _ => [Shape.Batch])),
+        Row("softmax_cross_entropy_gradient of probabilities", new RowLossGradient(new SoftmaxCrossEntropyPerExample(true)),
+            Of(Normal, Batch), Of(Probabilities, Batch), Of(Normal, _ => [Shape.Batch])),
         Row("sigmoid_cross_entropy", new SigmoidCrossEntropyPerExample(), Of(Normal, Batch), Of(Probabilities, Batch)),
         Row("sigmoid_cross_entropy_gradient", new RowLossGradient(new SigmoidCrossEntropyPerExample()), Of(Normal, Batch),
             Of(Probabilities, Batch), Of(Normal, _ => [Shape.Batch])),
@@ -97,7 +97,8 @@ internal static class OpTable
     public static RowOperand Of(Domain domain, Func<int, Shape> shape) => new(shape, domain);
 
     private static OpRow Elementwise(Elementwise function) =>
-        Row(function.Row.Parameter is null ? function.Name : $"{function.Name} {function.Parameter}", function, Of(SmoothFor(function), Batch));
+        Row(function.Row.Parameter is null ? function.Name : $"{function.Name} {function.Parameter}", function,
+            Of(SmoothFor(function), Batch));
 
     // Operands that no two of are equal, and of division one that is not 0.
     private static OpRow OfBinary(Binary op) =>

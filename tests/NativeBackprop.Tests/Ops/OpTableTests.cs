@@ -82,7 +82,8 @@ internal sealed class OpTableTests
         Elementwise[] records =
         [
             .. Ops.Where(type => type.IsPublic && type.IsSubclassOf(typeof(Elementwise))).Select(type =>
-                (Elementwise)Activator.CreateInstance(type, [.. type.GetConstructors()[0].GetParameters().Select(parameter => parameter.DefaultValue)])!),
+                (Elementwise)Activator.CreateInstance(
+                    type, [.. type.GetConstructors()[0].GetParameters().Select(parameter => parameter.DefaultValue)])!),
         ];
         Assert.That(records.Select(record => record.Row), Is.EquivalentTo(Functions.All.Where(row => row.Op is not null)));
         foreach (Elementwise record in records)
