@@ -59,11 +59,14 @@ public sealed class ParameterSet : IReadOnlyList<Parameter>
     public string NameOf(Parameter parameter)
     {
         ArgumentNullException.ThrowIfNull(parameter);
-        return _names.TryGetValue(parameter, out string? name) ? name : throw new KeyNotFoundException($"parameter {parameter} is not in the set");
+        return _names.TryGetValue(parameter, out string? name)
+            ? name
+            : throw new KeyNotFoundException($"parameter {parameter} is not in the set");
     }
 
     /// <summary>
-    /// Draws values for each parameter that has none yet, in order and from one stream of random numbers. When one cannot be drawn, none is.
+    /// Draws values for each parameter that has none yet, in order and from one stream of random numbers. When one cannot be drawn,
+    /// none is.
     /// </summary>
     /// <exception cref="InvalidOperationException">A parameter has no rule to draw it by.</exception>
     /// <exception cref="DataException">A rule gave a value that is not finite.</exception>
@@ -92,7 +95,8 @@ public sealed class ParameterSet : IReadOnlyList<Parameter>
 
             if (FiniteCheck.IndexOfNonFinite(parameter.Span) is var at && at >= 0)
             {
-                throw new DataException($"the rule for the initial values of {name} gave {parameter.Span[at]} at {at}, expected a finite number");
+                throw new DataException(
+                    $"the rule for the initial values of {name} gave {parameter.Span[at]} at {at}, expected a finite number");
             }
         }
 

@@ -55,7 +55,8 @@ public static class CheckpointFile
     /// The file cannot be read, is no checkpoint, is of a later edition, or is one of another model, optimizer or setting.
     /// </exception>
     /// <exception cref="OptionException">A setting has a name that the file needs.</exception>
-    public static (long Steps, string? Notice) Load(string path, Layer model, ParameterSet state, IReadOnlyDictionary<string, string> settings)
+    public static (long Steps, string? Notice) Load(
+        string path, Layer model, ParameterSet state, IReadOnlyDictionary<string, string> settings)
     {
         RequireSettings(settings);
         List<(string Name, Parameter Parameter)> entries = Entries(model, state);
@@ -69,7 +70,8 @@ public static class CheckpointFile
         string? version = file.Metadata.GetValueOrDefault(Version);
         if (version is not null && version != CurrentVersion.ToString(CultureInfo.InvariantCulture))
         {
-            throw new DataException($"{path}: expected a checkpoint of version {CurrentVersion} or of the first edition, found version {version}");
+            throw new DataException(
+                $"{path}: expected a checkpoint of version {CurrentVersion} or of the first edition, found version {version}");
         }
 
         foreach ((string name, string value) in settings)
@@ -101,10 +103,12 @@ public static class CheckpointFile
 
     private static (SafetensorsFile File, bool HasStreams) WithoutStreams(SafetensorsFile file)
     {
-        SafetensorsTensor[] rest = [.. file.Tensors.Where(tensor =>
-            !tensor.Name.StartsWith(FirstStreamPrefix, StringComparison.Ordinal) || !tensor.Name.EndsWith(FirstStreamName, StringComparison.Ordinal))];
+        SafetensorsTensor[] rest = [.. file.Tensors.Where(tensor => !IsStream(tensor.Name))];
         return (file.With(rest), rest.Length < file.Tensors.Count);
     }
+
+    private static bool IsStream(string name) =>
+        name.StartsWith(FirstStreamPrefix, StringComparison.Ordinal) && name.EndsWith(FirstStreamName, StringComparison.Ordinal);
 
     private static void RequireSettings(IReadOnlyDictionary<string, string> settings)
     {

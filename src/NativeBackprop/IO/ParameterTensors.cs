@@ -9,12 +9,10 @@ namespace NativeBackprop.IO;
 internal static class ParameterTensors
 {
     /// <summary>The tensors of all names; a parameter with several names is there under each.</summary>
-    public static IEnumerable<SafetensorsTensor> Create(IEnumerable<(string Name, Parameter Parameter)> entries) => entries.Select(entry =>
-        entry.Parameter.IsCount
-            ? SafetensorsTensor.Create(entry.Name, FileShape(entry.Parameter.Shape), Array.ConvertAll(entry.Parameter.Value.ToArray(), value => (long)value))
-            : Create(entry.Name, entry.Parameter.Shape, entry.Parameter.Value));
+    public static IEnumerable<SafetensorsTensor> Create(IEnumerable<(string Name, Parameter Parameter)> entries) =>
+        entries.Select(entry => Create(entry.Name, entry.Parameter));
 
-    /// <summary>The tensor of a parameter's values, or of its gradient.</summary>
+    /// <summary>The tensor of numbers in a parameter's layout: of its values, or of its gradient.</summary>
     public static SafetensorsTensor Create(string name, Shape shape, ReadOnlySpan<float> values) => SafetensorsTensor.Create(
         name, FileShape(shape), shape.Rank == 2 ? Transposed(values, shape[0], shape[1]) : values);
 
@@ -43,7 +41,8 @@ internal static class ParameterTensors
             }
         }
 
-        faults.AddRange(entries.DistinctBy(entry => entry.Parameter).Where(entry => !read.ContainsKey(entry.Parameter)).Select(entry => $"{entry.Name} is missing"));
+        faults.AddRange(entries.DistinctBy(entry => entry.Parameter).Where(entry => !read.ContainsKey(entry.Parameter))
+            .Select(entry => $"{entry.Name} is missing"));
         faults.AddRange(tensors.Keys.Order(StringComparer.Ordinal).Select(name => $"{name} is unexpected"));
         if (faults.Count > 0)
         {
@@ -58,6 +57,10 @@ internal static class ParameterTensors
         }
     }
 
+    private static SafetensorsTensor Create(string name, Parameter parameter) => parameter.IsCount
+        ? SafetensorsTensor.Create(name, FileShape(parameter.Shape), Array.ConvertAll(parameter.Value.ToArray(), value => (long)value))
+        : Create(name, parameter.Shape, parameter.Value);
+
     /// <summary>A tensor's values in the parameter's layout; adds what is wrong with them.</summary>
     private static float[] Values(string name, Parameter parameter, SafetensorsTensor tensor, List<string> faults)
     {
@@ -65,7 +68,8 @@ internal static class ParameterTensors
         SafetensorsDType type = parameter.IsCount ? SafetensorsDType.I64 : SafetensorsDType.F32;
         if (tensor.DType != type || !tensor.Shape.SequenceEqual(expected))
         {
-            faults.Add($"{name}: expected {type} [{string.Join(", ", expected)}], found {tensor.DType} [{string.Join(", ", tensor.Shape.ToArray())}]");
+            string found = string.Join(", ", tensor.Shape.ToArray());
+            faults.Add($"{name}: expected {type} [{string.Join(", ", expected)}], found {tensor.DType} [{found}]");
             return [];
         }
 

@@ -62,7 +62,9 @@ public sealed class BuildContext
     /// </summary>
     public IReadOnlyList<Node> Effects => _root.Effects;
 
-    /// <summary>What random numbers go by from run to run, for a checkpoint to save: the count of runs, under the name <c>runs</c>.</summary>
+    /// <summary>
+    /// What random numbers go by from run to run, for a checkpoint to save: the count of runs, under the name <c>runs</c>.
+    /// </summary>
     public ParameterSet State => new([(_root.Runs.Name, _root.Runs)]);
 
     /// <summary>What messages begin with: the path and a colon, nothing at the root.</summary>
@@ -93,14 +95,15 @@ public sealed class BuildContext
     }
 
     /// <summary>
-    /// Random numbers of a shape, new in every run: 0 with a probability, else 1/(1 − probability), so that what is multiplied by them keeps
-    /// its expectation. Each call gives numbers of its own, in either mode.
+    /// Random numbers of a shape, new in every run: 0 with a probability, else 1/(1 − probability), so that what is multiplied by them
+    /// keeps its expectation. Each call gives numbers of its own, in either mode.
     /// </summary>
     /// <param name="probability">In [0, 1).</param>
     /// <param name="shape">The result's shape.</param>
     /// <exception cref="OptionException">The probability lies outside [0, 1).</exception>
     public Node Mask(float probability, Shape shape)
     {
+        ArgumentNullException.ThrowIfNull(shape);
         if (probability is not (>= 0 and < 1))
         {
             throw new OptionException($"{At}a mask's probability must lie in [0, 1), got {probability}");

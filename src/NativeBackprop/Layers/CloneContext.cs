@@ -15,7 +15,7 @@ public sealed class CloneContext
     }
 
     /// <summary>The copy of a layer, made if there is none yet, with values.</summary>
-    /// <exception cref="NotSupportedException">The layer's class says not how to copy it, or says it wrongly.</exception>
+    /// <exception cref="NotSupportedException">The layer's class does not say how to copy it, or says it wrongly.</exception>
     public T Copy<T>(T layer)
         where T : Layer
     {

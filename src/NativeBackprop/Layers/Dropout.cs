@@ -3,8 +3,8 @@ using NativeBackprop.Ops;
 namespace NativeBackprop.Layers;
 
 /// <summary>
-/// In training, sets every element to 0 with probability p and multiplies the others by 1/(1 − p), so that the expectation stays; in evaluation, the
-/// identity (Srivastava et al. 2014). The masks belong to the path of each use: see <see cref="BuildContext"/>.
+/// In training, sets every element to 0 with probability p and multiplies the others by 1/(1 − p), so that the expectation stays; in
+/// evaluation, the identity (Srivastava et al. 2014). The masks belong to the path of each use: see <see cref="BuildContext"/>.
 /// </summary>
 /// <remarks>Thread safety: immutable.</remarks>
 public sealed class Dropout : Layer

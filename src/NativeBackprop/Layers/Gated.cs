@@ -39,7 +39,8 @@ public sealed class Gated : Layer
     {
         Node value = _layers.Build(input, context.Child(LayersName)), gate = _gate.Build(input, context.Child(GateName));
         return value.Shape.Equals(gate.Shape) ? value * gate : throw new ShapeException(
-            $"{context.At}gated: both branches must have the same output shape, got {value.Shape} from the layers and {gate.Shape} from the gate");
+            $"{context.At}gated: both branches must have the same output shape, " +
+            $"got {value.Shape} from the layers and {gate.Shape} from the gate");
     }
 
     /// <inheritdoc/>

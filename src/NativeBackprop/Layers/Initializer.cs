@@ -1,10 +1,29 @@
 namespace NativeBackprop.Layers;
 
 /// <summary>How the initial values of a parameter are drawn.</summary>
+/// <remarks>Thread safety: immutable; a source of random numbers is for one thread at a time.</remarks>
 public abstract record Initializer
 {
-    /// <summary>Fills a parameter of [fanIn, fanOut] or [fanOut] values.</summary>
-    public abstract void Fill(Span<float> values, int fanIn, int fanOut, RandomSource random);
+    /// <summary>Fills a parameter.</summary>
+    /// <param name="values">Receives the values.</param>
+    /// <param name="fanIn">How many inputs an output depends on, at least 1.</param>
+    /// <param name="fanOut">How many outputs an input acts on, at least 1.</param>
+    /// <param name="random">What to draw from.</param>
+    /// <exception cref="OptionException">A fan is below 1, or the values are no matrix where one is needed.</exception>
+    public void Fill(Span<float> values, int fanIn, int fanOut, RandomSource random)
+    {
+        ArgumentNullException.ThrowIfNull(random);
+        if (fanIn < 1 || fanOut < 1)
+        {
+            throw new OptionException($"a parameter's fans must be at least 1, got {fanIn} and {fanOut}");
+        }
+
+        FillCore(values, fanIn, fanOut, random);
+    }
+
+    /// <summary>Fills a parameter; the arguments are checked.</summary>
+    /// <inheritdoc cref="Fill"/>
+    protected abstract void FillCore(Span<float> values, int fanIn, int fanOut, RandomSource random);
 
     private protected static void Uniform(Span<float> values, double limit, RandomSource random)
     {
@@ -27,14 +46,14 @@ public abstract record Initializer
 public sealed record ConstantInitializer(float Value = 0) : Initializer
 {
     /// <inheritdoc/>
-    public override void Fill(Span<float> values, int fanIn, int fanOut, RandomSource random) => values.Fill(Value);
+    protected override void FillCore(Span<float> values, int fanIn, int fanOut, RandomSource random) => values.Fill(Value);
 }
 
 /// <summary>He et al. 2015: a variance of 2/fanIn, which keeps the scale of relu layers; normal, or uniform in ±√(6/fanIn).</summary>
 public sealed record HeInitializer(bool IsUniform = false) : Initializer
 {
     /// <inheritdoc/>
-    public override void Fill(Span<float> values, int fanIn, int fanOut, RandomSource random)
+    protected override void FillCore(Span<float> values, int fanIn, int fanOut, RandomSource random)
     {
         if (IsUniform)
         {
@@ -51,7 +70,7 @@ public sealed record HeInitializer(bool IsUniform = false) : Initializer
 public sealed record GlorotInitializer(bool IsUniform = true) : Initializer
 {
     /// <inheritdoc/>
-    public override void Fill(Span<float> values, int fanIn, int fanOut, RandomSource random)
+    protected override void FillCore(Span<float> values, int fanIn, int fanOut, RandomSource random)
     {
         if (IsUniform)
         {
@@ -74,7 +93,7 @@ public sealed record UniformInitializer(float Low, float High) : Initializer
         : throw new OptionException($"a uniform initializer needs finite bounds in order, got {Low} and {High}");
 
     /// <inheritdoc/>
-    public override void Fill(Span<float> values, int fanIn, int fanOut, RandomSource random)
+    protected override void FillCore(Span<float> values, int fanIn, int fanOut, RandomSource random)
     {
         foreach (ref float value in values)
         {
@@ -94,19 +113,19 @@ public sealed record NormalInitializer(float Deviation = 0.01f) : Initializer
         : throw new OptionException($"a normal initializer's deviation must be a finite number of at least 0, got {Deviation}");
 
     /// <inheritdoc/>
-    public override void Fill(Span<float> values, int fanIn, int fanOut, RandomSource random) => Normal(values, Deviation, random);
+    protected override void FillCore(Span<float> values, int fanIn, int fanOut, RandomSource random) => Normal(values, Deviation, random);
 }
 
 /// <summary>
-/// A random matrix whose shorter side's vectors are orthogonal and of length Gain, so that signals keep their scale through depth (Saxe et al.
-/// 2014): normal numbers, made orthogonal by Gram and Schmidt's process in double precision, twice over against rounding.
+/// A random matrix whose shorter side's vectors are orthogonal and of length Gain, so that signals keep their scale through depth
+/// (Saxe et al. 2014): normal numbers, made orthogonal by Gram and Schmidt's process in double precision, twice over against rounding.
 /// </summary>
 /// <param name="Gain">√2 suits relu.</param>
 public sealed record OrthogonalInitializer(float Gain = 1) : Initializer
 {
     /// <inheritdoc/>
     /// <exception cref="OptionException">The parameter is no matrix [fanIn, fanOut].</exception>
-    public override void Fill(Span<float> values, int fanIn, int fanOut, RandomSource random)
+    protected override void FillCore(Span<float> values, int fanIn, int fanOut, RandomSource random)
     {
         if (values.Length != (long)fanIn * fanOut)
         {

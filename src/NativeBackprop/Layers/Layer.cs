@@ -78,7 +78,8 @@ public abstract class Layer
         }
 
         return output?.Graph == context.Graph ? output : throw new GraphException(
-            $"{context.At}a layer of type {GetType().Name} must give a node of the graph that it is built in, got {output?.ToString() ?? "none"}");
+            $"{context.At}a layer of type {GetType().Name} must give a node of the graph that it is built in, " +
+            $"got {output?.ToString() ?? "none"}");
     }
 
     /// <summary>
@@ -111,7 +112,9 @@ public abstract class Layer
     /// A layer of the same structure with memory of its own, with all values there are, and frozen where this one is. What is shared among
     /// the layers below is shared among their copies.
     /// </summary>
-    /// <exception cref="NotSupportedException">A class says not how to copy it, or says it wrongly: see <see cref="CopyStructure"/>.</exception>
+    /// <exception cref="NotSupportedException">
+    /// A class does not say how to copy it, or says it wrongly: see <see cref="CopyStructure"/>.
+    /// </exception>
     public Layer Clone() => new CloneContext().Copy(this);
 
     /// <summary>A copy of all values of parameters and buffers, for <see cref="Restore"/>.</summary>
@@ -229,7 +232,9 @@ public abstract class Layer
     /// <param name="name">What it is called here; neither empty nor with a dot in it, and not taken.</param>
     /// <param name="shape">Extents, without the batch.</param>
     /// <param name="initializer">How its first values are drawn; null leaves that to whoever sets or loads them.</param>
-    /// <param name="fanIn">How many inputs an output depends on, for the initializer; the product of all extents but the last when null.</param>
+    /// <param name="fanIn">
+    /// How many inputs an output depends on, for the initializer; the product of all extents but the last when null.
+    /// </param>
     /// <param name="fanOut">How many outputs an input acts on; the last extent when null.</param>
     /// <exception cref="OptionException">The name cannot be used.</exception>
     /// <exception cref="ShapeException">The shape depends on the batch size.</exception>
@@ -239,8 +244,8 @@ public abstract class Layer
         var parameter = new Parameter(name, shape);
         if (initializer is not null)
         {
-            int last = shape.Rank == 0 ? 1 : shape[-1];
-            int outputs = fanOut ?? last, inputs = fanIn ?? (shape.Rank > 1 ? shape.Length / Math.Max(1, last) : last);
+            int last = Math.Max(1, shape.Rank == 0 ? 1 : shape[-1]);
+            int outputs = fanOut ?? last, inputs = fanIn ?? Math.Max(1, shape.Rank > 1 ? shape.Length / last : last);
             parameter.Draw = (values, random) => initializer.Fill(values, inputs, outputs, random);
         }
 
@@ -271,7 +276,8 @@ public abstract class Layer
     {
         if (!float.IsFinite(initial) || (isCount && !Parameter.IsCountable(initial)))
         {
-            throw new OptionException($"{name}: a buffer must start at a finite number{(isCount ? " that can be a count" : "")}, got {initial}");
+            string rule = isCount ? "a count of at most 2^24" : "a finite number";
+            throw new OptionException($"{name}: a buffer must start at {rule}, got {initial}");
         }
 
         var buffer = new Parameter(name, shape) { IsCount = isCount };

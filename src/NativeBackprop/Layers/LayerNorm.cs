@@ -45,7 +45,8 @@ public sealed class LayerNorm : Layer
         if (input.Shape.Rank is not (2 or 3) || input.Shape[-1] != width)
         {
             throw new ShapeException(
-                $"{context.At}a layer norm of {width} features needs an input of shape [B, {width}] or [B, T, {width}], got {input.Shape} from {input}");
+                $"{context.At}a layer norm of {width} features needs an input of shape [B, {width}] or [B, T, {width}], " +
+                $"got {input.Shape} from {input}");
         }
 
         Node centred = input - input.Mean(-1, keepDimensions: true);

@@ -32,14 +32,17 @@ public sealed class LayerSnapshot
     // Names with what they stand for: the position tells which names share a parameter.
     private static (string Name, Shape Shape, int Index)[] Structure(ParameterSet parameters, ParameterSet buffers)
     {
-        var positions = parameters.Concat(buffers).Select((parameter, i) => (parameter, i)).ToDictionary(pair => pair.parameter, pair => pair.i);
-        return [.. parameters.Entries.Concat(buffers.Entries).Select(entry => (entry.Name, entry.Parameter.Shape, positions[entry.Parameter]))];
+        Parameter[] all = [.. parameters, .. buffers];
+        var positions = all.Select((parameter, i) => (parameter, i)).ToDictionary(pair => pair.parameter, pair => pair.i);
+        return [.. parameters.Entries.Concat(buffers.Entries)
+            .Select(entry => (entry.Name, entry.Parameter.Shape, positions[entry.Parameter]))];
     }
 
     private static string Describe((string Name, Shape Shape, int Index)[] structure)
     {
         const int shown = 10;
         string rest = structure.Length > shown ? $" and {structure.Length - shown} more" : "";
-        return structure.Length == 0 ? "no parameter" : string.Join(", ", structure.Take(shown).Select(entry => $"{entry.Name} {entry.Shape}")) + rest;
+        string text = string.Join(", ", structure.Take(shown).Select(entry => $"{entry.Name} {entry.Shape}"));
+        return structure.Length == 0 ? "no parameter" : text + rest;
     }
 }

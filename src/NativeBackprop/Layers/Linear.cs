@@ -45,7 +45,8 @@ public sealed class Linear : Layer
         if (input.Shape.Rank is not (2 or 3) || input.Shape[-1] != width)
         {
             throw new ShapeException(
-                $"{context.At}a linear layer of {width} inputs needs an input of shape [B, {width}] or [B, T, {width}], got {input.Shape} from {input}");
+                $"{context.At}a linear layer of {width} inputs needs an input of shape [B, {width}] or [B, T, {width}], " +
+                $"got {input.Shape} from {input}");
         }
 
         Node product = input.MatMul(context.Variable(Weight));

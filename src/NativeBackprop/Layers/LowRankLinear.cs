@@ -38,7 +38,8 @@ public sealed class LowRankLinear : Layer
     public override int? InputWidthFor(int? outputWidth) => _u.InputWidth;
 
     /// <inheritdoc/>
-    protected override Node BuildCore(Node input, BuildContext context) => _v.Build(_u.Build(input, context.Child("u")), context.Child("v"));
+    protected override Node BuildCore(Node input, BuildContext context) =>
+        _v.Build(_u.Build(input, context.Child("u")), context.Child("v"));
 
     /// <inheritdoc/>
     protected override Layer CopyStructure(CloneContext context) => new LowRankLinear(context.Copy(_u), context.Copy(_v));

@@ -41,7 +41,8 @@ public sealed class Prelu : Layer
         if (Features is { } width && (input.Shape.Rank == 0 || input.Shape[-1] != width))
         {
             throw new ShapeException(
-                $"{context.At}a prelu layer of {width} features needs an input whose last extent is {width}, got {input.Shape} from {input}");
+                $"{context.At}a prelu layer of {width} features needs an input whose last extent is {width}, " +
+                $"got {input.Shape} from {input}");
         }
 
         // min routes its gradient to x at a tie and relu passes none at 0, which makes the slope at 0 a.

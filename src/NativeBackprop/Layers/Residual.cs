@@ -32,9 +32,8 @@ public sealed class Residual : Layer
     {
         // The branch's layers are this layer's own children, so they are built at its path.
         Node output = _branch.Build(input, context);
-        return output.Shape.Equals(input.Shape)
-            ? input + output
-            : throw new ShapeException($"{context.At}residual: the layers must keep the shape {input.Shape} of {input}, got {output.Shape}");
+        return output.Shape.Equals(input.Shape) ? input + output : throw new ShapeException(
+            $"{context.At}residual: the layers must keep the shape {input.Shape} of {input}, got {output.Shape}");
     }
 
     /// <inheritdoc/>

@@ -3,8 +3,8 @@ using NativeBackprop.Ops;
 namespace NativeBackprop.Layers;
 
 /// <summary>
-/// The softmax over the last dimension as a layer; <c>new Softmax()</c> among other layers makes one. Training with a cross-entropy wants the
-/// logits before it instead, because that loss holds the softmax already.
+/// The softmax over the last dimension as a layer; <c>new Softmax()</c> among other layers makes one. Training with a cross-entropy wants
+/// the logits before it instead, because that loss holds the softmax already.
 /// </summary>
 /// <remarks>Thread safety: immutable.</remarks>
 public sealed class SoftmaxLayer : Layer
