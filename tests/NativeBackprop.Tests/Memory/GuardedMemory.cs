@@ -23,12 +23,39 @@ internal sealed unsafe partial class GuardedMemory : MemorySource
     private List<Region> _dropped = [];
     private nint _next, _end;
 
+    [ThreadStatic]
+    private static int _untilFailure;
+
+    /// <summary>Makes an allocation of this thread fail, once: the one after so many others; 0 makes none fail.</summary>
+    public static int UntilFailure
+    {
+        get => _untilFailure;
+        set => _untilFailure = value;
+    }
+
     /// <summary>Values never share a place here.</summary>
     public override bool SharesBlocks => false;
+
+    /// <summary>How many values have owners that were not collected yet.</summary>
+    public int Live
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _live.Count;
+            }
+        }
+    }
 
     public override MemoryBlock Allocate(int length)
     {
         long bytes = (long)length * sizeof(float);
+        if (_untilFailure > 0 && --_untilFailure == 0)
+        {
+            throw new InsufficientMemoryException("this allocation was made to fail");
+        }
+
         if (bytes > LargestBytes)
         {
             throw new InsufficientMemoryException($"guarded memory hands out {LargestBytes} bytes at most, not {bytes}");

@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Globalization;
+using NativeBackprop.Tests.Memory;
 
 namespace NativeBackprop.Tests.Soundness;
 
@@ -64,6 +65,7 @@ internal sealed class Actor
 
         _log.Write($"{_name} {call.Text} <- {string.Join(", ", arguments.Select(Describe))}");
         UserCode.Actor = this;
+        GuardedMemory.UntilFailure = _random.Next(100) == 0 ? _random.Next(1, 6) : 0;
         object? result;
         try
         {
@@ -71,11 +73,13 @@ internal sealed class Actor
         }
         catch (Exception error)
         {
+            GuardedMemory.UntilFailure = 0;
             _log.Write($"{_name}     {error.GetType().Name}: {FirstLine(error.Message)}");
             _findings.Judge(call.Text, error);
             return null;
         }
 
+        GuardedMemory.UntilFailure = 0;
         _findings.Succeed(call);
         if (result is not null && call.IsConstructor)
         {
@@ -131,9 +135,16 @@ internal sealed class Actor
         }
     }
 
-    /// <summary>Makes some call, on some object at hand or at random among all.</summary>
-    public void CallSomething()
+    /// <summary>Makes some call: mostly on the object given, else on some object at hand, or at random among all.</summary>
+    public void CallSomething(object? focus = null)
     {
+        if (focus is not null && _random.Next(4) > 0)
+        {
+            PublicCall[] users = Catalogue.UsersOf(focus.GetType());
+            CallOn(users[_random.Next(users.Length)], focus);
+            return;
+        }
+
         if (_random.Next(3) > 0 && Pool.TryPick(typeof(object), _random, out object? any))
         {
             PublicCall[] users = Catalogue.UsersOf(any!.GetType());

@@ -61,9 +61,15 @@ internal sealed class Arguments
             : TryMakeGeneric(input, hints, depth, out value);
     }
 
-    /// <summary>Sets some of a new object's init-only properties.</summary>
+    /// <summary>Sets some of a new object's init-only properties, and most of the time gives it first values where it needs them.</summary>
     public void Initialize(object made, int depth)
     {
+        PublicCall[] users = Catalogue.UsersOf(made.GetType());
+        if (_random.Next(3) > 0 && Array.Find(users, call => call.Name is "Initialize" or "Set" && call.Inputs.Count == 2) is { } first)
+        {
+            _actor.CallOn(first, made, depth + 1);
+        }
+
         for (Type? type = made.GetType(); type is not null && type.Assembly == Surface.Library; type = type.BaseType)
         {
             foreach (PublicCall setter in Catalogue.Initializers[type])
@@ -154,7 +160,8 @@ internal sealed class Arguments
                 double.NaN, double.PositiveInfinity, double.NegativeInfinity, float.MaxValue, -float.MaxValue, float.Epsilon, -0.0, -1);
         }
 
-        return Has(name, "rate", "momentum", "decay", "beta", "rho", "probability", "fraction", "smoothing", "factor", "epsilon")
+        return Has(name, "rate", "momentum", "decay", "beta", "rho", "probability", "fraction", "smoothing", "factor", "epsilon", "damping",
+            "tolerance")
             ? Pick(0, 0.001, 0.1, 0.5, 0.9)
             : _random.Next(3) == 0 ? Pick(0, 1, -1, 0.5, 2) : (_random.NextDouble() * 2) - 1;
     }
@@ -194,6 +201,7 @@ internal sealed class Arguments
         value = array;
         bool isWild = IsWild;
         int bound = Math.Max(1, Size);
+        bool areExtents = Has(input.Name, "shape", "extent");
         for (int i = 0; i < length; i++)
         {
             object? item;
@@ -204,7 +212,7 @@ internal sealed class Arguments
             }
             else if (element == typeof(int))
             {
-                item = isWild ? Pick(-100, -1, bound, int.MaxValue, int.MinValue, 0) : _random.Next(bound);
+                item = isWild ? Pick(-100, -1, bound, int.MaxValue, int.MinValue, 0) : areExtents ? Size : _random.Next(bound);
             }
             else if (i > 0 && !element.IsValueType && _random.Next(8) == 0)
             {
@@ -240,7 +248,7 @@ internal sealed class Arguments
 
     private int IndicesFor(string name, CallHints hints) =>
         IsWild ? _random.Next(0, 20)
-        : Has(name, "shape", "extent") ? _random.Next(0, 4)
+        : Has(name, "shape", "extent") ? Pick(1, 1, 1, 0, 2, 3)
         : Has(name, "label", "target", "index", "indices", "length") ? hints.Batch
         : Pick(hints.Batch, Size, 2, 1);
 
@@ -263,7 +271,7 @@ internal sealed class Arguments
             PublicCall[] constructors = [.. makers.Where(maker => maker.IsConstructor)];
             PublicCall[] users = [.. makers.Where(maker => maker.Declaring.Assembly != Surface.Library)];
             PublicCall[] among = users.Length > 0 && _random.Next(3) == 0 ? users
-                : constructors.Length > 0 && _random.Next(4) > 0 ? constructors : makers;
+                : constructors.Length > 0 && _random.Next(4) > 0 ? Preferred(constructors) : makers;
             object? made = _actor.Call(among[_random.Next(among.Length)], depth + 1);
             value = made is Array { Length: > 0 } array ? array.GetValue(_random.Next(array.Length)) : made;
             if (value is not null && type.IsInstanceOfType(value))
@@ -273,6 +281,13 @@ internal sealed class Arguments
         }
 
         return _actor.Pool.TryPick(type, _random, out value);
+    }
+
+    // A network without a linear layer is of little use.
+    private PublicCall[] Preferred(PublicCall[] makers)
+    {
+        PublicCall[] linear = [.. makers.Where(maker => maker.Declaring.Name.Contains("Linear", StringComparison.Ordinal))];
+        return linear.Length > 0 && _random.Next(2) == 0 ? linear : makers;
     }
 
     private bool TryPickNode(string name, CallHints hints, out object? value)

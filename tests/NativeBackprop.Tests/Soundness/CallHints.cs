@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace NativeBackprop.Tests.Soundness;
 
 /// <summary>What the arguments of a call chosen so far say about the ones to come.</summary>
@@ -23,11 +25,13 @@ internal sealed class CallHints(int batch)
             _ => null,
         };
         Graph = argument switch { Graph graph => graph, Node node => node.Graph, _ => Graph };
-        if (argument is PinnedBuffer buffer)
+        if (shape is null)
         {
-            Length = buffer.Length;
+            // What says how large it is wants as many numbers.
+            object? size = argument?.GetType().GetProperty("Size")?.GetValue(argument) ?? (argument as PinnedBuffer)?.Length;
+            Length = size is null ? Length : (int)Math.Min(int.MaxValue, Convert.ToInt64(size, CultureInfo.InvariantCulture));
         }
-        else if (shape is not null)
+        else
         {
             try
             {

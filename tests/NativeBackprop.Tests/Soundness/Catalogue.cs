@@ -5,6 +5,10 @@ internal static class Catalogue
 {
     private static readonly Dictionary<Type, PublicCall[]> _makers = [], _users = [];
 
+    // How the members begin that compute.
+    private static readonly string[] _work =
+        ["Run", "Step", "Fit", "Forward", "Backward", "Update", "Predict", "Publish", "Evaluate", "Apply"];
+
     /// <summary>Every public member, also those that only code written for them can reach.</summary>
     public static IReadOnlyList<PublicCall> All { get; } = [.. Surface.Members.Select(member => new PublicCall(member))];
 
@@ -33,8 +37,13 @@ internal static class Catalogue
             .SelectMany(type => Enumerable.Repeat(type, WeightOf(type))),
     ];
 
-    private static int WeightOf(Type type) => typeof(IDisposable).IsAssignableFrom(type) ? 16
+    private static int WeightOf(Type type) => UsersOf(type).Any(IsWork) ? 60
+        : typeof(IDisposable).IsAssignableFrom(type) ? 16
         : typeof(IEquatable<>).MakeGenericType(type).IsAssignableFrom(type) ? 1 : 4;
+
+    /// <summary>True for the calls that everything else is there for.</summary>
+    public static bool IsWork(PublicCall call) =>
+        call.Inputs is [{ Name: "this" }, ..] && Array.Exists(_work, word => call.Name.StartsWith(word, StringComparison.Ordinal));
 
     /// <summary>The calls that give an object of a type, directly or in an array.</summary>
     public static PublicCall[] MakersOf(Type type)

@@ -12,7 +12,7 @@ internal static class Explorer
     /// <summary>The command that starts it: <c>explore FIRST COUNT LOG</c>, or <c>replay FIRST [COUNT]</c>.</summary>
     public const string Explore = "explore", Replay = "replay";
 
-    private const int SequencesBetweenCollections = 32;
+    private const int SequencesBetweenCollections = 32, MostThreads = 80, MostValues = 2000;
 
     // Far more than any sequence takes, on however busy a machine.
     private static readonly TimeSpan _longest = TimeSpan.FromSeconds(60);
@@ -60,6 +60,7 @@ internal static class Explorer
                 if ((seed + 1 - first) % SequencesBetweenCollections == 0 || seed + 1 == first + count)
                 {
                     Collect(memory);
+                    CheckLeaks(memory, findings);
                     output.WriteLine($"done\t{seed}");
                     foreach (string line in findings.TakeLines())
                     {
@@ -94,6 +95,16 @@ internal static class Explorer
         GC.Collect();
         GC.WaitForPendingFinalizers();
         memory.Retire();
+    }
+
+    // All that the sequences have made was dropped and collected, and so must be what it owned.
+    private static void CheckLeaks(GuardedMemory memory, Findings findings)
+    {
+        using var process = System.Diagnostics.Process.GetCurrentProcess();
+        if (process.Threads.Count > MostThreads || memory.Live > MostValues)
+        {
+            findings.Report!("leak", $"{process.Threads.Count} threads and {memory.Live} values are alive though nothing refers to them");
+        }
     }
 
     private static void Print(TextWriter output, int seed, string member, string text, CallLog log)

@@ -13,9 +13,9 @@ internal sealed class Oracle(Random random, int batch)
     private static readonly HashSet<string> _smooth =
     [
         "input", "labels", "variable", "fill", "constant", "add", "subtract", "multiply", "divide", "mat_mul", "sum", "mean", "max",
-        "maximum", "minimum", "reshape", "transpose", "slice", "pad", "concatenate", "broadcast_to", "exp", "tanh", "sigmoid", "sin", "cos",
-        "square", "softplus", "gelu", "gelu_tanh", "silu", "reciprocal", "scale", "shift", "identity", "softmax", "log_sum_exp", "abs", "relu",
-        "leaky_relu", "elu", "one_hot",
+        "maximum", "minimum", "reshape", "transpose", "slice", "pad", "concatenate", "broadcast_to", "exp", "tanh", "sigmoid", "sin",
+        "cos", "square", "softplus", "gelu", "gelu_tanh", "silu", "reciprocal", "scale", "shift", "identity", "softmax", "log_sum_exp",
+        "abs", "relu", "leaky_relu", "elu", "one_hot",
     ];
 
     /// <summary>How many values were compared.</summary>

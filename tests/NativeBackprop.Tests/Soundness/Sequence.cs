@@ -72,10 +72,12 @@ internal sealed class Sequence
 
         BindInputs(made);
         PublicCall[] users = Catalogue.UsersOf(made.GetType());
-        for (int calls = users.Length > 0 ? _random.Next(1, 10) : 0; calls > 0; calls--)
+        PublicCall[] work = [.. users.Where(Catalogue.IsWork)];
+        for (int calls = users.Length > 0 ? _random.Next(1, work.Length > 0 ? 20 : 10) : 0; calls > 0; calls--)
         {
             Disturb();
-            _actor.CallOn(users[_random.Next(users.Length)], made);
+            PublicCall[] among = work.Length > 0 && _random.Next(2) == 0 ? work : users;
+            _actor.CallOn(among[_random.Next(among.Length)], made);
         }
     }
 
@@ -135,8 +137,8 @@ internal sealed class Sequence
     // Gives every input of an object that takes inputs a value, most of the time.
     private void BindInputs(object made)
     {
-        PublicCall[] binds = Calls(made.GetType(), call =>
-            call.Name.StartsWith("Bind", StringComparison.Ordinal) && call.Inputs.Count == 3 && call.Inputs[1].Type == typeof(Node));
+        PublicCall[] binds = Calls(made.GetType(), call => call.Name is ['B', 'i', 'n', 'd', ..] or ['S', 'e', 't', ..]
+            && call.Inputs.Count == 3 && call.Inputs[1].Type == typeof(Node));
         if (binds.Length == 0 || _random.Next(8) == 0)
         {
             return;
@@ -160,13 +162,15 @@ internal sealed class Sequence
     private void CallFromTwoThreads()
     {
         Actor other = _makeActor("--");
+        List<object> wanted = _actor.Pool.Of(typeof(IDisposable));
+        object? focus = wanted.Count > 0 ? wanted[_random.Next(wanted.Count)] : null;
         using var both = new Barrier(2);
         void Work(Actor actor)
         {
             both.SignalAndWait();
             for (int calls = actor.Random.Next(2, 12); calls > 0; calls--)
             {
-                actor.CallSomething();
+                actor.CallSomething(focus);
             }
         }
 
