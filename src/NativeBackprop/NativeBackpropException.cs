@@ -25,6 +25,26 @@ public sealed class GraphException(string message, Exception? inner = null)
 public sealed class DataException(string message, Exception? inner = null)
     : NativeBackpropException(message, inner);
 
+/// <summary>
+/// A value that had to be finite, such as the cost of a training step, came out as NaN or infinite. Nothing has been updated.
+/// </summary>
+public sealed class NonFiniteException : NativeBackpropException
+{
+    private readonly string _detail;
+
+    internal NonFiniteException(string node, string detail, long? step = null)
+        : base($"{(step is null ? "" : $"step {step}: ")}{node} is not finite: {detail}") => (Node, _detail, Step) = (node, detail, step);
+
+    /// <summary>The first node that was not finite, in the order of the computation; a parameter or an input where that is what was wrong.</summary>
+    public string Node { get; }
+
+    /// <summary>The training step, counted from 1; null outside of training.</summary>
+    public long? Step { get; }
+
+    /// <summary>The same, once it is known which step it was.</summary>
+    internal NonFiniteException AtStep(long step) => new(Node, _detail, step);
+}
+
 /// <summary>An option is outside its domain; the message names the option, the allowed range and the actual value.</summary>
 public sealed class OptionException(string message)
     : NativeBackpropException(message);

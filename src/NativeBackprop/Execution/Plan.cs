@@ -25,6 +25,7 @@ public sealed unsafe partial class Plan : IDisposable
     private readonly int _threads;
     private readonly Action<int> _share;
     private readonly List<PlanValue> _unbound = [];
+    private readonly Dictionary<PlanValue, PlanValue[]> _views;
     private readonly HashSet<PlanStep> _firstSteps;
     private readonly HashSet<PlanValue> _firstInputs;
     private readonly Occupancy _use = new("plan");
@@ -32,62 +33,47 @@ public sealed unsafe partial class Plan : IDisposable
     internal Plan(PlanProgram program, PlanOptions options)
     {
         _program = program;
-        _memory = MemoryPlanner.Run(program);
-        foreach (long block in _memory.Blocks)
-        {
-            _arena.Reserve(block);
-        }
-
-        foreach (PlanValue input in program.Values.Where(value => value.Storage == Storage.Input && value.Memory == value))
-        {
-            input.Offset = _arena.Reserve(Math.Max(1, input.Shape.Length));
-            _unbound.Add(input);
-        }
-
-        _arena.Allocate();
         _slots = GC.AllocateArray<nint>(program.Values.Count, pinned: true);
         _bound = new PinnedBuffer?[program.Values.Count];
         for (int i = 0; i < program.Values.Count; i++)
         {
-            PlanValue value = program.Values[i];
-            value.Slot = i;
-            _slots[i] = (nint)(value.Node.Op is Ops.Variable variable ? variable.Parameter.Tensor.Pointer
-                : value.Memory == value && value.Offset >= 0 ? _arena.At(value.Offset) : null);
+            program.Values[i].Slot = i;
         }
 
-        foreach (PlanStep step in program.ConstantSteps)
-        {
-            Kernel kernel = CreateKernel(step);
-            kernel.Run(0, kernel.Units, 0);
-            if (kernel.TakeFault() is { } fault)
-            {
-                throw Faulty(step, fault);
-            }
-        }
-
-        Kernel[] kernels = [.. program.Steps.Select(CreateKernel)];
-        int threads = ThreadCount(options, kernels);
-        _threads = threads;
-        var scheduler = new Scheduler(threads, options.ExactThreads);
-        _kernels = new ScheduledKernel[kernels.Length];
+        // Kernels first, because they say how much memory they want; what their operands point to is looked up at every run.
+        Kernel[] constants = [.. program.ConstantSteps.Select(CreateKernel)], kernels = [.. program.Steps.Select(CreateKernel)];
+        _threads = ThreadCount(options, kernels);
         for (int i = 0; i < kernels.Length; i++)
         {
-            if (i == program.FirstSteps)
-            {
-                scheduler.Meet();
-            }
-
-            _kernels[i] = scheduler.Add(program.Steps[i], kernels[i]);
+            program.Steps[i].WorkspaceLength = kernels[i].WorkspaceLength(_threads);
         }
 
-        _faulty = [.. _kernels.Where(scheduled => scheduled.Kernel.CanFault)];
+        _memory = MemoryPlanner.Run(program);
+        _views = program.Values.GroupBy(value => value.Memory).ToDictionary(views => views.Key, views => views.ToArray());
+        Allocate();
+        for (int i = 0; i < kernels.Length; i++)
+        {
+            if (program.Steps[i].WorkspaceLength > 0)
+            {
+                kernels[i].Workspace = _arena.At(program.Steps[i].WorkspaceOffset);
+            }
+        }
+
+        for (int i = 0; i < constants.Length; i++)
+        {
+            Compute(program.ConstantSteps[i], constants[i]);
+        }
+
+        var scheduler = new Scheduler(program, _threads, options.ExactThreads);
+        _kernels = [.. kernels.Select((kernel, i) => scheduler.Add(i, kernel))];
+        _faulty = [.. _kernels.Where(scheduled => scheduled.Step.Operation.CanFault)];
         _firstSteps = [.. program.Steps[..program.FirstSteps]];
         _firstInputs = [.. _firstSteps.SelectMany(step => step.Inputs).Select(input => input.Memory)];
         _share = Share;
-        if (threads > 1)
+        if (_threads > 1)
         {
             _ownsTeam = options.Team is null;
-            _team = options.Team ?? new ThreadTeam(threads);
+            _team = options.Team ?? new ThreadTeam(_threads);
         }
 
         GC.KeepAlive(this);
@@ -130,7 +116,7 @@ public sealed unsafe partial class Plan : IDisposable
                 throw new InvalidOperationException($"{output} is not computed: call Run, or the half that computes it, and let it succeed");
             }
 
-            return new Tensor(Owner(value.Memory), (float*)_slots[value.Memory.Slot] + value.Start, value.Shape);
+            return new Tensor(Owner(value.Memory), (float*)_slots[value.Slot], value.Shape);
         }
     }
 
@@ -171,12 +157,61 @@ public sealed unsafe partial class Plan : IDisposable
         return step.Operation.CreateKernel(new KernelArguments(inputs, outputs));
     }
 
-    private Operand CreateOperand(PlanValue value) =>
-        new((float**)Unsafe.AsPointer(ref _slots[value.Memory.Slot]), value.Start, value.Shape);
+    private Operand CreateOperand(PlanValue value) => new((float**)Unsafe.AsPointer(ref _slots[value.Slot]), value.Shape);
 
-    private PinnedBuffer Owner(PlanValue memory) => memory.Node.Op is Ops.Variable variable
+    // Makes the memory that the planner has laid out, and the inputs' own behind it.
+    private void Allocate()
+    {
+        foreach (long block in _memory.Blocks)
+        {
+            _arena.Reserve(block);
+        }
+
+        foreach (PlanValue input in _program.Values.Where(value => value.Storage == Storage.Input && value.Memory == value))
+        {
+            input.Offset = _arena.Reserve(Math.Max(1, input.Length));
+            _unbound.Add(input);
+        }
+
+        _arena.Allocate();
+        foreach (PlanValue root in _program.Values.Where(value => value.Memory == value))
+        {
+            if (root.Node.Op is Ops.Variable variable)
+            {
+                Point(root, variable.Parameter.Tensor.Pointer);
+            }
+            else if (root.Offset >= 0)
+            {
+                Point(root, _arena.At(root.Offset));
+            }
+        }
+    }
+
+    // Says where a root is now, and with it everything that shows a range of it.
+    private void Point(PlanValue root, float* memory)
+    {
+        foreach (PlanValue value in _views[root])
+        {
+            _slots[value.Slot] = (nint)(memory + value.Start);
+        }
+    }
+
+    // Runs a step that is run once, when the plan is made.
+    private static void Compute(PlanStep step, Kernel kernel)
+    {
+        PinnedBuffer? workspace = kernel.WorkspaceLength(1) is var length and > 0 ? new PinnedBuffer(length) : null;
+        kernel.Workspace = workspace is null ? null : workspace.Pointer;
+        kernel.Run(0, kernel.Units, 0);
+        GC.KeepAlive(workspace);
+        if (kernel.TakeFault() is { } fault)
+        {
+            throw Error(step, fault);
+        }
+    }
+
+    private PinnedBuffer Owner(PlanValue root) => root.Node.Op is Ops.Variable variable
         ? variable.Parameter.Tensor.Owner
-        : _bound[memory.Slot] ?? _arena.Owner(memory.Offset);
+        : _bound[root.Slot] ?? _arena.Owner(root.Offset);
 
     private static int ThreadCount(PlanOptions options, Kernel[] kernels) => options.ExactThreads
         ? options.Threads

@@ -33,7 +33,7 @@ public sealed unsafe partial class Plan
     {
         using Occupancy.Guard inside = _use.Enter();
         PlanValue value = Input(input, ElementType.Int32, labels.Length);
-        int classes = ((Ops.Labels)input.Op).Classes;
+        int classes = input.Op.IndexBound;
         for (int i = 0; i < labels.Length; i++)
         {
             CheckLabel(input, labels[i], i, classes);
@@ -107,7 +107,7 @@ public sealed unsafe partial class Plan
         if (buffer != _bound[value.Slot])
         {
             _bound[value.Slot] = buffer;
-            _slots[value.Slot] = (nint)(buffer is null ? _arena.At(value.Offset) : buffer.Pointer);
+            Point(value, buffer is null ? _arena.At(value.Offset) : buffer.Pointer);
         }
 
         if (_unbound.Count > 0)

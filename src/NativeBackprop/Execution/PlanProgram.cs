@@ -101,7 +101,7 @@ internal sealed class PlanValue
 
     public List<PlanStep> Consumers { get; } = [];
 
-    /// <summary>Index into the plan's table of pointers; of the root only.</summary>
+    /// <summary>Index into the plan's table of pointers.</summary>
     public int Slot { get; set; } = -1;
 
     /// <summary>Place in the plan's arena in floats; of the root only.</summary>

@@ -48,11 +48,7 @@ public sealed unsafe partial class Plan
         {
             if (_team is null)
             {
-                for (int i = from; i < to; i++)
-                {
-                    Kernel kernel = _kernels[i].Kernel;
-                    kernel.Run(0, kernel.Units, 0);
-                }
+                RunAlone(from, to);
             }
             else
             {
@@ -66,13 +62,27 @@ public sealed unsafe partial class Plan
             throw;
         }
 
-        if (_faulty.Length > 0 && TakeFault() is { } fault)
+        if (_faulty.Length > 0 && TakeFault() is { } found)
         {
-            throw fault;
+            throw found.Fault is NonFiniteFault ? FirstNonFinite(found.Index) ?? Error(found.Step, found.Fault) : Error(found.Step, found.Fault);
         }
 
         _progress = reached;
         GC.KeepAlive(this);
+    }
+
+    private void RunAlone(int from, int to)
+    {
+        for (int i = from; i < to; i++)
+        {
+            ScheduledKernel scheduled = _kernels[i];
+            if (scheduled.Commits && HasFault())
+            {
+                return;
+            }
+
+            scheduled.Kernel.Run(0, scheduled.Kernel.Units, 0);
+        }
     }
 
     // One thread's part of a run. A failed kernel must not keep the thread from the meetings that the others wait at.
@@ -92,6 +102,11 @@ public sealed unsafe partial class Plan
                         _team!.Synchronize(thread);
                     }
 
+                    if (scheduled.Commits)
+                    {
+                        failed |= HasFault() || _team!.HasFailed;
+                    }
+
                     int begin = scheduled.Bounds[thread], end = scheduled.Bounds[thread + 1];
                     if (begin < end && !failed)
                     {
@@ -108,21 +123,36 @@ public sealed unsafe partial class Plan
         }
     }
 
-    // The first kernel's fault, if there is one. Every kernel is asked, because being asked is what makes it forget.
-    private GraphException? TakeFault()
+    private bool HasFault()
     {
-        GraphException? first = null;
+        foreach (ScheduledKernel scheduled in _faulty)
+        {
+            if (scheduled.Kernel.HasFault)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    // The first kernel that has found a fault. Every one is asked, because being asked is what makes it forget.
+    private (int Index, PlanStep Step, Fault Fault)? TakeFault()
+    {
+        (int, PlanStep, Fault)? first = null;
         foreach (ScheduledKernel scheduled in _faulty)
         {
             if (scheduled.Kernel.TakeFault() is { } fault)
             {
-                first ??= Faulty(scheduled.Step, fault);
+                first ??= (Array.IndexOf(_kernels, scheduled), scheduled.Step, fault);
             }
         }
 
         return first;
     }
 
-    private static GraphException Faulty(PlanStep step, Fault fault) =>
-        new($"{step.Outputs[0].Node}({string.Join(", ", step.Inputs.Select(input => input.Node))}): {fault.Message}", fault.Cause);
+    // What the caller is told of a fault. It names the node, or the operand that is not finite.
+    private static NativeBackpropException Error(PlanStep step, Fault fault) => fault is NonFiniteFault { Input: var input }
+        ? new NonFiniteException($"{step.Inputs[input].Node}", fault.Message)
+        : new GraphException($"{step.Outputs[0].Node}({string.Join(", ", step.Inputs.Select(input => input.Node))}): {fault.Message}", fault.Cause);
 }

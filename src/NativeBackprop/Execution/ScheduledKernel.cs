@@ -1,7 +1,7 @@
 namespace NativeBackprop;
 
-/// <summary>A kernel of a plan with each thread's share of its units, and whether the threads must meet before it.</summary>
-internal sealed class ScheduledKernel(PlanStep step, Kernel kernel, int[] bounds, bool waits)
+/// <summary>A kernel of a plan with each thread's share of its units, and what the threads must know of one another before it.</summary>
+internal sealed class ScheduledKernel(PlanStep step, Kernel kernel, int[] bounds, bool waits, bool commits)
 {
     public PlanStep Step => step;
 
@@ -10,8 +10,14 @@ internal sealed class ScheduledKernel(PlanStep step, Kernel kernel, int[] bounds
     /// <summary>Thread t does the units from Bounds[t] to Bounds[t + 1].</summary>
     public int[] Bounds => bounds;
 
-    /// <summary>True when the kernel reads what an earlier one, since the last meeting, writes, or the other way round.</summary>
+    /// <summary>
+    /// True when the kernel reads what an earlier one, since the last meeting, writes, or the other way round; or when it commits and one of
+    /// them may have found a fault.
+    /// </summary>
     public bool Waits => waits;
+
+    /// <summary>True when variables are written from here on, so that nobody goes on once something before it has failed.</summary>
+    public bool Commits => commits;
 
     /// <summary>How many threads have a share.</summary>
     public int Threads => bounds.Zip(bounds.Skip(1)).Count(pair => pair.Second > pair.First);

@@ -1,18 +1,16 @@
 namespace NativeBackprop;
 
 /// <summary>
-/// What a kernel knows of one of its inputs or outputs: the shape, where the pointer to its memory stands, and where in that
-/// memory it starts. The pointer is read at every run, so that a plan can rebind an input without making its kernels again.
+/// What a kernel knows of one of its inputs or outputs: the shape, and where the pointer to it stands. The pointer is read at every run:
+/// kernels are made before the plan's memory is laid out, and inputs are bound again between runs.
 /// </summary>
 internal readonly unsafe struct Operand
 {
     private readonly float** _slot;
-    private readonly int _start;
 
-    internal Operand(float** slot, int start, Shape shape)
+    internal Operand(float** slot, Shape shape)
     {
         _slot = slot;
-        _start = start;
         Shape = shape;
         Length = shape.Length;
     }
@@ -26,10 +24,7 @@ internal readonly unsafe struct Operand
     /// <summary>The elements, as bound now.</summary>
     public Span<float> Span => new(Data, Length);
 
-    internal float* Data => *_slot + _start;
-
-    /// <summary>True when both stand at the same place in memory.</summary>
-    internal bool Aliases(Operand other) => Data == other.Data;
+    internal float* Data => *_slot;
 }
 
 /// <summary>The operands that a kernel is made for.</summary>

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 namespace NativeBackprop.Ops;
 
 /// <summary>The inputs that a <see cref="CustomOp"/> is given: their elements, row-major, and their shapes.</summary>
+/// <remarks>Thread safety: valid inside the call that it was handed to, on its thread.</remarks>
 /// <typeparam name="T"><see cref="float"/> in a plan, <see cref="double"/> in the reference.</typeparam>
 public readonly ref struct CustomInputs<T>
     where T : struct
@@ -29,10 +30,17 @@ public readonly ref struct CustomInputs<T>
     public int Count { get; }
 
     /// <summary>The elements of an input.</summary>
-    public ReadOnlySpan<T> this[int input] => _operands.IsEmpty ? _arrays[input] : MemoryMarshal.Cast<float, T>(_operands[input].Span);
+    /// <exception cref="ArgumentOutOfRangeException">There is no such input.</exception>
+    public ReadOnlySpan<T> this[int input] =>
+        _operands.IsEmpty ? _arrays[Existing(input)] : MemoryMarshal.Cast<float, T>(_operands[Existing(input)].Span);
 
     /// <summary>The shape of an input, with the batch size filled in.</summary>
-    public Shape Shape(int input) => _shapes[input];
+    /// <exception cref="ArgumentOutOfRangeException">There is no such input.</exception>
+    public Shape Shape(int input) => _shapes[Existing(input)];
+
+    private int Existing(int input) => (uint)input < (uint)Count
+        ? input
+        : throw new ArgumentOutOfRangeException(nameof(input), input, $"there are {Count} inputs");
 
     /// <summary>The same inputs, rounded to float32.</summary>
     internal CustomInputs<float> Round()

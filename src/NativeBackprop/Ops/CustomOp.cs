@@ -4,11 +4,12 @@ namespace NativeBackprop.Ops;
 /// An op written by a user in C#: a shape rule, and Forward and Backward over spans (lecture notes 001, the forward and backward API).
 /// It goes into a graph like any other: <c>graph.Add(new MultiplyGate(), x, y)</c>. Forward and Backward must depend on their arguments
 /// alone, and may run on any one thread of a plan. What they throw comes out of the plan's run as a <see cref="GraphException"/> that
-/// names the node. There is no second derivative: compose the ops of this library where one is needed.
+/// names the node, with the exception as the inner one. There is no second derivative: compose the ops of this library where one is needed.
 /// </summary>
 /// <remarks>
 /// The double-precision reference runs the float code on rounded values unless the overloads for <see cref="double"/> are overridden too;
 /// a gradient check by differences needs those.
+/// <para>Thread safety: as that of the class derived; plans that hold the op may call it from any thread, several at once.</para>
 /// </remarks>
 public abstract class CustomOp
 {
@@ -16,7 +17,11 @@ public abstract class CustomOp
     public virtual string Name => Operation.SnakeCase(GetType().Name);
 
     /// <summary>Makes the user's op an op of a graph.</summary>
-    public static implicit operator Op(CustomOp function) => new CustomForward(function);
+    public static implicit operator Op(CustomOp function)
+    {
+        ArgumentNullException.ThrowIfNull(function);
+        return new CustomForward(function);
+    }
 
     /// <summary>The shape of the result. Called when the graph is built and again for every plan, with the batch size filled in.</summary>
     /// <exception cref="ShapeException">The inputs do not fit; the message says what was expected.</exception>
@@ -66,7 +71,21 @@ public abstract class CustomOp
     /// <summary>The user's shape rule, with its result checked.</summary>
     internal Shape CheckedShape(ReadOnlySpan<Shape> inputs)
     {
-        Shape shape = InferShape(inputs) ?? throw new ShapeException($"{Name}: the shape rule gave null");
+        Shape? shape;
+        try
+        {
+            shape = InferShape(inputs);
+        }
+        catch (Exception error) when (error is not ShapeException)
+        {
+            throw new ShapeException($"{Name}: the shape rule failed: {error.GetType().Name}: {error.Message}", error);
+        }
+
+        if (shape is null)
+        {
+            throw new ShapeException($"{Name}: the shape rule gave null");
+        }
+
         foreach (Shape input in inputs)
         {
             if (input.IsSymbolic)
@@ -79,6 +98,12 @@ public abstract class CustomOp
             ? throw new ShapeException($"{Name}: the shape rule gave {shape}, which depends on the batch size, while no input does")
             : shape;
     }
+
+    /// <summary>What a caller is told when the user's code throws in a reference evaluation.</summary>
+    internal GraphException Failed(Exception error) => new($"{Name}: {Failure(error)}", error);
+
+    /// <summary>What the user's code threw, as messages say it.</summary>
+    internal static string Failure(Exception error) => $"the custom op failed: {error.GetType().Name}: {error.Message}";
 
     private static void Widen(float[] values, Span<double> output)
     {
@@ -110,11 +135,21 @@ internal sealed record CustomForward(CustomOp Function) : Op
         Shape shape = Function.CheckedShape(shapes);
         return shape.Equals(output.Shape)
             ? new CustomKernel(Name, arguments.Inputs, shapes, output, (inputs, y) => Function.Forward(inputs, y))
-            : throw new ShapeException($"{Name}: the shape rule gave {output.Shape} for the graph, and {shape} for the plan's inputs {string.Join(", ", shapes.AsEnumerable())}");
+            : throw new ShapeException(
+                $"{Name}: the shape rule gave {output.Shape} for the graph, and {shape} for the plan's inputs {string.Join(", ", shapes.AsEnumerable())}");
     }
 
-    internal override void Evaluate(ReferenceArguments arguments) =>
-        Function.Forward(new CustomInputs<double>(arguments.Inputs, arguments.Shapes), arguments.Output);
+    internal override void Evaluate(ReferenceArguments arguments)
+    {
+        try
+        {
+            Function.Forward(new CustomInputs<double>(arguments.Inputs, arguments.Shapes), arguments.Output);
+        }
+        catch (Exception error)
+        {
+            throw Function.Failed(error);
+        }
+    }
 }
 
 /// <summary>The gradient of one input of a user's op. Inputs: those of the op, its result, and the upstream gradient.</summary>
@@ -129,21 +164,30 @@ internal sealed record CustomBackward(CustomOp Function, int Input) : Op
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[Input];
 
     internal override Node? Gradient(Node node, int input, Node dy) => throw new GraphException(
-        $"{node}: the custom op {node.Inputs[^2]} has no second derivative, and no forward mode that rests on it; compose it from the library's ops");
+        $"{node}: the custom op {node.Inputs[^2]} has no second derivative, and no forward mode that rests on it; "
+        + "compose it from the library's ops");
 
     internal override Kernel CreateKernel(KernelArguments arguments)
     {
         int count = arguments.Inputs.Length - 2;
         (Operand y, Operand dy) = (arguments.Inputs[^2], arguments.Inputs[^1]);
         Shape[] shapes = [.. arguments.Inputs[..count].ToArray().Select(operand => operand.Shape)];
-        return new CustomKernel(Name, arguments.Inputs[..count], shapes, arguments.Output, (inputs, dx) => Function.Backward(Input, inputs, y.Span, dy.Span, dx));
+        return new CustomKernel(
+            Name, arguments.Inputs[..count], shapes, arguments.Output, (inputs, dx) => Function.Backward(Input, inputs, y.Span, dy.Span, dx));
     }
 
     internal override void Evaluate(ReferenceArguments arguments)
     {
         int count = arguments.Inputs.Length - 2;
-        Function.Backward(
-            Input, new CustomInputs<double>(arguments.Inputs[..count], arguments.Shapes), arguments.Inputs[^2], arguments.Inputs[^1], arguments.Output);
+        var inputs = new CustomInputs<double>(arguments.Inputs[..count], arguments.Shapes);
+        try
+        {
+            Function.Backward(Input, inputs, arguments.Inputs[^2], arguments.Inputs[^1], arguments.Output);
+        }
+        catch (Exception error)
+        {
+            throw Function.Failed(error);
+        }
     }
 }
 
@@ -165,8 +209,6 @@ internal sealed class CustomKernel : Kernel
 
     public override string Call { get; }
 
-    public override bool CanFault => true;
-
     public override void Run(int begin, int end, int thread)
     {
         try
@@ -175,7 +217,7 @@ internal sealed class CustomKernel : Kernel
         }
         catch (Exception error)
         {
-            Report(new Fault($"the custom op failed: {error.GetType().Name}: {error.Message}", error));
+            Report(new Fault(CustomOp.Failure(error), error));
         }
     }
 }

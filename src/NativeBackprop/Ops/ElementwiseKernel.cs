@@ -39,8 +39,6 @@ internal sealed unsafe class DomainKernel : Kernel
 
     public override string Call => _kernel.Call;
 
-    public override bool CanFault => true;
-
     // Every domain is x ≥ 0; NaN is passed on. A vector at a time, and then its elements where there is one.
     private static int FirstNegative(ReadOnlySpan<float> x)
     {

@@ -1,0 +1,181 @@
+using NativeBackprop.Ops;
+using NUnit.Framework;
+
+namespace NativeBackprop.Tests.Execution;
+
+/// <summary>A run that fails leaves every variable bit for bit as it was, says what was wrong, and the next run works.</summary>
+[TestFixture]
+internal sealed class CommitTests
+{
+    private const int Length = 4000;
+
+    [Test]
+    public void A_value_outside_a_domain_stops_the_run_before_anything_is_updated([Values(1, 2, 3)] int threads, [Values] bool halves)
+    {
+        var step = new Step(threads, x => x.Log(), halves);
+        step.AssertStops<GraphException>(-1, "log#");
+    }
+
+    [Test]
+    public void A_cost_that_is_not_finite_stops_the_run_and_is_traced_to_where_it_began([Values(1, 2, 3)] int threads, [Values] bool halves)
+    {
+        var step = new Step(threads, x => x.Graph.SetName(x.Exp(), "blown"), halves);
+        NonFiniteException error = step.AssertStops<NonFiniteException>(1000, "blown is not finite: element 1234 is ");
+        Assert.That((error.Node, error.Step), Is.EqualTo(("blown", (long?)null)));
+        NonFiniteException inTraining = error.AtStep(17);
+        Assert.That(inTraining.Message, Is.EqualTo("step 17: " + error.Message));
+        Assert.That((inTraining.Node, inTraining.Step), Is.EqualTo(("blown", (long?)17)));
+    }
+
+    [Test]
+    public void What_a_users_op_throws_stops_the_run_and_is_the_inner_exception([Values(1, 2, 3)] int threads)
+    {
+        var step = new Step(threads, x => x.Graph.SetName(x.Graph.Add(new Refusal(), x), "mine"), halves: false);
+        GraphException error = step.AssertStops<GraphException>(-1, "mine(x): the custom op failed: ArithmeticException: below zero");
+        Assert.That(error.InnerException, Is.TypeOf<ArithmeticException>());
+    }
+
+    [Test]
+    public void A_failure_of_a_kernel_stops_the_run_on_every_thread([Values(1, 2, 3)] int threads)
+    {
+        bool fail = false;
+        var step = new Step(threads, x => x.Graph.Add(new Probe(() => Fail(fail), 10_000_000), x).Sqrt(), halves: false);
+        float[] before = step.Weights();
+        fail = true;
+        Assert.That(step.Run, Throws.TypeOf<TimeoutException>());
+        Assert.That(step.Weights(), Is.EqualTo(before));
+        fail = false;
+        step.Run();
+        Assert.That(step.Weights(), Is.Not.EqualTo(before));
+    }
+
+    [Test]
+    public void A_parameter_or_a_buffer_that_is_not_finite_is_named_itself()
+    {
+        var graph = new Graph();
+        Node x = graph.Input("x", [3]), w = graph.Variable("w", [3], 1, 2, 3), cost = (w * x).Square().Sum(), check = graph.Add(new CheckFinite(), cost);
+        using Plan plan = graph.Compile([cost, check]);
+        plan.Bind(x, new PinnedBuffer([1f, float.NaN, 1]));
+        Assert.That(plan.Run, Throws.TypeOf<NonFiniteException>().With.Message.EqualTo("x is not finite: element 1 is NaN"));
+        plan.Bind(x, [1f, 1, 1]).Run();
+        ((Variable)w.Op).Parameter.Span[2] = float.NegativeInfinity;
+        Assert.That(plan.Run, Throws.TypeOf<NonFiniteException>().With.Message.StartsWith("w is not finite: element 2 is -"));
+    }
+
+    [Test]
+    public void Several_values_are_checked_by_one_op_on_any_number_of_threads([Values(1, 2, 3)] int threads, [Values(0, 1, 2)] int bad)
+    {
+        var graph = new Graph();
+        Node[] xs = [graph.Input("a", [1000]), graph.Input("b", [1]), graph.Input("c", [30, 40])];
+        Node check = graph.Add(new CheckFinite(), xs);
+        using Plan plan = graph.Compile([check], new PlanOptions { Threads = threads, ExactThreads = true });
+        PinnedBuffer[] buffers = [new(1000), new(1), new(1200)];
+        for (int i = 0; i < xs.Length; i++)
+        {
+            plan.Bind(xs[i], buffers[i]);
+        }
+
+        plan.Run();
+        buffers[bad].Span[^1] = float.NaN;
+        Assert.That(plan.Run, Throws.TypeOf<NonFiniteException>().With.Message.EqualTo($"{xs[bad]} is not finite: element {buffers[bad].Length - 1} is NaN"));
+        buffers[bad].Span[^1] = 0;
+        plan.Run();
+        Assert.That(plan[check].Item, Is.Zero);
+    }
+
+    private static void Fail(bool fail)
+    {
+        if (fail)
+        {
+            throw new TimeoutException("spoilt");
+        }
+    }
+
+    /// <summary>A cost Σ w ⊙ f(x) that is checked, and a step of gradient descent on w.</summary>
+    private sealed class Step
+    {
+        private readonly Plan _plan;
+        private readonly Node _x, _w, _cost;
+        private readonly bool _halves;
+
+        public Step(int threads, Func<Node, Node> function, bool halves)
+        {
+            var graph = new Graph();
+            _halves = halves;
+            _x = graph.Input("x", [Length]);
+            _w = graph.Variable("w", [Length], [.. Enumerable.Repeat(1f, Length)]);
+            _cost = (_w * function(_x)).Sum();
+            Node check = graph.Add(new CheckFinite(), _cost), update = graph.Add(
+                new SgdUpdate(0), _w, graph.Gradient(_cost, _w)[0], graph.Constant(0.1f));
+            _plan = graph.Compile([_cost, check, update, _w], new PlanOptions
+            {
+                Threads = threads,
+                ExactThreads = true,
+                First = halves ? [_cost, check] : [],
+            });
+            Bind(2);
+        }
+
+        public float[] Weights() => _plan[_w].ToArray();
+
+        public void Run()
+        {
+            if (_halves)
+            {
+                _plan.RunFirst();
+                _plan.RunRest();
+            }
+            else
+            {
+                _plan.Run();
+            }
+        }
+
+        public T AssertStops<T>(float bad, string message)
+            where T : Exception
+        {
+            Run();
+            float[] before = Weights();
+            T? error = null;
+            for (int round = 0; round < 3; round++)
+            {
+                Bind(bad);
+                error = Assert.Throws<T>(Run);
+                Assert.That(error!.Message, Does.StartWith(message));
+                Assert.That(Weights(), Is.EqualTo(before), "updated by a run that failed");
+                Assert.That(() => _plan[_cost], Throws.InvalidOperationException);
+                Assert.That(_plan.RunRest, Throws.InvalidOperationException);
+            }
+
+            Bind(2);
+            Run();
+            Assert.That(Weights()[0], Is.LessThan(before[0]), "the next run works");
+            return error!;
+        }
+
+        private void Bind(float value)
+        {
+            float[] values = [.. Enumerable.Repeat(2f, Length)];
+            values[1234] = value;
+            _plan.Bind(_x, values);
+        }
+    }
+
+    private sealed class Refusal : CustomOp
+    {
+        public override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0];
+
+        public override void Forward(CustomInputs<float> inputs, Span<float> output)
+        {
+            inputs[0].CopyTo(output);
+            foreach (float value in output)
+            {
+                _ = value >= 0 ? 0 : throw new ArithmeticException("below zero");
+            }
+        }
+
+        public override void Backward(
+            int input, CustomInputs<float> inputs, ReadOnlySpan<float> output, ReadOnlySpan<float> outputGradient, Span<float> inputGradient) =>
+            outputGradient.CopyTo(inputGradient);
+    }
+}
