@@ -35,7 +35,9 @@ public sealed class NonFiniteException : NativeBackpropException
     internal NonFiniteException(string node, string detail, long? step = null)
         : base($"{(step is null ? "" : $"step {step}: ")}{node} is not finite: {detail}") => (Node, _detail, Step) = (node, detail, step);
 
-    /// <summary>The first node that was not finite, in the order of the computation; a parameter or an input where that is what was wrong.</summary>
+    /// <summary>
+    /// The first node that was not finite, in the order of the computation; a parameter or an input where that is what was wrong.
+    /// </summary>
     public string Node { get; }
 
     /// <summary>The training step, counted from 1; null outside of training.</summary>

@@ -73,7 +73,8 @@ internal sealed class Occupancy(string name)
         {
             if (inside == this)
             {
-                throw new InvalidOperationException($"the {name} cannot be disposed of from inside its own run: dispose of it after the run");
+                throw new InvalidOperationException(
+                    $"the {name} cannot be disposed of from inside its own run: dispose of it after the run");
             }
         }
 
@@ -99,7 +100,8 @@ internal sealed class Occupancy(string name)
 
     private InvalidOperationException Refusal() => Volatile.Read(ref _disposed) != 0
         ? new ObjectDisposedException(name)
-        : new InvalidOperationException($"the {name} is in use: a {name} belongs to one thread at a time, and cannot be used from inside its own run");
+        : new InvalidOperationException(
+            $"the {name} is in use: a {name} belongs to one thread at a time, and cannot be used from inside its own run");
 
     /// <summary>Stands for being inside.</summary>
     public readonly ref struct Guard(Occupancy occupancy)

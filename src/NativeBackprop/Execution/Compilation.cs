@@ -12,7 +12,10 @@ public static class Compilation
         /// <exception cref="ArgumentNullException">A node is null, or the list of first nodes.</exception>
         /// <exception cref="ArgumentException">There is no output.</exception>
         /// <exception cref="GraphException">A node belongs to another graph, or a batch size is needed and not given.</exception>
-        /// <exception cref="OptionException">An option is outside its domain, or the plan needs more memory than one array can hold.</exception>
+        /// <exception cref="OptionException">
+        /// An option is outside its domain, or the plan needs more memory than one array can hold.
+        /// </exception>
+        /// <exception cref="NonFiniteException">A constant that has to be finite is not.</exception>
         /// <exception cref="NativeLibraryException">A native library cannot be loaded.</exception>
         public Plan Compile(ReadOnlySpan<Node> outputs, PlanOptions? options = null)
         {

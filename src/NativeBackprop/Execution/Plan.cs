@@ -98,7 +98,9 @@ public sealed unsafe partial class Plan : IDisposable
     /// can be read before a run too, and outputs of the first half after <see cref="RunFirst"/>.
     /// </summary>
     /// <exception cref="GraphException">The node is not among the outputs that the plan was compiled for.</exception>
-    /// <exception cref="InvalidOperationException">The value is not computed: no run went before, or it failed; or the plan is in use.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The value is not computed: no run went before, or it failed; or the plan is in use.
+    /// </exception>
     /// <exception cref="ObjectDisposedException">The plan has been disposed of.</exception>
     public Tensor this[Node output]
     {
@@ -113,7 +115,7 @@ public sealed unsafe partial class Plan : IDisposable
 
             if (_progress != Progress.All && !IsThere(value))
             {
-                throw new InvalidOperationException($"{output} is not computed: call Run, or the half that computes it, and let it succeed");
+                throw new InvalidOperationException($"{output} is not computed: it needs a Run, or the half that computes it");
             }
 
             return new Tensor(Owner(value.Memory), (float*)_slots[value.Slot], value.Shape);

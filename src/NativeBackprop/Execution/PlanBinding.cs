@@ -50,7 +50,8 @@ public sealed unsafe partial class Plan
     }
 
     /// <summary>
-    /// Lets an input of numbers read the buffer itself at every run, without a copy. The values are not checked; change them between runs only.
+    /// Lets an input of numbers read the buffer itself at every run, without a copy. The values are not checked; change them between runs
+    /// only.
     /// </summary>
     /// <exception cref="ShapeException">The buffer's length is not the input's.</exception>
     /// <exception cref="GraphException">The node is no input of this plan, or takes class indices.</exception>
@@ -86,7 +87,8 @@ public sealed unsafe partial class Plan
 
         if (input.Op.ElementType != type)
         {
-            throw new GraphException($"{input} takes {(type == ElementType.Int32 ? "numbers, not class indices" : "class indices, not numbers")}");
+            throw new GraphException(
+                $"{input} takes {(type == ElementType.Int32 ? "numbers, not class indices" : "class indices, not numbers")}");
         }
 
         return length is null || length == value.Shape.Length

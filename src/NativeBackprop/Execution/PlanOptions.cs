@@ -13,7 +13,9 @@ public sealed record PlanOptions
     /// </summary>
     public int Threads { get; init; }
 
-    /// <summary>True takes exactly <see cref="Threads"/> threads, and shares every step that can be shared, whatever the work and the machine.</summary>
+    /// <summary>
+    /// True takes exactly <see cref="Threads"/> threads, and shares every step that can be shared, whatever the work and the machine.
+    /// </summary>
     public bool ExactThreads { get; init; }
 
     /// <summary>False runs one kernel a node, for comparison; results agree to rounding.</summary>

@@ -9,14 +9,19 @@ namespace NativeBackprop;
 /// <param name="Bytes">Bytes read or written.</param>
 /// <param name="Threads">How many threads share it.</param>
 /// <param name="Waits">True when the threads meet before it.</param>
-/// <param name="Place">Where the first output lies: an offset into the arena in bytes, marked when it overwrites an operand; a parameter; nothing.</param>
-public sealed record PlanStepReport(string Name, string Inputs, string Outputs, string Call, long Flops, long Bytes, int Threads, bool Waits, string Place);
+/// <param name="Place">
+/// Where the first output lies: an offset into the arena in bytes, marked when it overwrites an operand; a parameter; nothing.
+/// </param>
+/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
+public sealed record PlanStepReport(
+    string Name, string Inputs, string Outputs, string Call, long Flops, long Bytes, int Threads, bool Waits, string Place);
 
 /// <summary>A plan as it prints itself.</summary>
 /// <param name="Steps">The steps in order.</param>
 /// <param name="ArenaBytes">Memory of all intermediate values.</param>
 /// <param name="UnsharedBytes">What it would be if no value reused another's memory.</param>
 /// <param name="InPlace">How many results overwrite an operand.</param>
+/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
 public sealed record PlanReport(IReadOnlyList<PlanStepReport> Steps, long ArenaBytes, long UnsharedBytes, int InPlace);
 
 public sealed unsafe partial class Plan
@@ -34,8 +39,8 @@ public sealed unsafe partial class Plan
     {
         PlanStep step = scheduled.Step;
         return new PlanStepReport(
-            step.Operation.Name, List(step.Inputs), List(step.Outputs), scheduled.Kernel.Call, scheduled.Kernel.Flops, scheduled.Kernel.Bytes,
-            scheduled.Threads, scheduled.Waits, PlaceOf(step));
+            step.Operation.Name, List(step.Inputs), List(step.Outputs),
+            scheduled.Kernel.Call, scheduled.Kernel.Flops, scheduled.Kernel.Bytes, scheduled.Threads, scheduled.Waits, PlaceOf(step));
     }
 
     private static string List(IEnumerable<PlanValue> values) => string.Join(", ", values.Select(value => $"{value.Node} {value.Shape}"));

@@ -25,7 +25,8 @@ public sealed unsafe partial class Plan
 
     /// <summary>Runs what <see cref="RunFirst"/> has left.</summary>
     /// <exception cref="InvalidOperationException">
-    /// No <see cref="RunFirst"/> went before, its rest has been run already, or an input that it read was bound again since. As <see cref="Run()"/>.
+    /// No <see cref="RunFirst"/> went before, its rest has been run already, or an input that it read was bound again since; or as with
+    /// <see cref="Run()"/>.
     /// </exception>
     /// <inheritdoc cref="Run()"/>
     public void RunRest() => Run(_program.FirstSteps, _kernels.Length, Progress.All, needsFirst: true);
@@ -40,7 +41,8 @@ public sealed unsafe partial class Plan
 
         if (needsFirst && _progress != Progress.First)
         {
-            throw new InvalidOperationException("RunRest needs a RunFirst of its own, with nothing that it read bound since: call RunFirst, then RunRest");
+            throw new InvalidOperationException(
+                "RunRest needs a RunFirst of its own, with nothing that it read bound since: call RunFirst, then RunRest");
         }
 
         _progress = Progress.None;
@@ -64,7 +66,8 @@ public sealed unsafe partial class Plan
 
         if (_faulty.Length > 0 && TakeFault() is { } found)
         {
-            throw found.Fault is NonFiniteFault ? FirstNonFinite(found.Index) ?? Error(found.Step, found.Fault) : Error(found.Step, found.Fault);
+            NonFiniteException? origin = found.Fault is NonFiniteFault ? FirstNonFinite(found.Index) : null;
+            throw origin ?? Error(found.Step, found.Fault);
         }
 
         _progress = reached;
@@ -154,5 +157,6 @@ public sealed unsafe partial class Plan
     // What the caller is told of a fault. It names the node, or the operand that is not finite.
     private static NativeBackpropException Error(PlanStep step, Fault fault) => fault is NonFiniteFault { Input: var input }
         ? new NonFiniteException($"{step.Inputs[input].Node}", fault.Message)
-        : new GraphException($"{step.Outputs[0].Node}({string.Join(", ", step.Inputs.Select(input => input.Node))}): {fault.Message}", fault.Cause);
+        : new GraphException(
+            $"{step.Outputs[0].Node}({string.Join(", ", step.Inputs.Select(input => input.Node))}): {fault.Message}", fault.Cause);
 }

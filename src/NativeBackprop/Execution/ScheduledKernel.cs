@@ -11,8 +11,8 @@ internal sealed class ScheduledKernel(PlanStep step, Kernel kernel, int[] bounds
     public int[] Bounds => bounds;
 
     /// <summary>
-    /// True when the kernel reads what an earlier one, since the last meeting, writes, or the other way round; or when it commits and one of
-    /// them may have found a fault.
+    /// True when the kernel reads what an earlier one, since the last meeting, writes, or the other way round; or when it commits and one
+    /// of them may have found a fault.
     /// </summary>
     public bool Waits => waits;
 

@@ -274,7 +274,10 @@ internal sealed class ThreadTeam : IDisposable
             }
         }
 
-        /// <summary>Each on a cache line of its own (two, because processors fetch lines in pairs), so that those who wait do not slow those who arrive.</summary>
+        /// <summary>
+        /// Each on a cache line of its own (two, because processors fetch lines in pairs), so that those who wait do not slow those who
+        /// arrive.
+        /// </summary>
         [StructLayout(LayoutKind.Explicit, Size = 512)]
         private struct Counters
         {

@@ -28,8 +28,8 @@ internal abstract unsafe class Kernel
     public long WorkspaceShared { get; protected init; }
 
     /// <summary>
-    /// The scratch memory, on a 64-byte boundary, which the plan sets before the first run. It holds anything when a run begins, and belongs
-    /// to others when the run has ended.
+    /// The scratch memory, on a 64-byte boundary, which the plan sets before the first run. It holds anything when a run begins, and
+    /// belongs to others when the run has ended.
     /// </summary>
     public float* Workspace { private get; set; }
 

@@ -3,7 +3,8 @@ using System.Text;
 namespace NativeBackprop;
 
 /// <summary>
-/// Something that a plan can run: a graph op, or a fusion of several. Only this library makes them; a user's own is a <see cref="Ops.CustomOp"/>.
+/// Something that a plan can run: a graph op, or a fusion of several. Only this library makes them; a user's own is a
+/// <see cref="Ops.CustomOp"/>.
 /// </summary>
 /// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
 public abstract record Operation
@@ -20,7 +21,9 @@ public abstract record Operation
     /// </summary>
     internal virtual bool IsView => false;
 
-    /// <summary>Where a view starts in the memory of input 0, in elements; the shape is the input's, with the batch size filled in.</summary>
+    /// <summary>
+    /// Where a view starts in the memory of input 0, in elements; the shape is the input's, with the batch size filled in.
+    /// </summary>
     internal virtual int ViewStart(Shape input) => 0;
 
     /// <summary>True when an output may be written to the memory of an input that nobody needs afterwards.</summary>
@@ -86,7 +89,8 @@ public abstract record Op : Operation
     /// For an input of class indices: how many classes the other inputs' shapes leave room for. An index at or beyond it would make the
     /// kernel leave its memory, so the graph holds it against the <see cref="IndexBound"/> of what the indices come from.
     /// </summary>
-    internal virtual int IndexLimit(int input, ReadOnlySpan<Shape> inputs) => throw new InvalidOperationException($"{Name} takes no class indices");
+    internal virtual int IndexLimit(int input, ReadOnlySpan<Shape> inputs) =>
+        throw new InvalidOperationException($"{Name} takes no class indices");
 
     /// <summary>The shape of the result.</summary>
     /// <exception cref="ShapeException">The inputs do not fit; the message says what was expected.</exception>

@@ -41,7 +41,8 @@ internal readonly ref struct KernelArguments(ReadOnlySpan<Operand> inputs, ReadO
 }
 
 /// <summary>Double-precision values for <see cref="Op.Evaluate"/>, row-major.</summary>
-internal readonly ref struct ReferenceArguments(ReadOnlySpan<double[]> inputs, ReadOnlySpan<Shape> shapes, double[] output, Shape outputShape)
+internal readonly ref struct ReferenceArguments(
+    ReadOnlySpan<double[]> inputs, ReadOnlySpan<Shape> shapes, double[] output, Shape outputShape)
 {
     /// <summary>The inputs' values. Only an op that updates an input in place may write to one.</summary>
     public ReadOnlySpan<double[]> Inputs { get; } = inputs;

@@ -1,8 +1,8 @@
 namespace NativeBackprop.Ops;
 
 /// <summary>
-/// Faults when an element of any input is NaN or infinite; the result, a zero, is of no use. Among the outputs of a plan it keeps a run that
-/// goes wrong from writing to variables: the plan then throws a <see cref="NonFiniteException"/>.
+/// Faults when an element of any input is NaN or infinite; the result, a zero, is of no use. Among the outputs of a plan it keeps a run
+/// that goes wrong from writing to variables: the plan then throws a <see cref="NonFiniteException"/>.
 /// </summary>
 internal sealed record CheckFinite : Op
 {

@@ -61,7 +61,11 @@ public abstract class CustomOp
     /// <param name="outputGradient">The gradient with respect to the output.</param>
     /// <param name="inputGradient">Receives the gradient with respect to the input.</param>
     public virtual void Backward(
-        int input, CustomInputs<double> inputs, ReadOnlySpan<double> output, ReadOnlySpan<double> outputGradient, Span<double> inputGradient)
+        int input,
+        CustomInputs<double> inputs,
+        ReadOnlySpan<double> output,
+        ReadOnlySpan<double> outputGradient,
+        Span<double> inputGradient)
     {
         float[] rounded = new float[inputGradient.Length];
         Backward(input, inputs.Round(), CustomInputs<double>.Round(output), CustomInputs<double>.Round(outputGradient), rounded);
@@ -136,7 +140,8 @@ internal sealed record CustomForward(CustomOp Function) : Op
         return shape.Equals(output.Shape)
             ? new CustomKernel(Name, arguments.Inputs, shapes, output, (inputs, y) => Function.Forward(inputs, y))
             : throw new ShapeException(
-                $"{Name}: the shape rule gave {output.Shape} for the graph, and {shape} for the plan's inputs {string.Join(", ", shapes.AsEnumerable())}");
+                $"{Name}: the shape rule gave {output.Shape} for the graph, "
+                + $"and {shape} for the plan's inputs {string.Join(", ", shapes.AsEnumerable())}");
     }
 
     internal override void Evaluate(ReferenceArguments arguments)
@@ -172,8 +177,8 @@ internal sealed record CustomBackward(CustomOp Function, int Input) : Op
         int count = arguments.Inputs.Length - 2;
         (Operand y, Operand dy) = (arguments.Inputs[^2], arguments.Inputs[^1]);
         Shape[] shapes = [.. arguments.Inputs[..count].ToArray().Select(operand => operand.Shape)];
-        return new CustomKernel(
-            Name, arguments.Inputs[..count], shapes, arguments.Output, (inputs, dx) => Function.Backward(Input, inputs, y.Span, dy.Span, dx));
+        void Run(CustomInputs<float> inputs, Span<float> dx) => Function.Backward(Input, inputs, y.Span, dy.Span, dx);
+        return new CustomKernel(Name, arguments.Inputs[..count], shapes, arguments.Output, Run);
     }
 
     internal override void Evaluate(ReferenceArguments arguments)

@@ -53,7 +53,8 @@ internal sealed class CommitTests
     public void A_parameter_or_a_buffer_that_is_not_finite_is_named_itself()
     {
         var graph = new Graph();
-        Node x = graph.Input("x", [3]), w = graph.Variable("w", [3], 1, 2, 3), cost = (w * x).Square().Sum(), check = graph.Add(new CheckFinite(), cost);
+        Node x = graph.Input("x", [3]), w = graph.Variable("w", [3], 1, 2, 3);
+        Node cost = (w * x).Square().Sum(), check = graph.Add(new CheckFinite(), cost);
         using Plan plan = graph.Compile([cost, check]);
         plan.Bind(x, new PinnedBuffer([1f, float.NaN, 1]));
         Assert.That(plan.Run, Throws.TypeOf<NonFiniteException>().With.Message.EqualTo("x is not finite: element 1 is NaN"));
@@ -77,7 +78,8 @@ internal sealed class CommitTests
 
         plan.Run();
         buffers[bad].Span[^1] = float.NaN;
-        Assert.That(plan.Run, Throws.TypeOf<NonFiniteException>().With.Message.EqualTo($"{xs[bad]} is not finite: element {buffers[bad].Length - 1} is NaN"));
+        Assert.That(plan.Run, Throws.TypeOf<NonFiniteException>().With.Message.EqualTo(
+            $"{xs[bad]} is not finite: element {buffers[bad].Length - 1} is NaN"));
         buffers[bad].Span[^1] = 0;
         plan.Run();
         Assert.That(plan[check].Item, Is.Zero);
@@ -175,7 +177,11 @@ internal sealed class CommitTests
         }
 
         public override void Backward(
-            int input, CustomInputs<float> inputs, ReadOnlySpan<float> output, ReadOnlySpan<float> outputGradient, Span<float> inputGradient) =>
+            int input,
+            CustomInputs<float> inputs,
+            ReadOnlySpan<float> output,
+            ReadOnlySpan<float> outputGradient,
+            Span<float> inputGradient) =>
             outputGradient.CopyTo(inputGradient);
     }
 }

@@ -154,7 +154,8 @@ public sealed class PlanLifetimeTests
         var graph = new Graph();
         Node x = graph.Input("x", [400]), y = x.Exp();
         var team = new ThreadTeam(2);
-        Assert.That(() => graph.Compile([y], Exactly(3) with { Team = team }), Throws.TypeOf<OptionException>().With.Message.Contains("team of 2"));
+        Assert.That(() => graph.Compile([y], Exactly(3) with { Team = team }),
+            Throws.TypeOf<OptionException>().With.Message.Contains("team of 2"));
         using Plan plan = graph.Compile([y], Exactly(2) with { Team = team });
         plan.Bind(x, new float[400]).Run();
         team.Dispose();

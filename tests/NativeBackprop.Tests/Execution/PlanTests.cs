@@ -85,8 +85,10 @@ public sealed class PlanTests
         using Plan plan = graph.Compile([y], new PlanOptions { BatchSize = 1 });
         Assert.That(() => plan.Bind(labels, new float[1]),
             Throws.TypeOf<GraphException>().With.Message.EqualTo("labels takes class indices, not numbers"));
-        Assert.That(() => plan.BindLabels(x, new int[3]), Throws.TypeOf<GraphException>().With.Message.EqualTo("x takes numbers, not class indices"));
-        Assert.That(() => plan.Bind(unused, 1f), Throws.TypeOf<GraphException>().With.Message.EqualTo("unused is not an input of this plan"));
+        Assert.That(() => plan.BindLabels(x, new int[3]),
+            Throws.TypeOf<GraphException>().With.Message.EqualTo("x takes numbers, not class indices"));
+        Assert.That(() => plan.Bind(unused, 1f),
+            Throws.TypeOf<GraphException>().With.Message.EqualTo("unused is not an input of this plan"));
         Assert.That(() => plan.Bind(y, 1f), Throws.TypeOf<GraphException>().With.Message.Contains("is not an input of this plan"));
         Assert.That(() => plan[x], Throws.TypeOf<GraphException>().With.Message.EqualTo("x is not an output of this plan"));
     }
@@ -185,7 +187,8 @@ public sealed class PlanTests
     {
         var graph = new Graph();
         Node logarithm = graph.Constant(-1).Log();
-        Assert.That(() => graph.Compile([logarithm]), Throws.TypeOf<GraphException>().With.Message.Contains("log").And.Message.Contains("-1"));
+        Assert.That(() => graph.Compile([logarithm]),
+            Throws.TypeOf<GraphException>().With.Message.Contains("log").And.Message.Contains("-1"));
     }
 
     [Test]
@@ -205,7 +208,8 @@ public sealed class PlanTests
     public void Outputs_MayBeInputsParametersConstantsViewsAndRepeated()
     {
         var graph = new Graph();
-        Node x = graph.Input("x", [4]), w = graph.Variable("w", [2], 1, 2), c = graph.Constant(3, [2]), folded = c.Square() + w.Graph.Constant(1);
+        Node x = graph.Input("x", [4]), w = graph.Variable("w", [2], 1, 2), c = graph.Constant(3, [2]);
+        Node folded = c.Square() + w.Graph.Constant(1);
         Node view = x.Reshape([2, 2]), second = view.Reshape([4, 1]), y = x.Relu();
         using Plan plan = graph.Compile([x, w, c, folded, view, second, y, y, x]);
         plan.Bind(x, [1f, -2, 3, -4]).Run();

@@ -42,7 +42,7 @@ internal sealed unsafe class WorkspaceTests
         PlanStep step = plan.Kernels.Single(kernel => kernel.Step.Operation is Reversal).Step;
         Assert.That(step.WorkspaceLength, Is.EqualTo((2 * Arena.Align(Columns)) + Arena.Align(Reversal.SharedBytes / sizeof(float))));
         long arena = plan.ArenaBytes / sizeof(float);
-        Assert.That(arena, Is.LessThan((3 * Arena.Align(Rows * Columns)) + 200), "x, the result, and one value that is dead when the workspace is used");
+        Assert.That(arena, Is.LessThan((3 * Arena.Align(Rows * Columns)) + 200), "x, the result, and one value that is dead by then");
 
         // What the workspace was laid over must not be lost, nor spoil it: the threads meet between the two.
         float[] values = [.. Enumerable.Range(0, Rows * Columns).Select(i => 0.001f * i)];
