@@ -33,11 +33,15 @@ public sealed unsafe partial class Plan : IDisposable
     internal Plan(PlanProgram program, PlanOptions options)
     {
         _program = program;
-        _slots = GC.AllocateArray<nint>(program.Values.Count, pinned: true);
-        _bound = new PinnedBuffer?[program.Values.Count];
-        for (int i = 0; i < program.Values.Count; i++)
+
+        // Besides the nodes' values there are those that rules have made on the way.
+        IEnumerable<PlanStep> steps = program.ConstantSteps.Concat(program.Steps);
+        PlanValue[] values = [.. program.Values.Concat(steps.SelectMany(step => step.Inputs.Concat(step.Outputs))).Distinct()];
+        _slots = GC.AllocateArray<nint>(values.Length, pinned: true);
+        _bound = new PinnedBuffer?[values.Length];
+        for (int i = 0; i < values.Length; i++)
         {
-            program.Values[i].Slot = i;
+            values[i].Slot = i;
         }
 
         // Kernels first, because they say how much memory they want; what their operands point to is looked up at every run.
@@ -49,7 +53,7 @@ public sealed unsafe partial class Plan : IDisposable
         }
 
         _memory = MemoryPlanner.Run(program);
-        _views = program.Values.GroupBy(value => value.Memory).ToDictionary(views => views.Key, views => views.ToArray());
+        _views = values.GroupBy(value => value.Memory).ToDictionary(views => views.Key, views => views.ToArray());
         Allocate();
         for (int i = 0; i < kernels.Length; i++)
         {
@@ -169,16 +173,16 @@ public sealed unsafe partial class Plan : IDisposable
             _arena.Reserve(block);
         }
 
-        foreach (PlanValue input in _program.Values.Where(value => value.Storage == Storage.Input && value.Memory == value))
+        foreach (PlanValue input in _views.Keys.Where(root => root.Storage == Storage.Input))
         {
             input.Offset = _arena.Reserve(Math.Max(1, input.Length));
             _unbound.Add(input);
         }
 
         _arena.Allocate();
-        foreach (PlanValue root in _program.Values.Where(value => value.Memory == value))
+        foreach (PlanValue root in _views.Keys)
         {
-            if (root.Node.Op is Ops.Variable variable)
+            if (root is { Storage: Storage.Variable, Node.Op: Ops.Variable variable })
             {
                 Point(root, variable.Parameter.Tensor.Pointer);
             }
@@ -211,7 +215,7 @@ public sealed unsafe partial class Plan : IDisposable
         }
     }
 
-    private PinnedBuffer Owner(PlanValue root) => root.Node.Op is Ops.Variable variable
+    private PinnedBuffer Owner(PlanValue root) => root is { Storage: Storage.Variable, Node.Op: Ops.Variable variable }
         ? variable.Parameter.Tensor.Owner
         : _bound[root.Slot] ?? _arena.Owner(root.Offset);
 

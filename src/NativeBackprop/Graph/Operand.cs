@@ -25,6 +25,9 @@ internal readonly unsafe struct Operand
     public Span<float> Span => new(Data, Length);
 
     internal float* Data => *_slot;
+
+    /// <summary>True during a run when both stand at the same place in memory.</summary>
+    internal bool Aliases(Operand other) => Data == other.Data;
 }
 
 /// <summary>The operands that a kernel is made for.</summary>
