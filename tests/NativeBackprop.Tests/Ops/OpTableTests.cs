@@ -2,6 +2,7 @@ using System.Reflection;
 using NativeBackprop.Layers;
 using NativeBackprop.Losses;
 using NativeBackprop.Ops;
+using NativeBackprop.Tests.Execution;
 using NUnit.Framework;
 
 namespace NativeBackprop.Tests.Ops;
@@ -18,10 +19,11 @@ internal sealed class OpTableTests
         ["Cotangent"] = "add",
     };
 
-    // Ops that change memory in place without being a step of an optimizer have tests of their own.
-    private static readonly Dictionary<Type, string> InPlace = new()
+    // Ops that are there for what they do besides giving a result have tests of their own.
+    private static readonly Dictionary<Type, (Type Fixture, string Name)> OwnTests = new()
     {
-        [typeof(Counter)] = nameof(CounterTests.Counter_CountsAsTheReference_AndCarries),
+        [typeof(Counter)] = (typeof(CounterTests), nameof(CounterTests.Counter_CountsAsTheReference_AndCarries)),
+        [typeof(CheckFinite)] = (typeof(CommitTests), nameof(CommitTests.Several_values_are_checked_by_one_op_on_any_number_of_threads)),
     };
 
     public static IEnumerable<Type> Ops => typeof(Op).Assembly.GetTypes().Where(type => !type.IsAbstract && type.IsSubclassOf(typeof(Op)));
@@ -34,9 +36,9 @@ internal sealed class OpTableTests
             Assert.That(UpdateTable.Rows.Select(row => row.Op.GetType()).Append(typeof(Variable)), Does.Contain(op),
                 $"{op.Name} needs a row in UpdateTable");
         }
-        else if (InPlace.TryGetValue(op, out string? test))
+        else if (OwnTests.TryGetValue(op, out (Type Fixture, string Name) test))
         {
-            Assert.That(typeof(CounterTests).GetMethod(test), Is.Not.Null);
+            Assert.That(test.Fixture.GetMethod(test.Name), Is.Not.Null);
         }
         else if (op.IsSubclassOf(typeof(Leaf)))
         {

@@ -1,0 +1,35 @@
+# Refuses a source file with a line of more than 140 bytes: run as `cmake -P cmake/CheckLineLengths.cmake`, and by every
+# build of the native library. What the binding generator writes is left as it is.
+cmake_minimum_required(VERSION 3.21)
+
+get_filename_component(root "${CMAKE_CURRENT_LIST_DIR}/.." ABSOLUTE)
+set(longest 140)
+math(EXPR too_long "${longest} + 1")
+string(REPEAT "[^\n]" ${too_long} pattern)
+
+set(globs)
+foreach(folder src native tests benchmarks samples)
+  foreach(ending cs c h inl def)
+    list(APPEND globs "${root}/${folder}/*.${ending}")
+  endforeach()
+endforeach()
+file(GLOB_RECURSE sources RELATIVE "${root}" ${globs})
+list(FILTER sources EXCLUDE REGEX "/(bin|obj|Generated)/")
+
+set(found "")
+foreach(source IN LISTS sources)
+  file(READ "${root}/${source}" text)
+  string(REGEX MATCH "${pattern}" line "${text}")
+  if(NOT line STREQUAL "")
+    string(FIND "${text}" "${line}" start)
+    string(SUBSTRING "${text}" 0 ${start} before)
+    string(REGEX MATCHALL "\n" breaks "${before}")
+    list(LENGTH breaks number)
+    math(EXPR number "${number} + 1")
+    string(APPEND found "\n  ${source}:${number}")
+  endif()
+endforeach()
+
+if(NOT found STREQUAL "")
+  message(FATAL_ERROR "a line has more than ${longest} bytes; the first of each file:${found}")
+endif()
