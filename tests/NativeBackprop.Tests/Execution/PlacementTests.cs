@@ -174,6 +174,28 @@ public sealed class PlacementTests
     }
 
     [Test]
+    public void Products_over_slices_that_are_not_adjacent_in_one_order_stay_apart()
+    {
+        var net = new Net();
+        Node x = net.Input("x", [8, 3]), y = net.Input("y", [8, 5]);
+        Node Sum(params (int X, int Y)[] starts) => starts
+            .Select(at => x.Slice(0, at.X, 2).MatMul(y.Slice(0, at.Y, 2), transposeLeft: true)).Aggregate((a, b) => a + b);
+        (Node Sum, int[] Products)[] cases =
+        [
+            (Sum((0, 0), (2, 2), (6, 6)), [4, 2]),
+            (Sum((2, 6), (0, 4)), [4]),
+            (Sum((0, 2), (2, 0)), [2, 2]),
+            (Sum((0, 0), (1, 1)), [2, 2]),
+            (Sum((0, 0), (2, 2), (2, 0), (4, 2)), [4, 4]),
+        ];
+        foreach ((Node sum, int[] products) in cases)
+        {
+            Assert.That(WeightProducts(net.Compile([sum])), Is.EquivalentTo(products));
+            net.AssertAgrees([sum]);
+        }
+    }
+
+    [Test]
     public void Slices_of_a_parameter_before_and_after_its_update_are_not_one_operand()
     {
         var net = new Net();
