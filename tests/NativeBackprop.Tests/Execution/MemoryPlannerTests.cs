@@ -184,7 +184,7 @@ public sealed class MemoryPlannerTests
     public void An_operand_that_is_read_elsewhere_in_part_is_not_overwritten()
     {
         var graph = new Graph();
-        Node x = graph.Input("x", [2, 40]), a = x.Tanh(), y = a * a.Slice(0, 1, 1), z = a.Slice(0, 0, 1).Exp() + a.Slice(0, 1, 1);
+        Node x = graph.Input("x", [2, 40]), a = x.Tanh(), y = a * a.Slice(0, 0, 1), z = a.Slice(0, 0, 1).Exp() + a.Slice(0, 1, 1);
         float[] values = [.. Enumerable.Range(0, 80).Select(i => (0.05f * i) - 2)];
         foreach (Node[] outputs in (Node[][])[[y], [z], [y, z], [z, a.Slice(0, 0, 1)], [a, y]])
         {
