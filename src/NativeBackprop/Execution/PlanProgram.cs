@@ -99,6 +99,24 @@ internal sealed class PlanValue
         set => _producer = value;
     }
 
+    /// <summary>
+    /// What a step has written, or no step writes, that this value is or is a view of. A variable is one such value before its first
+    /// update and another one after each.
+    /// </summary>
+    public PlanValue Written
+    {
+        get
+        {
+            PlanValue value = this;
+            while (value is { _producer: null, _base: { } next })
+            {
+                value = next;
+            }
+
+            return value;
+        }
+    }
+
     public List<PlanStep> Consumers { get; } = [];
 
     /// <summary>Index into the plan's table of pointers; of the root only.</summary>

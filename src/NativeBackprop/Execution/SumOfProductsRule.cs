@@ -62,8 +62,9 @@ internal static class SumOfProductsRule
         return runs;
     }
 
-    // What a value is a fixed part of; null when it can still be placed.
-    private static PlanValue? Root(PlanValue value) => Placement.CanPlace(value) ? null : value.Memory;
+    // What a value is a fixed part of, of a variable one of the values that it takes; null when it can still be placed.
+    private static PlanValue? Root(PlanValue value) =>
+        Placement.CanPlace(value) ? null : value.Storage == Storage.Computed ? value.Memory : value.Written;
 
     // A run goes on while the fixed sides follow one another and the free sides are all different.
     private static void Split(IEnumerable<PlanStep> products, bool aIsFixed, bool bIsFixed, List<Run> runs)
@@ -97,17 +98,17 @@ internal static class SumOfProductsRule
     private static PlanValue OneSide(Rewriter rewriter, Run run, int side, PlanStep place)
     {
         PlanValue[] parts = [.. run.Products.Select(product => product.Inputs[side])];
-        PlanValue first = parts[0], root = first.Memory;
+        PlanValue first = parts[0], written = first.Written;
         Shape shape = [parts.Sum(part => part.Shape[0]), first.Shape[1]];
-        if (root.Storage != Storage.Computed)
+        if (first.Storage != Storage.Computed)
         {
-            return new PlanValue(root.Node, shape, root.Storage, root, first.Start);
+            return new PlanValue(written.Node, shape, first.Storage, written, first.Start - written.Start);
         }
 
         PlanValue joined = rewriter.Create(place.Outputs[0].Node, shape);
         if (side == 0 ? run.AIsFixed : run.BIsFixed)
         {
-            joined.PlaceIn(root, first.Start);
+            joined.PlaceIn(first.Memory, first.Start);
         }
 
         var starts = new int[parts.Length];

@@ -60,7 +60,10 @@ public static class NodeFunctions
         /// <summary>The smaller of two, element by element; the gradient goes to the first at a tie.</summary>
         public Node Minimum(Node other) => GraphOf(x).Add(Binary.Minimum, x, other);
 
-        /// <summary>The matrix product of two matrices, each transposed first if asked for.</summary>
+        /// <summary>
+        /// The matrix product over the last two dimensions, each operand transposed there first if asked for. Leading dimensions of both
+        /// must agree; where only one has them, the other is one matrix for all.
+        /// </summary>
         public Node MatMul(Node other, bool transposeLeft = false, bool transposeRight = false) =>
             GraphOf(x).Add(new MatMul(transposeLeft, transposeRight), x, other);
 

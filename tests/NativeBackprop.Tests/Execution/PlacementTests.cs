@@ -166,7 +166,25 @@ public sealed class PlacementTests
         Assert.That(plan.Kernels.Select(kernel => kernel.Step.Outputs[0].Memory).Distinct().Count(), Is.EqualTo(1), "all in place");
         net.AssertAgrees([h]);
         net.AssertAgrees([h, z]);
-        net.AssertAgrees([.. net.Graph.Gradient(h.Square().Sum(), x, wx, wh)]);
+        Node[] d = net.Graph.Gradient(h.Square().Sum(), x, wx, wh);
+        using Plan backward = net.Compile(d);
+        Assert.That(WeightProducts(backward), Is.EquivalentTo(new[] { 5 * Net.BatchSize, 4 * Net.BatchSize }));
+        Assert.That(Names(backward), Has.None.Matches("^(add|copy|clear|concatenate|pad|slice)$"));
+        net.AssertAgrees(d);
+    }
+
+    [Test]
+    public void Slices_of_a_parameter_before_and_after_its_update_are_not_one_operand()
+    {
+        var net = new Net();
+        Node w = net.Variable("w", [6, 4]), x = net.Input("x", [6, 5]), rate = net.Input("rate", []), g = net.Input("g", [6, 4]);
+        Node Product(Node matrix, int start) => matrix.Slice(0, start, 2).MatMul(x.Slice(0, start, 2), transposeLeft: true);
+        Node before = Product(w, 0) + Product(w, 2), updated = net.Graph.Add(new SgdUpdate(0), w, g, rate);
+        Node after = Product(updated, 0) + Product(updated, 2) + Product(updated, 4), mixed = Product(updated, 4) + before;
+        Assert.That(WeightProducts(net.Compile([before])), Is.EqualTo(new[] { 4 }));
+        Assert.That(WeightProducts(net.Compile([after])), Is.EqualTo(new[] { 6 }));
+        net.AssertAgrees([before, after]);
+        net.AssertAgrees([mixed]);
     }
 
     [Test]
