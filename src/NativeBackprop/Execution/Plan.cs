@@ -51,7 +51,7 @@ public sealed unsafe partial class Plan : IDisposable
         {
             PlanValue value = program.Values[i];
             value.Slot = i;
-            _slots[i] = (nint)(value.Node.Op is Ops.Variable variable ? variable.Parameter.Tensor.Pointer
+            _slots[i] = (nint)(value is { Storage: Storage.Variable, Node.Op: Ops.Variable variable } ? variable.Parameter.Tensor.Pointer
                 : value.Memory == value && value.Offset >= 0 ? _arena.At(value.Offset) : null);
         }
 
@@ -72,11 +72,6 @@ public sealed unsafe partial class Plan : IDisposable
         _kernels = new ScheduledKernel[kernels.Length];
         for (int i = 0; i < kernels.Length; i++)
         {
-            if (i == program.FirstSteps)
-            {
-                scheduler.Meet();
-            }
-
             _kernels[i] = scheduler.Add(program.Steps[i], kernels[i]);
         }
 
@@ -174,7 +169,7 @@ public sealed unsafe partial class Plan : IDisposable
     private Operand CreateOperand(PlanValue value) =>
         new((float**)Unsafe.AsPointer(ref _slots[value.Memory.Slot]), value.Start, value.Shape);
 
-    private PinnedBuffer Owner(PlanValue memory) => memory.Node.Op is Ops.Variable variable
+    private PinnedBuffer Owner(PlanValue memory) => memory is { Storage: Storage.Variable, Node.Op: Ops.Variable variable }
         ? variable.Parameter.Tensor.Owner
         : _bound[memory.Slot] ?? _arena.Owner(memory.Offset);
 

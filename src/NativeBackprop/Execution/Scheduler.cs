@@ -5,63 +5,50 @@ namespace NativeBackprop;
 /// <param name="sharesAll">True shares whatever can be shared, worth it or not.</param>
 internal sealed class Scheduler(int threads, bool sharesAll)
 {
-    private readonly List<(PlanValue Value, bool Writes, bool IsAlone)> _sinceMeeting = [];
+    private readonly List<Access> _sinceMeeting = [];
 
-    public ScheduledKernel Add(PlanStep step, Kernel kernel)
+    /// <summary>
+    /// Takes the next step. The steps of two halves are one sequence: whoever runs a half alone starts it together, which is one meeting
+    /// more than the sequence needs.
+    /// </summary>
+    /// <param name="step">The step, placed in memory.</param>
+    /// <param name="kernel">Its kernel.</param>
+    /// <param name="meets">True where the threads have to meet whatever the step touches: at a commit.</param>
+    public ScheduledKernel Add(PlanStep step, Kernel kernel, bool meets = false)
     {
         int[] bounds = Share(kernel);
-        bool isAlone = threads == 1 || bounds[1] == kernel.Units;
-        bool waits = threads > 1 && Conflicts(step, isAlone);
+        if (threads == 1)
+        {
+            return new ScheduledKernel(step, kernel, bounds, waits: false);
+        }
+
+        List<Access> accesses = AccessesOf(step, bounds[1] == kernel.Units);
+        bool waits = meets || accesses.Exists(access => _sinceMeeting.Exists(access.Conflicts));
         if (waits)
         {
             _sinceMeeting.Clear();
         }
 
-        foreach ((PlanValue value, bool writes) in Touched(step))
-        {
-            _sinceMeeting.Add((value, writes, isAlone));
-        }
-
+        _sinceMeeting.AddRange(accesses);
         return new ScheduledKernel(step, kernel, bounds, waits);
     }
 
-    /// <summary>The threads meet at the end of a half.</summary>
-    public void Meet() => _sinceMeeting.Clear();
-
-    private static IEnumerable<(PlanValue Value, bool Writes)> Touched(PlanStep step)
+    private static List<Access> AccessesOf(PlanStep step, bool isAlone)
     {
+        var accesses = new List<Access>();
         for (int i = 0; i < step.Inputs.Length; i++)
         {
-            yield return (step.Inputs[i], step.Operation.Updates(i));
+            accesses.Add(Access.To(step.Inputs[i], step.Operation.Updates(i), isAlone));
         }
 
-        foreach (PlanValue output in step.Outputs)
+        accesses.AddRange(step.Outputs.Select(output => Access.To(output, true, isAlone)));
+        if (step.WorkspaceLength > 0)
         {
-            yield return (output, true);
-        }
-    }
-
-    // What the first thread does alone, one step after the other, is in order without a meeting.
-    private bool Conflicts(PlanStep step, bool isAlone)
-    {
-        foreach ((PlanValue value, bool writes) in Touched(step))
-        {
-            foreach ((PlanValue earlier, bool earlierWrites, bool earlierIsAlone) in _sinceMeeting)
-            {
-                if ((writes || earlierWrites) && !(isAlone && earlierIsAlone) && Overlap(value, earlier))
-                {
-                    return true;
-                }
-            }
+            accesses.Add(new Access(null, step.WorkspaceOffset, step.WorkspaceLength, true, isAlone));
         }
 
-        return false;
+        return accesses;
     }
-
-    // Two values in the arena may share bytes although they are different values: the planner gives places out again.
-    private static bool Overlap(PlanValue a, PlanValue b) => a.Memory == b.Memory
-        ? a.Overlaps(b)
-        : a.Place >= 0 && b.Place >= 0 && a.Place < b.Place + b.Length && b.Place < a.Place + a.Length;
 
     private int[] Share(Kernel kernel)
     {
@@ -74,5 +61,20 @@ internal sealed class Scheduler(int threads, bool sharesAll)
         }
 
         return bounds;
+    }
+
+    /// <summary>
+    /// A range of memory that a step reads or writes: of the arena, where different values may lie in one place one after the other, or of
+    /// a parameter or a caller's memory.
+    /// </summary>
+    private readonly record struct Access(PlanValue? Root, long Start, long Length, bool Writes, bool IsAlone)
+    {
+        public static Access To(PlanValue value, bool writes, bool isAlone) => value.Place is var place and >= 0
+            ? new(null, place, value.Length, writes, isAlone)
+            : new(value.Memory, value.Start, value.Length, writes, isAlone);
+
+        // What the first thread does alone, one step after the other, is in order without a meeting.
+        public bool Conflicts(Access other) => (Writes || other.Writes) && !(IsAlone && other.IsAlone)
+            && Root == other.Root && Start < other.Start + other.Length && other.Start < Start + Length;
     }
 }
