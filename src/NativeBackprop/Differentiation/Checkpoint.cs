@@ -11,18 +11,28 @@ public static class Checkpoint
     extension(Graph graph)
     {
         /// <summary>
-        /// As <c>Gradient</c>, with the same values, but what was computed between two checkpoints in a row (or before the first) is computed
-        /// again from the earlier one during the backward pass, and needs no memory in between. What follows the last checkpoint is kept.
-        /// Good checkpoints are the outputs of every √n-th of n layers.
+        /// As <c>Gradient</c>, with the same values, but what was computed between two checkpoints in a row (or before the first) is
+        /// computed again from the earlier one during the backward pass, and needs no memory in between. What follows the last checkpoint
+        /// is kept. Good checkpoints are the outputs of every √n-th of n layers.
         /// </summary>
         /// <param name="loss">The scalar.</param>
         /// <param name="checkpoints">The nodes whose values are kept.</param>
         /// <param name="withRespectTo">The nodes to differentiate with respect to.</param>
-        /// <exception cref="GraphException">The loss is not a scalar, or a node belongs to another graph.</exception>
+        /// <exception cref="ArgumentNullException">A node is null.</exception>
+        /// <exception cref="GraphException">
+        /// The loss is not a scalar, a node belongs to another graph or holds class indices, or an op on the way has no gradient.
+        /// </exception>
+        /// <exception cref="InvalidOperationException">Another thread is using the graph.</exception>
         public Node[] CheckpointedGradient(Node loss, ReadOnlySpan<Node> checkpoints, ReadOnlySpan<Node> withRespectTo)
         {
-            ReverseMode.RequireScalar(loss);
-            return ReverseMode.Backward(loss, graph.Constant(1, loss.Shape), withRespectTo, new Recomputation(loss, checkpoints));
+            ArgumentNullException.ThrowIfNull(graph);
+            using Graph.Building building = graph.Begin();
+            ReverseMode.RequireScalar(graph, loss);
+            graph.Require(checkpoints, nameof(checkpoints));
+            var recomputation = new Recomputation(loss, checkpoints);
+            Node[] gradients = ReverseMode.Backward(loss, graph.Constant(1, loss.Shape), withRespectTo, recomputation);
+            building.Complete();
+            return gradients;
         }
     }
 
@@ -38,27 +48,13 @@ public static class Checkpoint
         public Recomputation(Node loss, ReadOnlySpan<Node> checkpoints)
         {
             _graph = loss.Graph;
-            foreach (Node checkpoint in checkpoints)
-            {
-                if (checkpoint.Graph != _graph)
-                {
-                    throw new GraphException($"checkpoint {checkpoint} belongs to another graph");
-                }
-            }
-
             _ends = [.. checkpoints.ToArray().Select(checkpoint => checkpoint.Index).Where(index => index < loss.Index).Distinct().Order()];
-            _needed = new bool[loss.Index + 1];
-            _needed[^1] = true;
-            for (int i = loss.Index; i >= 0; i--)
-            {
-                foreach (Node input in _needed[i] ? _graph.Nodes[i].Inputs : [])
-                {
-                    _needed[input.Index] = true;
-                }
-            }
+            _needed = _graph.Needed(loss);
         }
 
-        /// <summary>The node to take a gradient at in place of <paramref name="node"/>, whose own gradient <paramref name="dy"/> is known.</summary>
+        /// <summary>
+        /// The node to take a gradient at in place of <paramref name="node"/>, whose own gradient <paramref name="dy"/> is known.
+        /// </summary>
         public Node Of(Node node, Node dy)
         {
             int segment = Array.FindIndex(_ends, end => end >= node.Index);
@@ -76,15 +72,17 @@ public static class Checkpoint
             return _copies.GetValueOrDefault(node, node);
         }
 
-        // Copies a whole segment in order; what nobody asks for falls out when a plan is made.
+        // Copies a whole segment in order, each node as it reads variables itself; a counter must not count twice. What nobody asks for
+        // falls out when a plan is made.
         private void Copy(int first, int last, Node dy)
         {
             _copies.Clear();
             for (int i = first; i <= last; i++)
             {
                 Node node = _graph.Nodes[i];
-                if (_needed[i] && node.Inputs.Length > 0 && !HasEffect(node.Op))
+                if (_needed[i] && node.Inputs.Length > 0 && node.Op.IsPure && !node.Writes)
                 {
+                    using Graph.Use reading = _graph.ReadAt(node.ReadTime);
                     Node[] inputs = new Node[node.Inputs.Length];
                     for (int k = 0; k < inputs.Length; k++)
                     {
@@ -101,8 +99,5 @@ public static class Checkpoint
 
         // Parameters and constants take no memory of the plan's that a second computation could save, and class indices are not numbers.
         private static bool IsFixed(Op op) => op is (Leaf and not Input) or Fill or Constant;
-
-        // A counter must not count twice.
-        private static bool HasEffect(Op op) => !op.IsPure || op.Updates(0);
     }
 }

@@ -12,17 +12,29 @@ public static class ForwardMode
         /// pass g(u) = uᵀJ is linear in u, so its own gradient with respect to u, in the direction v, is Jv; u needs no value,
         /// and of the first pass only what the second needs is ever computed (the transposition trick of Townsend, 2017).
         /// </summary>
+        /// <exception cref="ArgumentNullException">A node is null.</exception>
         /// <exception cref="ShapeException">A direction has another shape than its node, or the counts differ.</exception>
+        /// <exception cref="GraphException">
+        /// A node belongs to another graph or holds class indices, or an op on the way has no derivative.
+        /// </exception>
+        /// <exception cref="InvalidOperationException">Another thread is using the graph.</exception>
         public Node JacobianVectorProduct(Node y, ReadOnlySpan<Node> x, ReadOnlySpan<Node> v)
         {
+            ArgumentNullException.ThrowIfNull(graph);
+            graph.Require(y, nameof(y));
+            graph.Require(x, nameof(x));
+            graph.Require(v, nameof(v));
             if (x.Length != v.Length)
             {
                 throw new ShapeException($"as many directions as nodes are needed: {x.Length} nodes, {v.Length} directions");
             }
 
+            using Graph.Building building = graph.Begin();
             Node u = graph.Add(new Cotangent(y.Shape));
             Node[] products = graph.VectorJacobianProduct(y, u, x);
-            return graph.Gradient(Inner(products, v), u)[0];
+            Node product = graph.Gradient(Inner(products, v), u)[0];
+            building.Complete();
+            return product;
         }
     }
 

@@ -10,42 +10,58 @@ public static class ReverseMode
         /// <summary>
         /// Adds the gradients of a scalar with respect to some nodes and returns them, each of its node's shape. The list is walked
         /// backward once with a table of gradients; where a node has several consumers they are summed (Deep Learning, algorithm 6.2).
-        /// A node that the scalar does not depend on gets zeros.
+        /// A node that the scalar does not depend on gets zeros. A gradient reads variables as the nodes that it belongs to read them, also
+        /// when those have been updated since.
         /// </summary>
-        /// <exception cref="GraphException">The loss is not a scalar, or holds class indices.</exception>
+        /// <exception cref="ArgumentNullException">A node is null.</exception>
+        /// <exception cref="GraphException">
+        /// The loss is not a scalar, a node belongs to another graph or holds class indices, or an op on the way has no gradient.
+        /// </exception>
+        /// <exception cref="InvalidOperationException">Another thread is using the graph.</exception>
         public Node[] Gradient(Node loss, params ReadOnlySpan<Node> withRespectTo)
         {
-            RequireScalar(loss);
-            return graph.VectorJacobianProduct(loss, graph.Constant(1, loss.Shape), withRespectTo);
+            ArgumentNullException.ThrowIfNull(graph);
+            using Graph.Building building = graph.Begin();
+            RequireScalar(graph, loss);
+            Node[] gradients = Backward(loss, graph.Constant(1, loss.Shape), withRespectTo, null);
+            building.Complete();
+            return gradients;
         }
 
         /// <summary>
         /// Adds vᵀJ for the Jacobian J of <paramref name="y"/> with respect to each of some nodes: one backward pass that starts
         /// with <paramref name="v"/>, of y's shape.
         /// </summary>
+        /// <exception cref="ArgumentNullException">A node is null.</exception>
         /// <exception cref="ShapeException">v has another shape than y.</exception>
-        /// <exception cref="GraphException">A node belongs to another graph, or holds class indices.</exception>
+        /// <exception cref="GraphException">
+        /// A node belongs to another graph or holds class indices, or an op on the way has no gradient.
+        /// </exception>
+        /// <exception cref="InvalidOperationException">Another thread is using the graph.</exception>
         public Node[] VectorJacobianProduct(Node y, Node v, params ReadOnlySpan<Node> withRespectTo)
         {
-            if (y.Graph != graph || v.Graph != graph)
-            {
-                throw new GraphException($"{(y.Graph != graph ? y : v)} belongs to another graph");
-            }
-
+            ArgumentNullException.ThrowIfNull(graph);
+            graph.Require(y, nameof(y));
+            graph.Require(v, nameof(v));
             if (!v.Shape.Equals(y.Shape))
             {
                 throw new ShapeException($"the vector for {y} must have its shape {y.Shape}, got {v.Shape}");
             }
 
-            return Backward(y, v, withRespectTo, null);
+            using Graph.Building building = graph.Begin();
+            Node[] products = Backward(y, v, withRespectTo, null);
+            building.Complete();
+            return products;
         }
     }
 
-    internal static void RequireScalar(Node loss)
+    internal static void RequireScalar(Graph graph, Node loss)
     {
+        graph.Require(loss, nameof(loss));
         if (loss.Shape.Count() is not (1, 0))
         {
-            throw new GraphException($"the gradient needs a scalar, but {loss} has the shape {loss.Shape}; sum it, or use VectorJacobianProduct");
+            throw new GraphException(
+                $"the gradient needs a scalar, but {loss} has the shape {loss.Shape}; sum it, or use VectorJacobianProduct");
         }
     }
 
@@ -55,7 +71,7 @@ public static class ReverseMode
         Graph graph = y.Graph;
         bool[] leads = LeadsToAny(graph, y, withRespectTo);
         var gradients = new Node?[y.Index + 1];
-        gradients[y.Index] = v;
+        gradients[y.Index] = Fixed(v);
         for (int i = y.Index; i >= 0; i--)
         {
             Node node = graph.Nodes[i];
@@ -64,6 +80,8 @@ public static class ReverseMode
                 continue;
             }
 
+            // What belongs to a node reads what the node reads, also when an update has been added since.
+            using Graph.Use reading = graph.ReadAt(node.ReadTime);
             Node at = recomputation?.Of(node, dy) ?? node;
             for (int k = 0; k < node.Inputs.Length; k++)
             {
@@ -75,7 +93,7 @@ public static class ReverseMode
                         throw new ShapeException($"{node}: the gradient of input {k} must have the shape {input.Shape}, got {dx.Shape}");
                     }
 
-                    gradients[input.Index] = gradients[input.Index] is { } sum ? sum + dx : dx;
+                    gradients[input.Index] = gradients[input.Index] is { } sum ? sum + dx : Fixed(dx);
                 }
             }
         }
@@ -90,17 +108,16 @@ public static class ReverseMode
         return result;
     }
 
+    // A gradient that is a variable, or a view of one, stands for what that holds here, and not where the next node uses it.
+    private static Node Fixed(Node gradient) => gradient.Variable is null ? gradient : gradient.Graph.Add(new AsOf(), gradient);
+
     // Forward sweep: a gradient is worth passing to a node only if one of the wanted nodes lies beneath it.
     private static bool[] LeadsToAny(Graph graph, Node y, ReadOnlySpan<Node> targets)
     {
         var leads = new bool[y.Index + 1];
         foreach (Node target in targets)
         {
-            if (target.Graph != graph)
-            {
-                throw new GraphException($"{target} belongs to another graph");
-            }
-
+            graph.Require(target, nameof(targets));
             if (target.Op.ElementType != ElementType.Float32)
             {
                 throw new GraphException($"{target} holds class indices, which have no gradient");

@@ -1,7 +1,10 @@
 namespace NativeBackprop;
 
 /// <summary>From a graph to a plan.</summary>
-/// <remarks>Thread safety: compiling reads the graph; any threads may compile one at once while nobody adds to it.</remarks>
+/// <remarks>
+/// Thread safety: compiling reads the graph. Any threads may compile one at once; while another one adds to it, they get an
+/// <see cref="InvalidOperationException"/>.
+/// </remarks>
 public static class Compilation
 {
     extension(Graph graph)
@@ -16,6 +19,7 @@ public static class Compilation
         /// An option is outside its domain, or the plan needs more memory than one array can hold.
         /// </exception>
         /// <exception cref="NonFiniteException">A constant that has to be finite is not.</exception>
+        /// <exception cref="InvalidOperationException">Another thread is adding to the graph.</exception>
         /// <exception cref="NativeLibraryException">A native library cannot be loaded.</exception>
         public Plan Compile(ReadOnlySpan<Node> outputs, PlanOptions? options = null)
         {
@@ -28,9 +32,16 @@ public static class Compilation
             }
 
             Node[] first = [.. options.First];
-            RequireNodesOf(graph, outputs, nameof(outputs));
-            RequireNodesOf(graph, first, nameof(options.First));
+            graph.Require(outputs, nameof(outputs));
+            graph.Require(first, nameof(options.First));
             Interop.NativeLibraries.EnsureLoaded();
+            return new Plan(graph.Program(outputs, first, options), options);
+        }
+
+        /// <summary>The steps of a plan, in order.</summary>
+        internal PlanProgram Program(ReadOnlySpan<Node> outputs, Node[] first, PlanOptions options)
+        {
+            using Graph.Reading reading = graph.Read();
             PlanProgram program = Lowering.Lower(graph, outputs, options.BatchSize);
             Placement.Assemble(program);
             if (options.Fuse)
@@ -42,21 +53,9 @@ public static class Compilation
                 Placement.Place(program);
             }
 
-            Lowering.Schedule(program, graph, first);
+            StepOrder.Apply(program, graph, first);
             Placement.Expand(program);
-            return new Plan(program, options);
-        }
-    }
-
-    private static void RequireNodesOf(Graph graph, ReadOnlySpan<Node> nodes, string name)
-    {
-        foreach (Node node in nodes)
-        {
-            ArgumentNullException.ThrowIfNull(node, name);
-            if (node.Graph != graph)
-            {
-                throw new GraphException($"{node} belongs to another graph");
-            }
+            return program;
         }
     }
 }

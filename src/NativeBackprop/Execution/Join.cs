@@ -17,11 +17,10 @@ internal sealed record Join(string Title, int[] Starts) : Operation
 /// <summary>y = x, for a value that cannot be where it is wanted.</summary>
 internal sealed record Copy : Operation
 {
-    internal override unsafe Kernel CreateKernel(KernelArguments arguments)
-    {
-        (Operand x, Operand y) = (arguments.Inputs[0], arguments.Output);
-        return new FlatKernel("copy", y.Length, 2, (begin, n) => Buffer.MemoryCopy(x.Data + begin, y.Data + begin, 4L * n, 4L * n));
-    }
+    internal override Kernel CreateKernel(KernelArguments arguments) => CreateKernel(arguments.Inputs[0], arguments.Output);
+
+    internal static unsafe Kernel CreateKernel(Operand x, Operand y) =>
+        new FlatKernel("copy", y.Length, 2, (begin, n) => Buffer.MemoryCopy(x.Data + begin, y.Data + begin, 4L * n, 4L * n));
 }
 
 /// <summary>y = 0.</summary>

@@ -2,143 +2,149 @@ using NativeBackprop.Ops;
 
 namespace NativeBackprop;
 
-/// <summary>Turns the part of a graph that some outputs need into a program, and orders its steps.</summary>
-internal static class Lowering
+/// <summary>
+/// Turns the part of a graph that some outputs need into a program, its steps in order of creation. What a variable holds before its
+/// first update, and after each, are values of their own in one memory, so that a step says which of them it reads;
+/// <see cref="StepOrder"/> keeps to it. Updates that the outputs do not need do not happen.
+/// </summary>
+internal sealed class Lowering
 {
+    private readonly PlanProgram _program = new();
+    private readonly int? _batchSize;
+
+    // What each variable holds from a position in creation order on, and what views show of it.
+    private readonly Dictionary<Node, List<(int From, PlanValue Value)>> _held = [];
+    private readonly Dictionary<(Node View, PlanValue Held), PlanValue> _shown = [];
+
+    private Lowering(int? batchSize) => _batchSize = batchSize;
+
     public static PlanProgram Lower(Graph graph, ReadOnlySpan<Node> outputs, int? batchSize)
     {
-        var program = new PlanProgram();
-        bool[] needed = Needed(graph, outputs);
+        var lowering = new Lowering(batchSize);
+        bool[] needed = graph.Needed(outputs);
         foreach (Node node in graph.Nodes)
         {
             if (needed[node.Index])
             {
-                Add(program, node, batchSize);
+                lowering.Add(node);
             }
         }
 
         foreach (Node output in outputs)
         {
-            program.ByNode[output].IsOutput = true;
+            lowering._program.ByNode[output].IsOutput = true;
         }
 
-        return program;
+        return lowering._program;
     }
 
-    /// <summary>
-    /// Puts the steps into their final order: the first half first; otherwise as they were created, but an update as soon as what it reads
-    /// is there and everybody has read the old value, while the gradient is still in cache. What only depends on updates (Adam's
-    /// corrections on its step count) moves with them.
-    /// </summary>
-    public static void Schedule(PlanProgram program, Graph graph, IReadOnlyList<Node> first)
+    private void Add(Node node)
     {
-        bool[] inFirst = first.Count == 0 ? [] : Needed(graph, [.. first]);
-        var keys = new Dictionary<PlanStep, int>(program.Steps.Count);
-        var moved = new HashSet<PlanStep>();
-        Dictionary<PlanValue, int> readers = [], writers = [];
-        foreach (PlanStep step in program.Steps.OrderBy(step => step.Order))
+        bool hasStep = node.Op is not Leaf && !node.Op.IsView;
+        bool reads = hasStep || node.Variable is null;
+        PlanValue[] inputs = reads ? [.. node.Inputs.ToArray().Select(input => Read(input, node.ReadTime))] : [];
+        bool isConstant = reads && node.Op.IsPure && node.Op is not Leaf
+            && Array.TrueForAll(inputs, input => input.Storage == Storage.Constant);
+        var after = new PlanValue?[inputs.Length];
+        for (int i = 0; hasStep && i < inputs.Length; i++)
         {
-            int key = step.Order;
-            if (IsUpdate(step) || (step.Inputs.Length > 0 && step.Inputs.All(input => input.Producer is { } producer && moved.Contains(producer))))
-            {
-                key = Earliest(step, keys, readers, writers);
-                moved.Add(step);
-            }
+            after[i] = node.Op.Updates(i) ? Write(node, i) : null;
+        }
 
-            keys.Add(step, key);
-            for (int i = 0; i < step.Inputs.Length; i++)
+        PlanValue result = ResultOf(node, isConstant, inputs, after);
+        if (hasStep)
+        {
+            var step = new PlanStep(node.Op, inputs, [result], node.Index);
+            (isConstant ? _program.ConstantSteps : _program.Steps).Add(step);
+            for (int i = 0; i < inputs.Length; i++)
             {
-                PlanValue memory = step.Inputs[i].Memory;
-                readers[memory] = Math.Max(key, readers.GetValueOrDefault(memory, -1));
-                if (step.Operation.Updates(i))
+                if (after[i] is { } value)
                 {
-                    writers[memory] = key;
+                    step.AddWrite(inputs[i].Written, value);
                 }
             }
         }
-
-        bool IsFirst(PlanStep step) => inFirst.Length > 0 && step.Outputs.Any(output => output.Node.Index < inFirst.Length && inFirst[output.Node.Index]);
-        program.Steps = [.. program.Steps
-            .OrderBy(step => IsFirst(step) ? 0 : 1)
-            .ThenBy(step => keys[step])
-            .ThenBy(step => step.Order)];
-        program.FirstSteps = program.Steps.Count(IsFirst);
-        program.FirstCommitStep = Commit(0, program.FirstSteps);
-        program.CommitStep = Commit(program.FirstSteps, program.Steps.Count);
-
-        int Commit(int from, int to) => program.Steps.FindIndex(from, to - from, IsUpdate) is var at && at >= 0 ? at : to;
     }
 
-    private static bool IsUpdate(PlanStep step) => Enumerable.Range(0, step.Inputs.Length).Any(step.Operation.Updates);
-
-    // After everything that makes or updates an operand, and after every reader of what the step changes.
-    private static int Earliest(PlanStep step, Dictionary<PlanStep, int> keys, Dictionary<PlanValue, int> readers, Dictionary<PlanValue, int> writers)
+    // Makes what the node is for those who read it, and for the caller. The two differ for the result of an update: a caller who asks for
+    // it is shown the variable, whatever else the run does to it.
+    private PlanValue ResultOf(Node node, bool isConstant, PlanValue[] inputs, PlanValue?[] after)
     {
-        int key = -1;
-        for (int i = 0; i < step.Inputs.Length; i++)
+        Shape shape = ShapeOf(node);
+        PlanValue value;
+        if (node.Op.IsTransparent || node.Op.IsView)
         {
-            PlanValue input = step.Inputs[i];
-            key = Math.Max(key, input.Producer is { } producer && keys.TryGetValue(producer, out int made) ? made : -1);
-            key = Math.Max(key, writers.GetValueOrDefault(input.Memory, -1));
-            key = Math.Max(key, step.Operation.Updates(i) ? readers.GetValueOrDefault(input.Memory, -1) : -1);
+            PlanValue @base = node.Variable is null ? inputs[0] : _program.ByNode[node.Inputs[0]];
+            value = _program.AddValue(node, shape, @base.Storage, @base, node.Op.IsView ? node.Op.ViewStart(@base.Shape) : 0);
         }
-
-        return key;
-    }
-
-    /// <summary>Which nodes of a graph some outputs need, by their positions.</summary>
-    internal static bool[] Needed(Graph graph, ReadOnlySpan<Node> outputs)
-    {
-        var needed = new bool[graph.Nodes.Count];
-        foreach (Node output in outputs)
+        else
         {
-            needed[output.Index] = output.Graph == graph
-                ? true
-                : throw new GraphException($"{output} belongs to another graph");
-        }
-
-        for (int i = needed.Length - 1; i >= 0; i--)
-        {
-            if (needed[i])
+            value = _program.AddValue(node, shape, node.Op switch
             {
-                foreach (Node input in graph.Nodes[i].Inputs)
-                {
-                    needed[input.Index] = true;
-                }
+                Variable => Storage.Variable,
+                Input or Labels => Storage.Input,
+                Leaf => throw new InvalidOperationException($"{node} is a stand-in that no result may need"),
+                _ => isConstant ? Storage.Constant : Storage.Computed,
+            });
+            if (node.Op is Variable)
+            {
+                _held.Add(node, [(-1, value)]);
             }
         }
 
-        return needed;
+        _program.ByNode.Add(node, value);
+        if (node.Variable is null || after is not [{ } written, ..])
+        {
+            return value;
+        }
+
+        PlanValue shown = Show(node.Inputs[0], written);
+        return shown == written ? written : _program.AddValue(node, shape, Storage.Variable, shown);
     }
 
-    private static void Add(PlanProgram program, Node node, int? batchSize)
+    // The value that a node which reads at some time gets.
+    private PlanValue Read(Node input, int time) => input.Variable is { } variable
+        ? Show(input, _held[variable].FindLast(held => held.From < time).Value)
+        : _program.ByNode[input];
+
+    // What a variable holds once a node has updated it.
+    private PlanValue Write(Node node, int input)
     {
-        Shape shape = node.Shape.IsSymbolic
-            ? node.Shape.Resolve(batchSize ?? throw new GraphException($"{node} has the shape {node.Shape}: compiling it needs PlanOptions.BatchSize"))
-            : node.Shape;
-        PlanValue[] inputs = new PlanValue[node.Inputs.Length];
-        bool isConstant = node.Op.IsPure && node.Op is not Leaf;
-        for (int i = 0; i < inputs.Length; i++)
+        Node variable = node.Inputs[input].Variable!;
+        List<(int From, PlanValue Value)> held = _held[variable];
+        PlanValue memory = held[0].Value;
+        held.Add((node.Index, _program.AddValue(input == 0 ? node : variable, memory.Shape, Storage.Variable, memory)));
+        return held[^1].Value;
+    }
+
+    // What a node that stands for a variable shows of one of its values.
+    private PlanValue Show(Node node, PlanValue held)
+    {
+        // Down to the variable and up again: views of views may be many.
+        var views = new Stack<Node>();
+        for (; node != node.Variable; node = node.Inputs[0])
         {
-            inputs[i] = program.ByNode[node.Inputs[i]];
-            isConstant &= inputs[i].Storage == Storage.Constant;
+            if (node.Op.IsView)
+            {
+                views.Push(node);
+            }
         }
 
-        Storage storage = node.Op switch
+        PlanValue value = held;
+        while (views.TryPop(out Node? view))
         {
-            Variable => Storage.Variable,
-            Input or Labels => Storage.Input,
-            Leaf => throw new InvalidOperationException($"{node} is a stand-in that no result may need"),
-            _ => isConstant ? Storage.Constant : Storage.Computed,
-        };
-        PlanValue? @base = node.Op.IsView || node.Op is Update ? inputs[0] : null;
-        var value = new PlanValue(node, shape, storage, @base, node.Op.IsView ? node.Op.ViewStart(inputs[0].Shape) : 0);
-        program.Values.Add(value);
-        program.ByNode.Add(node, value);
-        if (node.Op is not Leaf && !node.Op.IsView)
-        {
-            var step = new PlanStep(node.Op, inputs, [value], node.Index);
-            (isConstant ? program.ConstantSteps : program.Steps).Add(step);
+            if (!_shown.TryGetValue((view, held), out PlanValue? shown))
+            {
+                shown = _program.AddValue(view, ShapeOf(view), Storage.Variable, value, view.Op.ViewStart(value.Shape));
+                _shown.Add((view, held), shown);
+            }
+
+            value = shown;
         }
+
+        return value;
     }
+
+    private Shape ShapeOf(Node node) => !node.Shape.IsSymbolic ? node.Shape : node.Shape.Resolve(_batchSize
+        ?? throw new GraphException($"{node} has the shape {node.Shape}: compiling it needs PlanOptions.BatchSize"));
 }

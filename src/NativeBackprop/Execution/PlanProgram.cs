@@ -139,6 +139,13 @@ internal sealed class PlanValue
         (_base, _start) = fits ? (other, start) : throw new InvalidOperationException($"{Node} has no place in {other.Node} at {start}");
     }
 
+    /// <summary>Shows other memory of the same layout: of a variable's value that is kept, or computed, outside the variable.</summary>
+    public void MoveTo(PlanValue other)
+    {
+        (_base, _start) = (other, Start - Written.Start);
+        other.IsShared = true;
+    }
+
     /// <summary>True when both show some of the same elements of one root.</summary>
     public bool Overlaps(PlanValue other) => Memory == other.Memory && Start < other.Start + other.Length && other.Start < Start + Length;
 
@@ -172,6 +179,12 @@ internal sealed class PlanStep
     /// <summary>Position of creation.</summary>
     public int Order { get; }
 
+    /// <summary>What the step writes into memory that it is given, beside or as its outputs.</summary>
+    public List<PlanWrite> Writes { get; } = [];
+
+    /// <summary>True when the step changes what outlives a run.</summary>
+    public bool WritesVariable => Writes.Exists(write => write.After.Storage == Storage.Variable);
+
     /// <summary>Memory that the step wants for itself while it runs, in floats; set before the memory is planned.</summary>
     public long WorkspaceLength { get; set; }
 
@@ -180,6 +193,21 @@ internal sealed class PlanStep
 
     /// <summary>True once a rewriting rule has put another step in its place.</summary>
     public bool IsReplaced { get; private set; }
+
+    /// <summary>Says that the step turns one value into another in the same memory.</summary>
+    public void AddWrite(PlanValue before, PlanValue after)
+    {
+        Writes.Add(new PlanWrite(before, after));
+        after.Producer = this;
+    }
+
+    /// <summary>Lets the step read another value.</summary>
+    public void Substitute(int input, PlanValue value)
+    {
+        Inputs[input].Consumers.Remove(this);
+        Inputs[input] = value;
+        value.Consumers.Add(this);
+    }
 
     /// <summary>Takes the step out of its inputs' lists.</summary>
     public void Remove()
@@ -190,6 +218,14 @@ internal sealed class PlanStep
             input.Consumers.Remove(this);
         }
     }
+}
+
+/// <summary>An update in place: one value takes another's memory.</summary>
+internal sealed class PlanWrite(PlanValue before, PlanValue after)
+{
+    public PlanValue Before { get; set; } = before;
+
+    public PlanValue After { get; } = after;
 }
 
 /// <summary>What a graph comes down to for some wanted outputs and a batch size: steps over values.</summary>
@@ -215,5 +251,34 @@ internal sealed class PlanProgram
     /// <summary>The same for the steps of the first half: at most <see cref="FirstSteps"/>.</summary>
     public int FirstCommitStep { get; set; }
 
+    /// <summary>
+    /// The value of each node that has one of its own; of the others, what their variable's memory holds after the run.
+    /// </summary>
     public Dictionary<Node, PlanValue> ByNode { get; } = [];
+
+    /// <summary>Adds a value with memory of its own, or a view.</summary>
+    public PlanValue AddValue(Node node, Shape shape, Storage storage, PlanValue? @base = null, int start = 0)
+    {
+        var value = new PlanValue(node, shape, storage, @base, start);
+        Values.Add(value);
+        return value;
+    }
+
+    /// <summary>Adds a step that copies a value which is about to be updated, and returns the copy.</summary>
+    public PlanValue Keep(PlanValue value, int order)
+    {
+        PlanValue copy = AddValue(value.Node, value.Shape, Storage.Computed);
+        Steps.Add(new PlanStep(new Copy(), [value], [copy], order));
+        return copy;
+    }
+
+    /// <summary>Lets a step read a copy where it read the value that was copied, or a view of it.</summary>
+    public void Redirect(PlanStep step, int input, PlanValue copy)
+    {
+        PlanValue value = step.Inputs[input], written = value.Written;
+        PlanValue shown = value == written
+            ? copy
+            : AddValue(value.Node, value.Shape, Storage.Computed, copy, value.Start - written.Start);
+        step.Substitute(input, shown);
+    }
 }

@@ -4,7 +4,8 @@ namespace NativeBackprop;
 
 /// <summary>
 /// Evaluates any graph in double precision in plain C#, sharing no code with the kernels: the oracle of the tests and of the
-/// gradient check. Parameters start from their float32 values unless they are set; updates go to the evaluator's own copies.
+/// gradient check. Parameters start from their float32 values unless they are set; updates go to the evaluator's own copies. Nodes are
+/// evaluated in creation order, each with what its variables held at the time that it reads them.
 /// </summary>
 public sealed class ReferenceEvaluator
 {
@@ -12,6 +13,9 @@ public sealed class ReferenceEvaluator
     private readonly int? _batchSize;
     private readonly Dictionary<Node, double[]> _leaves = [];
     private double[]?[] _values = [];
+
+    // What each variable that the run updates holds from a position in creation order on.
+    private readonly Dictionary<Node, List<(int From, double[] Values)>> _held = [];
 
     /// <summary>Makes an evaluator for one batch size.</summary>
     public ReferenceEvaluator(Graph graph, int? batchSize = null)
@@ -63,50 +67,143 @@ public sealed class ReferenceEvaluator
     }
 
     /// <summary>Evaluates everything that the outputs need.</summary>
-    /// <exception cref="GraphException">A leaf has no value.</exception>
+    /// <exception cref="ArgumentNullException">An output is null.</exception>
+    /// <exception cref="GraphException">A leaf has no value, or an output belongs to another graph.</exception>
     public ReferenceEvaluator Run(params ReadOnlySpan<Node> outputs)
     {
-        var needed = new bool[_graph.Nodes.Count];
-        foreach (Node output in outputs)
+        bool[] needed = _graph.Needed(outputs);
+        _values = new double[]?[needed.Length];
+        _held.Clear();
+        foreach (Node node in _graph.Nodes)
         {
-            needed[output.Index] = true;
-        }
-
-        for (int i = needed.Length - 1; i >= 0; i--)
-        {
-            foreach (Node input in needed[i] ? _graph.Nodes[i].Inputs : [])
+            if (needed[node.Index] && node.Op is Ops.Leaf)
             {
-                needed[input.Index] = true;
+                _values[node.Index] = Leaf(node);
+            }
+            else if (needed[node.Index] && (node.Variable is null || node.Writes))
+            {
+                Evaluate(node);
             }
         }
 
-        _values = new double[]?[needed.Length];
-        for (int i = 0; i < needed.Length; i++)
+        foreach ((Node variable, List<(int From, double[] Values)> held) in _held)
         {
-            _values[i] = needed[i] ? Evaluate(_graph.Nodes[i]) : null;
+            held[^1].Values.CopyTo(_leaves[variable], 0);
+        }
+
+        // What stands for a variable shows what the variable holds in the end.
+        foreach (Node node in _graph.Nodes)
+        {
+            if (needed[node.Index] && node.Variable is not null && node.Op is not Ops.Leaf)
+            {
+                _values[node.Index] = Show(node, _values[node.Inputs[0].Index]!);
+            }
         }
 
         return this;
     }
 
-    private double[] Evaluate(Node node)
+    // Every value that a variable has during the run stays as it is: an update works on a copy.
+    private void Evaluate(Node node)
     {
-        if (node.Op is Leaf)
+        var inputs = new double[node.Inputs.Length][];
+        for (int i = 0; i < inputs.Length; i++)
         {
-            return Leaf(node);
+            inputs[i] = node.Op.Updates(i) ? Write(node, i) : Read(node.Inputs[i], node.ReadTime);
         }
 
+        double[] output = Evaluate(node, inputs);
+        for (int i = 0; i < inputs.Length; i++)
+        {
+            if (node.Op.Updates(i))
+            {
+                // Through a view, the op has worked on a copy of what it shows.
+                Node place = node.Inputs[i];
+                Store(place, inputs[i], _held[place.Variable!][^1].Values);
+            }
+        }
+
+        _values[node.Index] = node.Variable is null ? output : null;
+    }
+
+    private double[] Evaluate(Node node, double[][] inputs)
+    {
         Shape shape = Resolve(node);
-        var inputs = new double[node.Inputs.Length][];
         var shapes = new Shape[inputs.Length];
         for (int i = 0; i < inputs.Length; i++)
         {
-            (inputs[i], shapes[i]) = (_values[node.Inputs[i].Index]!, Resolve(node.Inputs[i]));
+            shapes[i] = Resolve(node.Inputs[i]);
         }
 
         var output = new double[shape.Length];
         node.Op.Evaluate(new ReferenceArguments(inputs, shapes, output, shape));
         return output;
+    }
+
+    // The value of an input for a node that reads at some time.
+    private double[] Read(Node input, int time)
+    {
+        if (input.Variable is not { } variable)
+        {
+            return _values[input.Index]!;
+        }
+
+        double[] values = _held.TryGetValue(variable, out List<(int From, double[] Values)>? held)
+            ? held.FindLast(entry => entry.From < time).Values
+            : Leaf(variable);
+        return Through(input, values);
+    }
+
+    // Starts the value that a variable has from a node on, and returns what the node's input shows of it.
+    private double[] Write(Node node, int input)
+    {
+        Node place = node.Inputs[input], variable = place.Variable!;
+        if (!_held.TryGetValue(variable, out List<(int From, double[] Values)>? held))
+        {
+            _held.Add(variable, held = [(-1, [.. Leaf(variable)])]);
+        }
+
+        held.Add((node.Index, [.. held[^1].Values]));
+        return Through(place, held[^1].Values);
+    }
+
+    // What a node that stands for a variable shows of the variable's value; the value itself where no view lies between.
+    private double[] Through(Node node, double[] values)
+    {
+        var views = new Stack<Node>();
+        for (; node != node.Variable; node = node.Inputs[0])
+        {
+            views.Push(node);
+        }
+
+        while (views.TryPop(out Node? view))
+        {
+            values = Show(view, values);
+        }
+
+        return values;
+    }
+
+    private double[] Show(Node node, double[] input) => node.Op.IsView ? Evaluate(node, Operands(node, input)) : input;
+
+    // A view evaluates its first input alone.
+    private double[][] Operands(Node view, double[] input) => [input, .. view.Inputs[1..].ToArray().Select(_ => Array.Empty<double>())];
+
+    // Writes what a place shows back to the variable behind it.
+    private void Store(Node place, double[] shown, double[] values)
+    {
+        if (shown == values)
+        {
+            return;
+        }
+
+        int start = 0;
+        for (Node node = place; node != node.Variable; node = node.Inputs[0])
+        {
+            start += node.Op.IsView ? node.Op.ViewStart(Resolve(node.Inputs[0])) : 0;
+        }
+
+        shown.CopyTo(values, start);
     }
 
     private Shape Resolve(Node node) => node.Shape.IsSymbolic

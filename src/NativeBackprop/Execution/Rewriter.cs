@@ -5,20 +5,17 @@ internal sealed class Rewriter
 {
     private readonly PlanProgram _program;
 
-    // What is updated in place, and where in the order of creation.
-    private readonly List<(PlanValue Memory, int Order)> _updates = [];
+    // The values that an update overwrites, and where in the order of creation.
+    private readonly Dictionary<PlanValue, int> _overwritten = [];
 
     public Rewriter(PlanProgram program)
     {
         _program = program;
         foreach (PlanStep step in program.Steps)
         {
-            for (int i = 0; i < step.Inputs.Length; i++)
+            foreach (PlanWrite write in step.Writes)
             {
-                if (step.Operation.Updates(i))
-                {
-                    _updates.Add((step.Inputs[i].Memory, step.Order));
-                }
+                _overwritten.Add(write.Before, step.Order);
             }
         }
     }
@@ -32,12 +29,16 @@ internal sealed class Rewriter
     public static PlanStep? OnlyConsumer(PlanValue value) =>
         value is { IsOutput: false, IsShared: false, IsView: false, Consumers: [{ IsReplaced: false } consumer] } ? consumer : null;
 
-    /// <summary>True when a step reads the same values at the place of another: no update of one of them was created in between.</summary>
+    /// <summary>
+    /// True when what a step reads stands at the place of another one too: it is made before, and no update overwrites it in between. A
+    /// step that is put elsewhere still gets what it reads, but the program may have to keep copies for it.
+    /// </summary>
     public bool CanMove(PlanStep step, PlanStep place)
     {
         (int low, int high) = (Math.Min(step.Order, place.Order), Math.Max(step.Order, place.Order));
-        return !_updates.Exists(update =>
-            update.Order > low && update.Order < high && Array.Exists(step.Inputs, input => input.Memory == update.Memory));
+        return Array.TrueForAll(step.Inputs, input =>
+            !(_overwritten.TryGetValue(input.Written, out int order) && order > low && order < high)
+            && !(step.Order > low && input is { Storage: not Storage.Constant, Producer: { } producer } && producer.Order > low));
     }
 
     /// <summary>The steps of a kind of operation, as they are now.</summary>
@@ -57,13 +58,12 @@ internal sealed class Rewriter
     public void Replace(
         PlanStep place, Operation fused, PlanValue[] inputs, PlanValue[] outputs, params ReadOnlySpan<PlanStep> others)
     {
-        place.Remove();
-        foreach (PlanStep part in others)
+        PlanStep step = Add(fused, inputs, outputs, place.Order);
+        foreach (PlanStep part in (ReadOnlySpan<PlanStep>)[place, .. others])
         {
             part.Remove();
+            part.Writes.ForEach(write => step.AddWrite(write.Before, write.After));
         }
-
-        Add(fused, inputs, outputs, place.Order);
     }
 
     /// <summary>Adds a step at a place in the order of creation.</summary>

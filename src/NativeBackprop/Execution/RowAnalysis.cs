@@ -7,7 +7,7 @@ internal static class RowAnalysis
     public static bool KeepsRowsApart(Node output)
     {
         Graph graph = output.Graph;
-        bool[] needed = Lowering.Needed(graph, [output]);
+        bool[] needed = graph.Needed(output);
         bool[] byRow = new bool[needed.Length];
         for (int i = 0; i < needed.Length; i++)
         {

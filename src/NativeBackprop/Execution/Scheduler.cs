@@ -1,73 +1,57 @@
 namespace NativeBackprop;
 
 /// <summary>Shares each kernel between the threads, and finds where they have to wait for one another.</summary>
-/// <param name="program">What is run.</param>
+/// <param name="program">What is run, placed in memory.</param>
 /// <param name="threads">How many threads run the plan.</param>
 /// <param name="sharesAll">True shares whatever can be shared, worth it or not.</param>
 internal sealed class Scheduler(PlanProgram program, int threads, bool sharesAll)
 {
-    private readonly List<(Touch Touch, bool IsAlone)> _sinceMeeting = [];
+    private readonly List<Access> _sinceMeeting = [];
     private bool _canHaveFault, _canHaveNewFault;
 
-    /// <summary>Schedules a step; they come in order.</summary>
+    /// <summary>
+    /// Takes the next step. The steps of two halves are one sequence: whoever runs a half alone starts it together, which is one meeting
+    /// more than the sequence needs.
+    /// </summary>
+    /// <param name="index">The step's position; they come in order.</param>
+    /// <param name="kernel">Its kernel.</param>
     public ScheduledKernel Add(int index, Kernel kernel)
     {
         PlanStep step = program.Steps[index];
         int[] bounds = Share(kernel);
-        bool isAlone = threads == 1 || bounds[1] == kernel.Units;
+        List<Access> accesses = threads == 1 ? [] : AccessesOf(step, bounds[1] == kernel.Units);
 
         // Where variables begin to be written every thread has to know of every fault, so that none goes on where another stops.
         bool commits = _canHaveFault && (index == program.CommitStep || (index == program.FirstCommitStep && index < program.FirstSteps));
-        bool waits = threads > 1 && ((commits && _canHaveNewFault) || Conflicts(step, isAlone));
+        bool waits = threads > 1
+            && ((commits && _canHaveNewFault) || accesses.Exists(access => _sinceMeeting.Exists(access.Conflicts)));
         if (waits)
         {
             _sinceMeeting.Clear();
             _canHaveNewFault = false;
         }
 
-        foreach (Touch touch in Touched(step))
-        {
-            _sinceMeeting.Add((touch, isAlone));
-        }
-
+        _sinceMeeting.AddRange(accesses);
         _canHaveFault |= step.Operation.CanFault;
         _canHaveNewFault |= step.Operation.CanFault;
         return new ScheduledKernel(step, kernel, bounds, waits, commits);
     }
 
-    private static IEnumerable<Touch> Touched(PlanStep step)
+    private static List<Access> AccessesOf(PlanStep step, bool isAlone)
     {
+        var accesses = new List<Access>();
         for (int i = 0; i < step.Inputs.Length; i++)
         {
-            yield return Touch.Of(step.Inputs[i], step.Operation.Updates(i));
+            accesses.Add(Access.To(step.Inputs[i], step.Operation.Updates(i), isAlone));
         }
 
-        foreach (PlanValue output in step.Outputs)
-        {
-            yield return Touch.Of(output, true);
-        }
-
+        accesses.AddRange(step.Outputs.Select(output => Access.To(output, true, isAlone)));
         if (step.WorkspaceLength > 0)
         {
-            yield return new Touch(null, step.WorkspaceOffset, step.WorkspaceLength, true);
-        }
-    }
-
-    // What the first thread does alone, one step after the other, is in order without a meeting.
-    private bool Conflicts(PlanStep step, bool isAlone)
-    {
-        foreach (Touch touch in Touched(step))
-        {
-            foreach ((Touch earlier, bool earlierIsAlone) in _sinceMeeting)
-            {
-                if ((touch.Writes || earlier.Writes) && !(isAlone && earlierIsAlone) && touch.Overlaps(earlier))
-                {
-                    return true;
-                }
-            }
+            accesses.Add(new Access(null, step.WorkspaceOffset, step.WorkspaceLength, true, isAlone));
         }
 
-        return false;
+        return accesses;
     }
 
     private int[] Share(Kernel kernel)
@@ -83,14 +67,18 @@ internal sealed class Scheduler(PlanProgram program, int threads, bool sharesAll
         return bounds;
     }
 
-    /// <summary>Memory that a step reads or writes: a value, or a place in the arena that is no value's.</summary>
-    private readonly record struct Touch(PlanValue? Value, long Place, long Length, bool Writes)
+    /// <summary>
+    /// A range of memory that a step reads or writes: of the arena, where different values may lie in one place one after the other, or of
+    /// a parameter or a caller's memory.
+    /// </summary>
+    private readonly record struct Access(PlanValue? Root, long Start, long Length, bool Writes, bool IsAlone)
     {
-        public static Touch Of(PlanValue value, bool writes) => new(value, value.Place, value.Length, writes);
+        public static Access To(PlanValue value, bool writes, bool isAlone) => value.Place is var place and >= 0
+            ? new(null, place, value.Length, writes, isAlone)
+            : new(value.Memory, value.Start, value.Length, writes, isAlone);
 
-        // Two values in the arena may share bytes although they are different values: the planner gives places out again.
-        public bool Overlaps(Touch other) => Value is not null && other.Value is not null && Value.Memory == other.Value.Memory
-            ? Value.Overlaps(other.Value)
-            : Place >= 0 && other.Place >= 0 && Place < other.Place + other.Length && other.Place < Place + Length;
+        // What the first thread does alone, one step after the other, is in order without a meeting.
+        public bool Conflicts(Access other) => (Writes || other.Writes) && !(IsAlone && other.IsAlone)
+            && Root == other.Root && Start < other.Start + other.Length && other.Start < Start + Length;
     }
 }

@@ -2,22 +2,43 @@ namespace NativeBackprop;
 
 /// <summary>
 /// A description of a computation: nodes in creation order, each checked when it is added. Nothing is computed until
-/// a plan is compiled from it. Not safe for concurrent building.
+/// a plan is compiled from it.
 /// </summary>
+/// <remarks>
+/// A node that reads a variable, directly or through views, reads what the variable holds where the node was made: what was built before an
+/// update reads the old value, what is built after it the new one. Derivatives read what the nodes that they belong to read, whenever they
+/// are asked for. A variable, or a view of one, that is itself an output of a plan shows what the variable holds after the run.
+/// <para>
+/// Thread safety: a graph is built by one thread at a time. Whoever adds to it while a second thread adds to it too, differentiates or
+/// compiles it, gets an <see cref="InvalidOperationException"/>. Several threads may compile it at once.
+/// </para>
+/// </remarks>
 public sealed class Graph
 {
     private readonly List<Node> _nodes = [];
     private readonly Dictionary<NodeKey, Node> _known = [];
+
+    // The positions of the nodes that write each variable, ascending.
+    private readonly Dictionary<Node, List<int>> _writes = [];
+    private int? _readTime;
+    private int _thread;
+    private int _depth;
+    private int _readers;
 
     /// <summary>The nodes in creation order, which is a topological order.</summary>
     public IReadOnlyList<Node> Nodes => _nodes;
 
     /// <summary>
     /// Adds a node. The same pure op on the same inputs gives the node that is there already, so that a repeated
-    /// subexpression is computed once.
+    /// subexpression is computed once, unless a variable that it reads has been updated in between.
     /// </summary>
+    /// <exception cref="ArgumentNullException">The op or an input is null.</exception>
     /// <exception cref="ShapeException">The inputs' shapes do not fit the op; the message names op and inputs.</exception>
-    /// <exception cref="GraphException">An input belongs to another graph, or holds class indices where the op takes numbers.</exception>
+    /// <exception cref="GraphException">
+    /// An input belongs to another graph, holds class indices where the op takes numbers, or is to be updated and is no variable; or a
+    /// user's shape rule failed.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">Another thread is using the graph.</exception>
     public Node Add(Op op, params ReadOnlySpan<Node> inputs)
     {
         ArgumentNullException.ThrowIfNull(op);
@@ -26,17 +47,155 @@ public sealed class Graph
             ArgumentNullException.ThrowIfNull(input, nameof(inputs));
         }
 
-        if (op.Arity != Op.AnyNumber && inputs.Length != op.Arity)
-        {
-            throw new GraphException($"{op.Name} takes {op.Arity} input{(op.Arity == 1 ? "" : "s")}, got {inputs.Length}");
-        }
-
-        var key = new NodeKey(op, inputs.ToArray());
+        using Use use = Enter();
+        CheckArity(op, inputs);
+        Shape[] shapes = CheckedShapes(op, inputs);
+        Node[] operands = inputs.ToArray();
+        bool writes = CheckWrites(op, operands);
+        int time = writes ? _nodes.Count : _readTime ?? _nodes.Count;
+        var key = new NodeKey(op, operands, VersionsRead(op, operands, time));
         if (op.IsPure && _known.TryGetValue(key, out Node? known))
         {
             return known;
         }
 
+        Shape shape = InferShape(op, operands, shapes);
+        CheckIndices(op, operands, shapes);
+        var node = new Node(this, _nodes.Count, op, operands, shape, time);
+        _nodes.Add(node);
+        if (op.IsPure)
+        {
+            _known.TryAdd(key, node);
+        }
+
+        for (int i = 0; writes && i < operands.Length; i++)
+        {
+            if (op.Updates(i))
+            {
+                WritesOf(operands[i].Variable!).Add(node.Index);
+            }
+        }
+
+        return node;
+    }
+
+    /// <summary>Gives a node a name for plans, pictures and errors, and returns it. A node that has a name keeps it.</summary>
+    /// <exception cref="ArgumentNullException">The node or the name is null.</exception>
+    /// <exception cref="GraphException">The node belongs to another graph.</exception>
+    /// <exception cref="InvalidOperationException">Another thread is using the graph.</exception>
+    public Node SetName(Node node, string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        using Use use = Enter();
+        Require(node, nameof(node));
+        node.Name ??= name;
+        return node;
+    }
+
+    /// <summary>Throws unless the node is one of this graph's.</summary>
+    internal void Require(Node node, string parameter)
+    {
+        ArgumentNullException.ThrowIfNull(node, parameter);
+        if (node.Graph != this)
+        {
+            throw new GraphException($"{node} belongs to another graph");
+        }
+    }
+
+    /// <summary>Throws unless every node is one of this graph's.</summary>
+    internal void Require(ReadOnlySpan<Node> nodes, string parameter)
+    {
+        foreach (Node node in nodes)
+        {
+            Require(node, parameter);
+        }
+    }
+
+    /// <summary>Which nodes some outputs need, by position: themselves and whatever they depend on.</summary>
+    internal bool[] Needed(params ReadOnlySpan<Node> outputs)
+    {
+        Require(outputs, nameof(outputs));
+        var needed = new bool[_nodes.Count];
+        foreach (Node output in outputs)
+        {
+            needed[output.Index] = true;
+        }
+
+        for (int i = needed.Length - 1; i >= 0; i--)
+        {
+            foreach (Node input in needed[i] ? _nodes[i].Inputs : [])
+            {
+                needed[input.Index] = true;
+            }
+        }
+
+        return needed;
+    }
+
+    /// <summary>Holds the graph for the current thread until the result is disposed of; the same thread may enter again.</summary>
+    /// <exception cref="InvalidOperationException">Another thread is adding to the graph or compiling it.</exception>
+    internal Use Enter()
+    {
+        int thread = Environment.CurrentManagedThreadId;
+        if (Volatile.Read(ref _thread) != thread)
+        {
+            if (Interlocked.CompareExchange(ref _thread, thread, 0) != 0)
+            {
+                throw InUse();
+            }
+
+            if (Volatile.Read(ref _readers) > 0)
+            {
+                Volatile.Write(ref _thread, 0);
+                throw InUse();
+            }
+        }
+
+        _depth++;
+        return new Use(this, _readTime);
+    }
+
+    /// <summary>Keeps other threads from adding to the graph until the result is disposed of. Several threads may read at once.</summary>
+    /// <exception cref="InvalidOperationException">Another thread is adding to the graph.</exception>
+    internal Reading Read()
+    {
+        Interlocked.Increment(ref _readers);
+        if (Volatile.Read(ref _thread) is not 0 and var thread && thread != Environment.CurrentManagedThreadId)
+        {
+            Interlocked.Decrement(ref _readers);
+            throw InUse();
+        }
+
+        return new Reading(this);
+    }
+
+    /// <summary>
+    /// As <see cref="Enter"/>, for something that adds several nodes or none: unless it is completed before it is disposed of, its nodes
+    /// are taken out again.
+    /// </summary>
+    internal Building Begin() => new(this);
+
+    /// <summary>As <see cref="Enter"/>; what is added until the result is disposed of reads variables at the given time.</summary>
+    internal Use ReadAt(int time)
+    {
+        Use use = Enter();
+        _readTime = time;
+        return use;
+    }
+
+    private static InvalidOperationException InUse() =>
+        new("the graph is in use by another thread: a graph is built by one thread at a time, and not while another compiles it");
+
+    private static void CheckArity(Op op, ReadOnlySpan<Node> inputs)
+    {
+        if (op.Arity != Op.AnyNumber && inputs.Length != op.Arity)
+        {
+            throw new GraphException($"{op.Name} takes {op.Arity} input{(op.Arity == 1 ? "" : "s")}, got {inputs.Length}");
+        }
+    }
+
+    private Shape[] CheckedShapes(Op op, ReadOnlySpan<Node> inputs)
+    {
         var shapes = new Shape[inputs.Length];
         for (int i = 0; i < inputs.Length; i++)
         {
@@ -45,71 +204,168 @@ public sealed class Graph
                 : throw new GraphException($"{op.Name}: input {i} ({inputs[i]}) belongs to another graph");
             if (inputs[i].Op.ElementType != op.InputType(i))
             {
-                throw new GraphException($"{op.Name}: input {i} ({inputs[i]}) must hold {(op.InputType(i) == ElementType.Int32 ? "class indices, not numbers" : "numbers, not class indices")}");
+                string wanted = op.InputType(i) == ElementType.Int32 ? "class indices, not numbers" : "numbers, not class indices";
+                throw new GraphException($"{op.Name}: input {i} ({inputs[i]}) must hold {wanted}");
             }
         }
 
-        Shape shape;
+        return shapes;
+    }
+
+    // True when the op updates inputs. Those have to be variables, and none may be updated twice at once.
+    private static bool CheckWrites(Op op, Node[] inputs)
+    {
+        bool writes = false;
+        for (int i = 0; i < inputs.Length; i++)
+        {
+            if (op.Updates(i))
+            {
+                writes = true;
+                Node variable = inputs[i].Variable
+                    ?? throw new GraphException($"{op.Name}: input {i} ({inputs[i]}) is updated in place, and must be a variable");
+                for (int k = 0; k < i; k++)
+                {
+                    if (op.Updates(k) && inputs[k].Variable == variable)
+                    {
+                        throw new GraphException($"{op.Name}: inputs {k} and {i} are the same variable {variable}, and both are updated");
+                    }
+                }
+            }
+        }
+
+        return writes;
+    }
+
+    // What is updated is a place, whatever it holds: it does not tell two nodes apart. A view reads nothing.
+    private int[]? VersionsRead(Op op, Node[] inputs, int time)
+    {
+        int[]? versions = null;
+        for (int i = 0; _writes.Count > 0 && !op.IsTransparent && i < inputs.Length; i++)
+        {
+            if (!op.Updates(i) && inputs[i].Variable is { } variable && _writes.TryGetValue(variable, out List<int>? writes))
+            {
+                int at = writes.BinarySearch(time), version = at < 0 ? ~at : at;
+                if (version > 0)
+                {
+                    (versions ??= new int[inputs.Length])[i] = version;
+                }
+            }
+        }
+
+        return versions;
+    }
+
+    private static Shape InferShape(Op op, Node[] inputs, Shape[] shapes)
+    {
         try
         {
-            shape = op.InferShape(shapes);
+            return op.InferShape(shapes);
         }
         catch (ShapeException error)
         {
-            throw new ShapeException($"{op.Name}({string.Join(", ", key.Inputs.Select(input => $"{input} {input.Shape}"))}): {error.Message}");
+            throw new ShapeException($"{Call(op, inputs)}: {error.Message}", error.InnerException);
         }
-
-        CheckIndices(op, inputs, shapes);
-        var node = new Node(this, _nodes.Count, op, key.Inputs, shape, (op as ILeaf)?.LeafName);
-        _nodes.Add(node);
-        if (op.IsPure)
+        catch (Exception error) when (error is not (NativeBackpropException or OutOfMemoryException))
         {
-            _known.Add(key, node);
+            throw new GraphException($"{Call(op, inputs)}: the shape rule failed: {error.GetType().Name}: {error.Message}", error);
         }
-
-        return node;
     }
 
     // Indices are checked against their bound when they are bound; here the bound is held against the room that there is.
-    private static void CheckIndices(Op op, ReadOnlySpan<Node> inputs, ReadOnlySpan<Shape> shapes)
+    private static void CheckIndices(Op op, Node[] inputs, Shape[] shapes)
     {
         for (int i = 0; i < inputs.Length; i++)
         {
             if (op.InputType(i) == ElementType.Int32 && inputs[i].Op.IndexBound > op.IndexLimit(i, shapes))
             {
-                throw new ShapeException(
-                    $"{op.Name}: {inputs[i]} has {inputs[i].Op.IndexBound} classes, but there is room for {Shape.Text(op.IndexLimit(i, shapes))}");
+                string room = Shape.Text(op.IndexLimit(i, shapes));
+                throw new ShapeException($"{op.Name}: {inputs[i]} has {inputs[i].Op.IndexBound} classes, but there is room for {room}");
             }
         }
     }
 
-    /// <summary>Gives a node a name for plans, pictures and errors, and returns it.</summary>
-    public Node SetName(Node node, string name)
+    private static string Call(Op op, Node[] inputs) => $"{op.Name}({string.Join(", ", inputs.Select(input => $"{input} {input.Shape}"))})";
+
+    private List<int> WritesOf(Node variable)
     {
-        node.Name ??= name;
-        return node;
+        if (!_writes.TryGetValue(variable, out List<int>? writes))
+        {
+            _writes.Add(variable, writes = []);
+        }
+
+        return writes;
     }
 
-    private readonly struct NodeKey(Op op, Node[] inputs) : IEquatable<NodeKey>
+    private void TakeOut(int from)
     {
-        public Node[] Inputs => inputs;
-
-        private Op Op => op;
-
-        public bool Equals(NodeKey other) => op.Equals(other.Op) && inputs.AsSpan().SequenceEqual(other.Inputs);
-
-        public override bool Equals(object? obj) => obj is NodeKey other && Equals(other);
-
-        public override int GetHashCode()
+        if (from == _nodes.Count)
         {
-            var hash = new HashCode();
-            hash.Add(op);
-            foreach (Node input in inputs)
+            return;
+        }
+
+        foreach ((NodeKey key, Node node) in _known)
+        {
+            if (node.Index >= from)
             {
-                hash.Add(input.Index);
+                _known.Remove(key);
+            }
+        }
+
+        foreach (List<int> writes in _writes.Values)
+        {
+            writes.RemoveAll(index => index >= from);
+        }
+
+        _nodes.RemoveRange(from, _nodes.Count - from);
+    }
+
+    private void Leave(int? readTime)
+    {
+        _readTime = readTime;
+        if (--_depth == 0)
+        {
+            Volatile.Write(ref _thread, 0);
+        }
+    }
+
+    /// <summary>Stands for being the one who uses the graph.</summary>
+    internal readonly ref struct Use(Graph graph, int? outerReadTime)
+    {
+        public void Dispose() => graph.Leave(outerReadTime);
+    }
+
+    /// <summary>Stands for reading the graph.</summary>
+    internal readonly ref struct Reading(Graph graph)
+    {
+        public void Dispose() => Interlocked.Decrement(ref graph._readers);
+    }
+
+    /// <summary>Stands for being the one who adds nodes, several or none.</summary>
+    internal sealed class Building : IDisposable
+    {
+        private readonly Graph _graph;
+        private readonly int _from;
+        private readonly int? _readTime;
+        private bool _isComplete;
+
+        public Building(Graph graph)
+        {
+            _graph = graph;
+            _readTime = graph._readTime;
+            _ = graph.Enter();
+            _from = graph._nodes.Count;
+        }
+
+        public void Complete() => _isComplete = true;
+
+        public void Dispose()
+        {
+            if (!_isComplete)
+            {
+                _graph.TakeOut(_from);
             }
 
-            return hash.ToHashCode();
+            _graph.Leave(_readTime);
         }
     }
 }

@@ -70,6 +70,15 @@ public abstract record Op : Operation
     {
     }
 
+    /// <summary>True for the leaf that stands for a <see cref="Parameter"/>, which updates change.</summary>
+    internal virtual bool IsVariable => false;
+
+    /// <summary>
+    /// True when the result is the memory of input 0 and, if that is a variable's, shows what the variable holds wherever it is used: a
+    /// view, or the result of an update in place.
+    /// </summary>
+    internal virtual bool IsTransparent => IsView;
+
     /// <summary>False for leaves and for anything whose result is not determined by its inputs.</summary>
     internal virtual bool IsPure => true;
 

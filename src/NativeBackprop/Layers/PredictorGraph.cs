@@ -17,7 +17,7 @@ internal sealed class PredictorGraph
         int width = model.InputWidth ?? throw new GraphException("the model's input width is not known: no layer fixes it");
         Input = Graph.Input("x", [Shape.Batch, width]);
         Output = model.Build(Input, new BuildContext(Graph, BuildMode.Evaluation, seed: 0));
-        _needed = Lowering.Needed(Graph, [Output]);
+        _needed = Graph.Needed(Output);
         Variables = [.. Graph.Nodes.Where(node => node.Op is Variable && _needed[node.Index])];
     }
 

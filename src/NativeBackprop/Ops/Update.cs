@@ -9,6 +9,8 @@ internal abstract record Update : Op
 {
     internal override bool IsPure => false;
 
+    internal override bool IsTransparent => true;
+
     internal override bool Updates(int input) => input == 0 || (input > 2 && SharedShape(input) is null);
 
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs)

@@ -5,4 +5,6 @@ internal sealed record Variable(Parameter Parameter) : Leaf(Parameter.Name, Para
 {
     // Pure, so that one parameter is one node of a graph however often it is asked for.
     internal override bool IsPure => true;
+
+    internal override bool IsVariable => true;
 }

@@ -29,7 +29,10 @@ public sealed class HessianOperator : KrylovOperator, IDisposable
 
         _loss = loss;
         _products = loss.Graph.HessianVectorProduct(loss, withRespectTo, _vectors);
-        _isRead = Reads(_products, _vectors);
+
+        // A block in which the loss is linear has no product to read its vector.
+        bool[] needed = loss.Graph.Needed(_products);
+        _isRead = [.. _vectors.Select(vector => needed[vector.Index])];
 
         // With the loss among the outputs the plan reads every input that the loss reads, also those that its Hessian does not depend on.
         Plan = loss.Graph.Compile([loss, .. _products], options);
@@ -77,20 +80,4 @@ public sealed class HessianOperator : KrylovOperator, IDisposable
 
     /// <summary>Stops the plan's threads.</summary>
     public void Dispose() => Plan.Dispose();
-
-    // A block in which the loss is linear has no product to read its vector.
-    private static bool[] Reads(Node[] products, Node[] vectors)
-    {
-        var isReached = new bool[products.Concat(vectors).Max(node => node.Index) + 1];
-        Array.ForEach(products, product => isReached[product.Index] = true);
-        for (int i = isReached.Length - 1; i >= 0; i--)
-        {
-            foreach (Node input in isReached[i] ? products[0].Graph.Nodes[i].Inputs : [])
-            {
-                isReached[input.Index] = true;
-            }
-        }
-
-        return [.. vectors.Select(vector => isReached[vector.Index])];
-    }
 }

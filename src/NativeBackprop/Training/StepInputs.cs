@@ -15,7 +15,7 @@ internal sealed class StepInputs
     /// <exception cref="GraphException">A node belongs to another graph.</exception>
     public void Require(Graph graph, ReadOnlySpan<Node> nodes)
     {
-        bool[] needed = Lowering.Needed(graph, nodes);
+        bool[] needed = graph.Needed(nodes);
         foreach (Node node in graph.Nodes)
         {
             if (node.Index < needed.Length && needed[node.Index] && node.Op is Input or Labels && !_inputs.ContainsKey(node))

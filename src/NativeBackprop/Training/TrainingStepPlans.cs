@@ -75,8 +75,8 @@ public sealed partial class TrainingStep
             throw new GraphException($"the cost {cost} belongs to another graph than the context");
         }
 
-        ReverseMode.RequireScalar(cost);
-        bool[] needed = Lowering.Needed(graph, [cost]);
+        ReverseMode.RequireScalar(graph, cost);
+        bool[] needed = graph.Needed(cost);
         HashSet<Parameter> read = [.. graph.Nodes.Where(node => needed[node.Index]).Select(node => (node.Op as Variable)?.Parameter).OfType<Parameter>()];
         string[] unread = [.. parameters.Where(entry => !read.Contains(entry.Parameter)).Select(entry => entry.Name)];
         if (unread.Length > 0)

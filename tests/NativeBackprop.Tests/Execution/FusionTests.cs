@@ -172,13 +172,14 @@ public sealed class FusionTests
     {
         var net = new Net();
         Node rate = net.Input("rate", []), dw = net.Graph.VectorJacobianProduct(net.Product, net.U, net.W)[0];
-        foreach (Node gradient in (Node[])[dw + (0.3f * net.W), (0.3f * net.W) + dw])
+        Node penalty = 0.3f * net.W;
+        foreach (Node gradient in (Node[])[dw + penalty, penalty + dw])
         {
             Node step = net.Graph.Add(new SgdUpdate(0.01f), net.W, gradient, rate);
             Assert.That(net.Steps([step]), Is.EqualTo(new[] { "matmul_sgd_update" }));
-            Assert.That(net.Steps([step, 0.3f * net.W]), Is.EqualTo(new[] { "scale", "matmul_sgd_update" }));
+            Assert.That(net.Steps([step, penalty]), Is.EqualTo(new[] { "scale", "matmul_sgd_update" }));
             net.AssertUnfusedAgrees([step]);
-            net.AssertUnfusedAgrees([step, 0.3f * net.W]);
+            net.AssertUnfusedAgrees([step, penalty]);
         }
 
         Node other = net.Graph.Add(new SgdUpdate(0), net.W, dw + (0.3f * net.Graph.Variable("other", [4, 5], new float[20])), rate);
