@@ -63,6 +63,11 @@ public sealed class GradientCheck
     /// <exception cref="OperationCanceledException"><see cref="GradientCheckOptions.CancellationToken"/> asked for it.</exception>
     public GradientReport Run(params ReadOnlySpan<Node> leaves)
     {
+        foreach (Node leaf in leaves)
+        {
+            ArgumentNullException.ThrowIfNull(leaf, nameof(leaves));
+        }
+
         Node[] gradients = _graph.Gradient(_loss, leaves);
         using Plan plan = _graph.Compile([_loss, .. gradients], new PlanOptions { BatchSize = _batchSize, Threads = _options.Threads });
         _bindings.ForEach(bind => bind(plan));

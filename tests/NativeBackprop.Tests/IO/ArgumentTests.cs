@@ -32,7 +32,7 @@ public class ArgumentTests
         Case("model: name", () => ModelFile.Parse("{}", null!)),
         Case("model: description", () => ModelFile.Format(null!)),
         Case("model: layers", () => new ModelDescription([1], null!, "mse")),
-        Case("model: loss", () => new ModelDescription([1], _model, null!)),
+        Case("model: loss", () => new ModelDescription([1], _model, (string)null!)),
         Case("data: name", () => DataSource.Open(null!, () => Stream.Null)),
         Case("data: digits", () => DataSource.Open("digits", null!)),
         Case("data: batch", () => DataSource.OpenBatch(null!)),
