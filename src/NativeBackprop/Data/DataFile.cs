@@ -42,6 +42,7 @@ internal static class DataFile
     /// <summary>Runs an action on a file; failures of the system become a <see cref="DataException"/> that names it.</summary>
     public static T Guard<T>(string name, Func<T> action)
     {
+        ArgumentNullException.ThrowIfNull(name);
         try
         {
             return action();

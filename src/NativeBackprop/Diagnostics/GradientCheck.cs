@@ -11,7 +11,7 @@ namespace NativeBackprop.Diagnostics;
 /// </summary>
 /// <remarks>
 /// Errors are normwise: ‖a − b‖ / max(‖b‖, 10⁻³·‖all gradients‖). The floor keeps a leaf whose gradient is zero but for rounding from
-/// failing on that rounding.
+/// failing on that rounding. Thread safety: a check and its graph are for one thread at a time.
 /// </remarks>
 public sealed class GradientCheck
 {
@@ -28,6 +28,8 @@ public sealed class GradientCheck
     /// <exception cref="OptionException">An option is outside its domain.</exception>
     public GradientCheck(Graph graph, Node loss, int? batchSize = null, GradientCheckOptions? options = null)
     {
+        ArgumentNullException.ThrowIfNull(graph);
+        ArgumentNullException.ThrowIfNull(loss);
         (_graph, _loss, _batchSize) = (graph, loss, batchSize);
         _options = (options ?? new GradientCheckOptions()).Validated();
         _reference = new ReferenceEvaluator(graph, batchSize);
@@ -37,6 +39,7 @@ public sealed class GradientCheck
     /// <exception cref="ShapeException">The number of values is not the input's.</exception>
     public GradientCheck Set(Node input, ReadOnlySpan<float> values)
     {
+        ArgumentNullException.ThrowIfNull(input);
         _reference.Set(input, values);
         float[] copy = values.ToArray();
         _bindings.Add(plan => plan.Bind(input, copy));
@@ -47,6 +50,7 @@ public sealed class GradientCheck
     /// <exception cref="ShapeException">The number of indices is not the input's.</exception>
     public GradientCheck SetLabels(Node input, ReadOnlySpan<int> labels)
     {
+        ArgumentNullException.ThrowIfNull(input);
         int[] copy = labels.ToArray();
         _reference.Set(input, Array.ConvertAll(copy, label => (double)label));
         _bindings.Add(plan => plan.BindLabels(input, copy));
@@ -59,6 +63,11 @@ public sealed class GradientCheck
     /// <exception cref="OperationCanceledException"><see cref="GradientCheckOptions.CancellationToken"/> asked for it.</exception>
     public GradientReport Run(params ReadOnlySpan<Node> leaves)
     {
+        foreach (Node leaf in leaves)
+        {
+            ArgumentNullException.ThrowIfNull(leaf, nameof(leaves));
+        }
+
         Node[] gradients = _graph.Gradient(_loss, leaves);
         using Plan plan = _graph.Compile([_loss, .. gradients], new PlanOptions { BatchSize = _batchSize, Threads = _options.Threads });
         _bindings.ForEach(bind => bind(plan));
@@ -82,6 +91,9 @@ public sealed class GradientCheck
     /// <exception cref="DataException">The rows do not fit the model or the loss.</exception>
     public static GradientReport Run(Layer model, Loss loss, Dataset batch, GradientCheckOptions? options = null)
     {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(loss);
+        ArgumentNullException.ThrowIfNull(batch);
         var network = new NetworkGradients(model, loss, batch.Features);
         network.Check(batch);
         var check = new GradientCheck(network.Graph, network.Loss, batch.Count, options);

@@ -3,6 +3,7 @@ using NativeBackprop.Ops;
 namespace NativeBackprop.Diagnostics;
 
 /// <summary>Draws a graph as DOT text, the language of Graphviz: <c>dot -Tsvg graph.dot -o graph.svg</c>.</summary>
+/// <remarks>Thread safety: a graph is for one thread at a time.</remarks>
 public static class GraphPicture
 {
     /// <summary>
@@ -40,6 +41,11 @@ public static class GraphPicture
 
     private static bool[] Needed(ReadOnlySpan<Node> outputs)
     {
+        foreach (Node output in outputs)
+        {
+            ArgumentNullException.ThrowIfNull(output, nameof(outputs));
+        }
+
         Graph graph = outputs.IsEmpty ? throw new GraphException("a picture needs at least one output") : outputs[0].Graph;
         var needed = new bool[graph.Nodes.Count];
         foreach (Node output in outputs)

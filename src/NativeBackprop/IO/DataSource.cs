@@ -3,6 +3,7 @@ using NativeBackprop.Data;
 namespace NativeBackprop.IO;
 
 /// <summary>One entry to every kind of data set, by what a user types.</summary>
+/// <remarks>Thread safety: any number of threads.</remarks>
 public static class DataSource
 {
     /// <summary>Opens a data set.</summary>
@@ -14,13 +15,15 @@ public static class DataSource
     /// <param name="digits">Opens the content of <c>digits.csv.gz</c>; called, and the stream closed, only when asked for.</param>
     /// <param name="options">What the source cannot say of itself.</param>
     /// <returns>The training set, and the test set where the source has one of its own; else the caller splits.</returns>
-    /// <exception cref="DataException">The source is missing, of no known kind, or malformed.</exception>
+    /// <exception cref="DataException">The source is missing, of no known kind, or malformed, or the digits cannot be opened.</exception>
     public static DataSplit Open(string spec, Func<Stream> digits, DataSourceOptions? options = null)
     {
+        ArgumentNullException.ThrowIfNull(spec);
+        ArgumentNullException.ThrowIfNull(digits);
         options ??= new DataSourceOptions();
         if (spec == "digits")
         {
-            using Stream stream = digits();
+            using Stream stream = OpenDigits(digits);
             return new DataSplit(Digits.Load(stream), null);
         }
 
@@ -85,6 +88,18 @@ public static class DataSource
 
         int[] labels = Labels(path, y.AsInt64(), classes);
         return Dataset.AdoptLabels(path, x.ToSingle(), features, labels, classes ?? labels.Max() + 1, inputShape);
+    }
+
+    private static Stream OpenDigits(Func<Stream> digits)
+    {
+        try
+        {
+            return digits() ?? throw new InvalidOperationException("there is no stream");
+        }
+        catch (Exception e) when (e is not (NativeBackpropException or OutOfMemoryException))
+        {
+            throw new DataException($"the digits cannot be opened: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
     }
 
     private static int[] Labels(string path, ReadOnlySpan<long> source, int? classes)

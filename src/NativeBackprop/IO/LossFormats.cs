@@ -46,8 +46,11 @@ internal static class LossFormats
 
     /// <summary>The loss of a name, with its default options.</summary>
     /// <exception cref="OptionException">There is no such loss.</exception>
-    public static Loss Create(string name) => Find(name)?.Default()
-        ?? throw new OptionException($"expected the loss {string.Join(", ", Names)}, got '{name}'");
+    public static Loss Create(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return Find(name)?.Default() ?? throw new OptionException($"expected the loss {string.Join(", ", Names)}, got '{name}'");
+    }
 
     /// <summary>Reads the loss that stands under a key: a name, or an object.</summary>
     /// <exception cref="DataException">It is neither, or has a wrong key.</exception>

@@ -4,6 +4,7 @@ using NativeBackprop.Losses;
 namespace NativeBackprop.IO;
 
 /// <summary>What a model file says: the shape of an input, the layers, the loss.</summary>
+/// <remarks>Thread safety: immutable, but for the values of the layers' parameters.</remarks>
 public sealed class ModelDescription
 {
     private readonly Loss _loss;

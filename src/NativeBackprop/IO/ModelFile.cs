@@ -13,12 +13,13 @@ namespace NativeBackprop.IO;
 /// A layer's input width follows from the layers before it. A type is a layer's name or that of any elementwise function, with the
 /// function's arguments as keys.
 /// </summary>
+/// <remarks>Thread safety: any number of threads.</remarks>
 public static class ModelFile
 {
     // More than any network that fits into memory needs, and little enough to read in one go.
     private const int MaxLength = 16 << 20;
 
-    /// <summary>Reads a file. The parameters are neither initialised nor allocated yet.</summary>
+    /// <summary>Reads a file. The parameters have no values yet.</summary>
     /// <exception cref="DataException">
     /// The file cannot be read, is not JSON, or has an unknown, missing, repeated or wrong key, value, layer or loss, or layers that do not
     /// fit each other. The message has the file, the JSON path, the expected and the actual.
@@ -40,7 +41,12 @@ public static class ModelFile
     /// <param name="json">The text.</param>
     /// <param name="name">What to call it in messages.</param>
     /// <exception cref="DataException">As for <see cref="Read(string)"/>.</exception>
-    public static ModelDescription Parse(string json, string name) => Parse(Encoding.UTF8.GetBytes(json), name);
+    public static ModelDescription Parse(string json, string name)
+    {
+        ArgumentNullException.ThrowIfNull(json);
+        ArgumentNullException.ThrowIfNull(name);
+        return Parse(Encoding.UTF8.GetBytes(json), name);
+    }
 
     /// <summary>Writes a file, whole or not at all.</summary>
     /// <exception cref="DataException">A layer has no place in model files, or the system refuses to write.</exception>

@@ -8,6 +8,7 @@ namespace NativeBackprop.IO;
 /// A safetensors file (the format of github.com/huggingface/safetensors): the length of the header in 8 bytes, a JSON
 /// header, and the bytes of the tensors one after another. The reader takes nothing on trust.
 /// </summary>
+/// <remarks>Thread safety: immutable; files may be read and written by any number of threads.</remarks>
 public sealed class SafetensorsFile
 {
     private readonly Dictionary<string, SafetensorsTensor> _byName;
@@ -89,6 +90,7 @@ public sealed class SafetensorsFile
     /// <param name="tensors">The tensors, in any order.</param>
     /// <param name="metadata">Free text to go with them; none when null.</param>
     /// <exception cref="DataException">A name occurs twice or is <c>__metadata__</c>, or the system refuses to write.</exception>
+    /// <exception cref="ArgumentException">A tensor or a text is null.</exception>
     public static void Write(
         string path, IEnumerable<SafetensorsTensor> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
@@ -144,7 +146,14 @@ public sealed class SafetensorsFile
 
     private static SafetensorsTensor[] Ordered(string path, IEnumerable<SafetensorsTensor> tensors)
     {
-        SafetensorsTensor[] ordered = [.. tensors.OrderByDescending(tensor => tensor.DType).ThenBy(tensor => tensor.Name, StringComparer.Ordinal)];
+        ArgumentNullException.ThrowIfNull(tensors);
+        SafetensorsTensor[] ordered = [.. tensors];
+        if (ordered.Contains(null))
+        {
+            throw new ArgumentException($"{path}: a tensor is null", nameof(tensors));
+        }
+
+        ordered = [.. ordered.OrderByDescending(tensor => tensor.DType).ThenBy(tensor => tensor.Name, StringComparer.Ordinal)];
         var names = new HashSet<string> { SafetensorsHeader.MetadataKey };
         foreach (SafetensorsTensor tensor in ordered)
         {

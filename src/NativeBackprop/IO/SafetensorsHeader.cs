@@ -73,7 +73,7 @@ internal sealed class SafetensorsHeader
                 json.WriteStartObject(MetadataKey);
                 foreach ((string key, string value) in metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal))
                 {
-                    json.WriteString(key, value);
+                    json.WriteString(key, value ?? throw new ArgumentException($"the metadata's text of {key} is null", nameof(metadata)));
                 }
 
                 json.WriteEndObject();

@@ -19,6 +19,7 @@ public enum SafetensorsDType
 }
 
 /// <summary>A named tensor of a safetensors file: row-major, little-endian. The elements are a copy of its own.</summary>
+/// <remarks>Thread safety: immutable.</remarks>
 public sealed class SafetensorsTensor
 {
     private readonly int[] _shape;

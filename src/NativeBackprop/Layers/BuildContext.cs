@@ -9,7 +9,7 @@ namespace NativeBackprop.Layers;
 /// <remarks>
 /// Random numbers belong to a path: two parts never share them, and nothing that is built elsewhere changes them. They change from run to
 /// run by one count that all parts share, which is the context's <see cref="State"/>. Thread safety: a context and its graph are for
-/// one thread at a time.
+/// one thread at a time; a second one is refused.
 /// </remarks>
 public sealed class BuildContext
 {
@@ -76,6 +76,7 @@ public sealed class BuildContext
     public BuildContext Child(string name)
     {
         LayerName.Require(name);
+        using Occupancy.Guard inside = _root.Use.Enter();
         return _children.Add(name) ? new BuildContext(this, name) : throw new OptionException(
             $"{At}there is a part named {name} already: each use of a layer needs a name of its own");
     }
@@ -84,6 +85,7 @@ public sealed class BuildContext
     public Node Variable(Parameter parameter)
     {
         ArgumentNullException.ThrowIfNull(parameter);
+        using Occupancy.Guard inside = _root.Use.Enter();
         Node node = Graph.Variable(parameter);
         string name = Path.Length == 0 ? parameter.Name : $"{Path}.{parameter.Name}";
         if (_root.Names.TryAdd(parameter, name))
@@ -109,6 +111,7 @@ public sealed class BuildContext
             throw new OptionException($"{At}a mask's probability must lie in [0, 1), got {probability}");
         }
 
+        using Occupancy.Guard inside = _root.Use.Enter();
         return Graph.Add(new DropoutMask(probability, RandomSource.DeriveSeed(_stream, _masks++), shape), _root.Count());
     }
 
@@ -117,6 +120,7 @@ public sealed class BuildContext
     public void AddEffect(Node effect)
     {
         RequireOwn(effect);
+        using Occupancy.Guard inside = _root.Use.Enter();
         _root.AddEffect(effect);
     }
 
@@ -128,6 +132,7 @@ public sealed class BuildContext
     public void AddSegmentEnd(Node end)
     {
         RequireOwn(end);
+        using Occupancy.Guard inside = _root.Use.Enter();
         _root.SegmentEnds.Add(end);
     }
 
@@ -180,6 +185,8 @@ public sealed class BuildContext
     {
         private readonly List<Node> _effects = [];
         private Node? _count;
+
+        public Occupancy Use { get; } = new("build context");
 
         public Graph Graph => graph;
 

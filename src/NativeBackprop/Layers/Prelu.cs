@@ -38,10 +38,11 @@ public sealed class Prelu : Layer
     /// <inheritdoc/>
     protected override Node BuildCore(Node input, BuildContext context)
     {
-        if (Features is { } width && (input.Shape.Rank == 0 || input.Shape[-1] != width))
+        // On a sequence, PyTorch would give each step a slope: too easily mistaken for a slope a feature.
+        if (Features is { } width && (input.Shape.Rank != 2 || input.Shape[1] != width))
         {
             throw new ShapeException(
-                $"{context.At}a prelu layer of {width} features needs an input whose last extent is {width}, " +
+                $"{context.At}a prelu layer of {width} features needs an input of shape [B, {width}], " +
                 $"got {input.Shape} from {input}");
         }
 

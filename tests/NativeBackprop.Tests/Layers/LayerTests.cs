@@ -47,6 +47,51 @@ public class LayerTests
         harness.Check((y * weights).Sum(), [x, .. model.Parameters.Select(parameter => graph.Variable(parameter))]);
     }
 
+    private static readonly TestCaseData[] SequenceModels =
+    [
+        new((Func<Layer>)(() => new Linear(6, 4))) { TestName = "linear" },
+        new((Func<Layer>)(() => new LowRankLinear(6, 4, 2))) { TestName = "low_rank_linear" },
+        new((Func<Layer>)(() => new LayerNorm(6))) { TestName = "layer_norm" },
+        new((Func<Layer>)(() => new Softmax())) { TestName = "softmax" },
+        new((Func<Layer>)(() => new Prelu())) { TestName = "prelu" },
+        new((Func<Layer>)(() => new Residual(new Linear(6, 3), new Tanh(), new Linear(3, 6)))) { TestName = "residual" },
+        new((Func<Layer>)(() => new Gated([new Linear(6, 3)], [new Linear(6, 3), new Sigmoid()]))) { TestName = "gated" },
+    ];
+
+    [TestCaseSource(nameof(SequenceModels))]
+    public void Sequences_are_mapped_step_by_step(Func<Layer> create)
+    {
+        const int steps = 3;
+        Layer model = create();
+        model.Initialize(7);
+        var graph = new Graph();
+        Node x = graph.Input("x", [Shape.Batch, steps, 6]), y = model.Build(x, BuildMode.Training);
+        Node rows = graph.Input("rows", [Shape.Batch, 6]), z = model.Build(rows, BuildMode.Training);
+        float[] values = GraphHarness.Random(Batch * steps * 6, 1);
+        float[] mapped = new GraphHarness(graph, Batch).Set(x, values).Run([y])[0];
+        Assert.That(y.Shape.Rank, Is.EqualTo(3));
+        Assert.That(mapped, Is.EqualTo(new GraphHarness(graph, Batch * steps).Set(rows, values).Run([z])[0]).AsCollection.Within(1e-6));
+
+        Node weights = graph.Input("weights", y.Shape);
+        var harness = new GraphHarness(graph, Batch);
+        harness.Set(x, values).Set(weights, GraphHarness.Random(mapped.Length, 2));
+        harness.Check((y * weights).Sum(), [x, .. model.Parameters.Select(parameter => graph.Variable(parameter))]);
+    }
+
+    [Test]
+    public void Kinds_of_input_that_a_layer_does_not_take_are_refused()
+    {
+        var graph = new Graph();
+        Node sequence = graph.Input("s", [Shape.Batch, 3, 6]), images = graph.Input("i", [Shape.Batch, 2, 2, 6]), row = graph.Input("r", [6]);
+        Assert.That(() => new Prelu(6).Build(sequence, BuildMode.Training), Throws.TypeOf<ShapeException>().With.Message.Contains("[B, 6]"));
+        Assert.That(() => new Maxout(2).Build(sequence, BuildMode.Training), Throws.TypeOf<ShapeException>());
+        foreach (Layer layer in (Layer[])[new Linear(6, 2), new LayerNorm(6)])
+        {
+            Assert.That(() => layer.Build(images, BuildMode.Training), Throws.TypeOf<ShapeException>().With.Message.Contains("[B, T, 6]"));
+            Assert.That(() => layer.Build(row, BuildMode.Training), Throws.TypeOf<ShapeException>());
+        }
+    }
+
     [Test]
     public void ParametersAreNamedByPositionAsPyTorchNamesThem()
     {

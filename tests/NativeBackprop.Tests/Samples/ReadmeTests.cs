@@ -21,6 +21,14 @@ internal sealed class ReadmeTests
         Assert.That(Run("CustomOp"), Does.Contain("x.y = 7, dx = (-4, 5), dy = (2, 3)"));
 
     [Test]
+    public void A_block_that_stands_twice_has_one_set_of_weights()
+    {
+        string output = Run("SharedBlock");
+        Assert.That(output, Does.Contain("6 parameters under 8 names, 105 numbers; shared: True"));
+        Assert.That(output, Does.Match(@"loss \d\.\d\d\d at first, 0\.00\d after 300 steps"));
+    }
+
+    [Test]
     public void Names_folders_that_exist()
     {
         string[] folders = ["Graph", "Ops", "Differentiation", "Execution", "Layers", "Losses", "Optimizers", "Training", "Data", "IO", "Diagnostics", "Interop", "Memory", "Tensors"];
