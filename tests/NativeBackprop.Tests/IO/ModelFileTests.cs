@@ -87,8 +87,8 @@ internal sealed class ModelFileTests
             "abs", "cos", "elu", "exp", "gelu", "gelu_tanh", "identity", "leaky_relu", "reciprocal", "relu", "sigmoid", "silu", "sin", "softplus",
             "square", "tanh",
         ];
-        Assert.That(Functions.Names, Is.EqualTo(expected));
-        foreach (string name in expected)
+        Assert.That(Functions.Names, Is.SupersetOf(expected).And.None.AnyOf("huber", "log", "sqrt", "power", "scale", "shift"));
+        foreach (string name in Functions.Names)
         {
             Assert.That(((Activation)Parse($$"""{"type":"{{name}}"}""").Model.Layers[0]).Function.Name, Is.EqualTo(name));
         }

@@ -135,9 +135,9 @@ internal sealed class SpecialValueTests
 
     private static bool IsWave(Elementwise function) => function.Row == Functions.Sin || function.Row == Functions.Cos;
 
-    // Whose derivative is one of two numbers, or a constant.
+    // Whose derivative is chosen by comparisons, or a constant.
     private static bool IgnoresNaN(Elementwise function) =>
-        function is LeakyRelu or Abs or Elu || (function.Row == Functions.Power && function.Parameter is 0 or 1);
+        function.Row.Kinks.Length > 0 || (function.Row == Functions.Power && function.Parameter is 0 or 1);
 
     private static (float A, float B) Route(Func<Node, Node, Node> op, float a, float b)
     {
