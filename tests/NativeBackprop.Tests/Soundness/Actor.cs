@@ -75,7 +75,11 @@ internal sealed class Actor
         {
             GuardedMemory.UntilFailure = 0;
             _log.Write($"{_name}     {error.GetType().Name}: {FirstLine(error.Message)}");
-            _findings.Judge(call.Text, error);
+            if (!IsUsers(arguments))
+            {
+                _findings.Judge(call.Text, error);
+            }
+
             return null;
         }
 
@@ -171,6 +175,9 @@ internal sealed class Actor
         Enum or bool => value.ToString()!,
         _ => $"{value.GetType().Name}@{System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(value) & 0xFFFF:x4}",
     };
+
+    // What a user's own object throws when it is called directly is no affair of the library.
+    private static bool IsUsers(object?[] arguments) => arguments is [{ } first, ..] && first.GetType().Assembly == typeof(Actor).Assembly;
 
     private static string FirstLine(string text) => text.Split('\n')[0];
 

@@ -270,7 +270,7 @@ internal sealed class Arguments
         {
             PublicCall[] constructors = [.. makers.Where(maker => maker.IsConstructor)];
             PublicCall[] users = [.. makers.Where(maker => maker.Declaring.Assembly != Surface.Library)];
-            PublicCall[] among = users.Length > 0 && _random.Next(3) == 0 ? users
+            PublicCall[] among = users.Length > 0 && _random.Next(5) == 0 ? users
                 : constructors.Length > 0 && _random.Next(4) > 0 ? Preferred(constructors) : makers;
             object? made = _actor.Call(among[_random.Next(among.Length)], depth + 1);
             value = made is Array { Length: > 0 } array ? array.GetValue(_random.Next(array.Length)) : made;

@@ -19,11 +19,12 @@ internal static class Catalogue
     public static ILookup<Type, PublicCall> Initializers { get; } =
         All.Where(call => call.CanBeCalled && call.IsInitializer).ToLookup(call => call.Declaring);
 
-    /// <summary>Types written by users, each with a constructor without arguments.</summary>
+    /// <summary>Types written by users, each with a constructor without arguments: the public classes of UserTypes.cs.</summary>
     public static IReadOnlyList<PublicCall> UserMade { get; } =
     [
-        .. new[] { typeof(UserOp), typeof(CarelessOp) }.Concat(PlantedOp.IsWanted ? [typeof(PlantedOp)] : [])
-            .Select(type => new PublicCall(type.GetConstructor([])!)),
+        .. typeof(Catalogue).Assembly.GetExportedTypes()
+            .Where(type => type.Namespace == typeof(Catalogue).Namespace && (type != typeof(PlantedOp) || PlantedOp.IsWanted))
+            .Where(type => type.BaseType?.Assembly == Surface.Library).Select(type => new PublicCall(type.GetConstructor([])!)),
     ];
 
     /// <summary>

@@ -12,7 +12,7 @@ internal static class Explorer
     /// <summary>The command that starts it: <c>explore FIRST COUNT LOG</c>, or <c>replay FIRST [COUNT]</c>.</summary>
     public const string Explore = "explore", Replay = "replay";
 
-    private const int SequencesBetweenCollections = 32, MostThreads = 80, MostValues = 2000;
+    private const int SequencesBetweenCollections = 32, MostMoreThreads = 64, MostValues = 2000;
 
     // Far more than any sequence takes, on however busy a machine.
     private static readonly TimeSpan _longest = TimeSpan.FromSeconds(60);
@@ -41,6 +41,9 @@ internal static class Explorer
         var findings = new Findings();
         var output = TextWriter.Synchronized(Console.Out);
         findings.Report = (member, text) => Print(output, findings.Seed, member, text, log);
+        // Loaded first, because OpenBLAS has threads of its own.
+        NativeBackprop.Interop.NativeLibraries.EnsureLoaded();
+        int threads = CountThreads();
         long started = 0;
         var watch = new Thread(() => Watch(() => Volatile.Read(ref started), output, findings, log)) { IsBackground = true };
         watch.Start();
@@ -60,7 +63,7 @@ internal static class Explorer
                 if ((seed + 1 - first) % SequencesBetweenCollections == 0 || seed + 1 == first + count)
                 {
                     Collect(memory);
-                    CheckLeaks(memory, findings);
+                    CheckLeaks(memory, threads, findings);
                     output.WriteLine($"done\t{seed}");
                     foreach (string line in findings.TakeLines())
                     {
@@ -98,13 +101,19 @@ internal static class Explorer
     }
 
     // All that the sequences have made was dropped and collected, and so must be what it owned.
-    private static void CheckLeaks(GuardedMemory memory, Findings findings)
+    private static void CheckLeaks(GuardedMemory memory, int threadsBefore, Findings findings)
+    {
+        int threads = CountThreads();
+        if (threads > threadsBefore + MostMoreThreads || memory.Live > MostValues)
+        {
+            findings.Report!("leak", $"{threads} threads and {memory.Live} values are alive though nothing refers to them");
+        }
+    }
+
+    private static int CountThreads()
     {
         using var process = System.Diagnostics.Process.GetCurrentProcess();
-        if (process.Threads.Count > MostThreads || memory.Live > MostValues)
-        {
-            findings.Report!("leak", $"{process.Threads.Count} threads and {memory.Live} values are alive though nothing refers to them");
-        }
+        return process.Threads.Count;
     }
 
     private static void Print(TextWriter output, int seed, string member, string text, CallLog log)

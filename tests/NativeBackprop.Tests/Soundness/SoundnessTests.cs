@@ -26,6 +26,10 @@ internal sealed class SoundnessTests
     [Test, Explicit]
     public void Any_sequence_of_public_calls_is_sound() => AssertSound(first: 1, count: 20_000);
 
+    /// <summary>Hours of it, with other sequences every day.</summary>
+    [Test, Explicit]
+    public void Any_long_run_of_sequences_is_sound() => AssertSound(first: DateTime.UtcNow.DayOfYear * 1_000_000, count: 500_000);
+
     [Test]
     public void Write_of_one_element_too_many_in_CSharp_is_found() => AssertFound((PlantedOp.Variable, "op"));
 
