@@ -76,12 +76,12 @@ internal sealed class PredictCommand
     {
         int rows = inputs.Length / description.InputWidth;
         float[] outputs = new float[checked(rows * description.OutputWidth)];
-        using InferenceSession session = description.Model.CreateSession(Math.Min(BatchSize, rows), threads);
+        using Predictor predictor = description.Model.CreatePredictor(Math.Min(BatchSize, rows), new PredictorOptions { Threads = threads });
         for (int first = 0; first < rows; first += BatchSize)
         {
             cancellation.ThrowIfCancellationRequested();
             int count = Math.Min(BatchSize, rows - first);
-            session.Predict(
+            predictor.Predict(
                 inputs.AsSpan(first * description.InputWidth, count * description.InputWidth),
                 outputs.AsSpan(first * description.OutputWidth, count * description.OutputWidth));
         }

@@ -120,26 +120,23 @@ internal sealed class TrainCommand
         int batches = (int)(((long)data.Train.Count + batchSize - 1) / batchSize);
         int? steps = result.GetValue(_steps);
         int epochs = steps is { } count ? (int)(((long)count + batches - 1) / batches) : result.GetValue(_epochs)!.Value;
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        EpochReport? diverged = null;
-        FitResult fit = TrainingDisplay.Run(
-            output, completed, steps ?? (long)epochs * batches, epochs,
-            report =>
-            {
-                log.Write(report);
-                if (!double.IsFinite(report.Train.Loss))
+        try
+        {
+            return TrainingDisplay.Run(
+                output, completed, steps ?? (long)epochs * batches, epochs,
+                report =>
                 {
-                    diverged = report;
-                    stop.Cancel();
-                    return;
-                }
-
-                saveCheckpoint();
-            },
-            (onEpoch, onStep) => trainer.Fit(
-                data.Train, data.Test, new FitOptions { Epochs = epochs, Steps = steps, CompletedSteps = completed, StepProgress = onStep }, onEpoch, stop.Token));
-        return diverged is null ? fit
-            : throw new DataException($"training diverged: the loss of epoch {diverged.Epoch} is {diverged.Train.Loss.ToString(CultureInfo.InvariantCulture)}, expected a finite number; a smaller --lr may help");
+                    log.Write(report);
+                    saveCheckpoint();
+                },
+                (onEpoch, onStep) => trainer.Fit(
+                    data.Train, data.Test, new FitOptions { Epochs = epochs, Steps = steps, CompletedSteps = completed, StepProgress = onStep },
+                    onEpoch, cancellation));
+        }
+        catch (NonFiniteException error)
+        {
+            throw new DataException($"training diverged: {error.Message}; a smaller --lr may help", error);
+        }
     }
 
     private DataSplit Split(ParseResult result, DataSplit data, TrainerOptions options) => data.Test is null

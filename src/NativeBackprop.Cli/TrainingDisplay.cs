@@ -15,7 +15,8 @@ internal static class TrainingDisplay
     /// <param name="onEpoch">Hears of every epoch as well.</param>
     /// <param name="fit">The run; takes what to tell of epochs and of steps, the latter null when nobody needs it.</param>
     public static FitResult Run(
-        TextWriter output, int firstStep, long steps, int epochs, Action<EpochReport> onEpoch, Func<IProgress<EpochReport>, IProgress<int>?, FitResult> fit)
+        TextWriter output, int firstStep, long steps, int epochs, Action<EpochReport> onEpoch,
+        Func<IProgress<EpochReport>, IProgress<long>?, FitResult> fit)
     {
         if (!CliHost.IsTerminal(output))
         {
@@ -41,7 +42,7 @@ internal static class TrainingDisplay
                         bar.Description = $"epoch {report.Epoch}/{epochs}  {Brief(report)}";
                         onEpoch(report);
                     }),
-                    new Listener<int>(step => bar.Value = step));
+                    new Listener<long>(step => bar.Value = step));
                 bar.StopTask();
             });
         return result!;

@@ -22,6 +22,21 @@ internal sealed class Occupancy(string name)
         set => _innermost = value;
     }
 
+    /// <summary>True when the current thread, or one that it works for, is inside.</summary>
+    public bool IsInside
+    {
+        get
+        {
+            Occupancy? inside = _innermost;
+            while (inside is not null && inside != this)
+            {
+                inside = inside._outer;
+            }
+
+            return inside is not null;
+        }
+    }
+
     /// <summary>Goes in; disposing of the result leaves again.</summary>
     /// <exception cref="InvalidOperationException">Somebody is inside.</exception>
     /// <exception cref="ObjectDisposedException">The object has been disposed of.</exception>
@@ -69,13 +84,9 @@ internal sealed class Occupancy(string name)
     /// <exception cref="InvalidOperationException">The caller is inside: it would wait for itself.</exception>
     public bool Dispose()
     {
-        for (Occupancy? inside = _innermost; inside is not null; inside = inside._outer)
+        if (IsInside)
         {
-            if (inside == this)
-            {
-                throw new InvalidOperationException(
-                    $"the {name} cannot be disposed of from inside its own run: dispose of it after the run");
-            }
+            throw new InvalidOperationException($"the {name} cannot be disposed of from inside its own run: dispose of it after the run");
         }
 
         if (Interlocked.Exchange(ref _disposed, 1) != 0)

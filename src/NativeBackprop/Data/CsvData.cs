@@ -73,8 +73,8 @@ public static class CsvData
 
             int features = _columns - 1;
             return options.Regression
-                ? Dataset.FromTargets(name, [.. _inputs], features, [.. _targets], 1, options.InputShape)
-                : Dataset.FromLabels(name, [.. _inputs], features, [.. _labels], options.Classes ?? _labels.Max() + 1, options.InputShape);
+                ? Dataset.AdoptTargets(name, [.. _inputs], features, [.. _targets], 1, options.InputShape)
+                : Dataset.AdoptLabels(name, [.. _inputs], features, [.. _labels], options.Classes ?? _labels.Max() + 1, options.InputShape);
         }
 
         private void ReadLayout()

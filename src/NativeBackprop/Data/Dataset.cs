@@ -6,9 +6,9 @@ namespace NativeBackprop.Data;
 public readonly record struct DataSplit(Dataset Train, Dataset? Test);
 
 /// <summary>
-/// Rows of inputs with a class label or a dense target each, checked once, when it is made. Immutable, and safe to read
-/// from several threads.
+/// Rows of inputs with a class label or a dense target each, copied and checked once, when it is made. Immutable.
 /// </summary>
+/// <remarks>Thread safety: any number of threads may read it at once.</remarks>
 public sealed class Dataset
 {
     // "holdout" in ASCII: a stream of the seed that no epoch and no initialiser uses.
@@ -60,16 +60,26 @@ public sealed class Dataset
 
     /// <summary>A data set for classification.</summary>
     /// <param name="name">What to call it in messages.</param>
-    /// <param name="inputs">Row-major [N, features]; kept, not copied, so it must not be written to afterwards.</param>
+    /// <param name="inputs">Row-major [N, features].</param>
     /// <param name="features">The width of an input row.</param>
-    /// <param name="labels">One class a row, in 0..classes−1; kept, not copied.</param>
+    /// <param name="labels">One class a row, in 0..classes−1.</param>
     /// <param name="classes">The number of classes K.</param>
     /// <param name="inputShape">The shape of one input, of product <paramref name="features"/>; (features) by default.</param>
     /// <exception cref="DataException">The data set is empty, sizes differ, an input is NaN or infinite, or a label is out of range.</exception>
     public static Dataset FromLabels(
         string name, float[] inputs, int features, int[] labels, int classes, ReadOnlySpan<int> inputShape = default)
     {
+        ArgumentNullException.ThrowIfNull(inputs);
         ArgumentNullException.ThrowIfNull(labels);
+
+        // Copied before they are checked: what the caller writes to his arrays meanwhile or later cannot undo the check.
+        return AdoptLabels(name, [.. inputs], features, [.. labels], classes, inputShape);
+    }
+
+    /// <summary>As <see cref="FromLabels"/>, and keeps the arrays, which nobody else may write to: a large file is in memory once.</summary>
+    internal static Dataset AdoptLabels(
+        string name, float[] inputs, int features, int[] labels, int classes, ReadOnlySpan<int> inputShape)
+    {
         int[] shape = CheckInputs(name, inputs, features, inputShape);
         int count = inputs.Length / features;
         if (labels.Length != count)
@@ -95,16 +105,24 @@ public sealed class Dataset
 
     /// <summary>A data set with dense targets: regression, several labels a row, or class probabilities.</summary>
     /// <param name="name">What to call it in messages.</param>
-    /// <param name="inputs">Row-major [N, features]; kept, not copied, so it must not be written to afterwards.</param>
+    /// <param name="inputs">Row-major [N, features].</param>
     /// <param name="features">The width of an input row.</param>
-    /// <param name="targets">Row-major [N, targetWidth]; kept, not copied.</param>
+    /// <param name="targets">Row-major [N, targetWidth].</param>
     /// <param name="targetWidth">The width of a target row.</param>
     /// <param name="inputShape">The shape of one input, of product <paramref name="features"/>; (features) by default.</param>
     /// <exception cref="DataException">The data set is empty, sizes differ, or an input or a target is NaN or infinite.</exception>
     public static Dataset FromTargets(
         string name, float[] inputs, int features, float[] targets, int targetWidth, ReadOnlySpan<int> inputShape = default)
     {
+        ArgumentNullException.ThrowIfNull(inputs);
         ArgumentNullException.ThrowIfNull(targets);
+        return AdoptTargets(name, [.. inputs], features, [.. targets], targetWidth, inputShape);
+    }
+
+    /// <summary>As <see cref="FromTargets"/>, and keeps the arrays, which nobody else may write to.</summary>
+    internal static Dataset AdoptTargets(
+        string name, float[] inputs, int features, float[] targets, int targetWidth, ReadOnlySpan<int> inputShape)
+    {
         int[] shape = CheckInputs(name, inputs, features, inputShape);
         int count = inputs.Length / features;
         if (targetWidth < 1)
@@ -252,7 +270,6 @@ public sealed class Dataset
     private static int[] CheckInputs(string name, float[] inputs, int features, ReadOnlySpan<int> inputShape)
     {
         ArgumentNullException.ThrowIfNull(name);
-        ArgumentNullException.ThrowIfNull(inputs);
         if (features < 1)
         {
             throw new DataException($"{name}: expected at least 1 feature, found {features}");

@@ -119,7 +119,7 @@ public static partial class IdxFolder
 
             int[] labels = [.. Labels.Elements.Select(label => (int)label)];
             int[] shape = Images.Shape[1..];
-            return Dataset.FromLabels(Name, inputs, (int)Math.Min((long)shape[0] * shape[1], int.MaxValue), labels, classes, shape);
+            return Dataset.AdoptLabels(Name, inputs, (int)Math.Min((long)shape[0] * shape[1], int.MaxValue), labels, classes, shape);
         }
     }
 }

@@ -7,7 +7,8 @@ namespace NativeBackprop.Data;
 /// <remarks>
 /// The order of an epoch depends on the seed and the number of the epoch and on nothing else, so a training run can be
 /// taken up at any batch of any epoch. Nothing is allocated after construction. The spans handed out are views of one
-/// buffer and hold until a batch of another epoch is asked for. Not safe for use by several threads at once.
+/// buffer and hold until a batch of another epoch is asked for. Thread safety: for one thread at a time; two that ask for batches
+/// of a shuffled order at once are told so.
 /// </remarks>
 public sealed class MinibatchSampler
 {
@@ -17,6 +18,7 @@ public sealed class MinibatchSampler
     private readonly int[] _order;
     private readonly RandomSource _random;
     private readonly ulong _seed;
+    private readonly Occupancy _use = new("sampler");
     private long _epoch = -1;
 
     /// <summary>Prepares the visiting of <paramref name="count"/> rows.</summary>
@@ -64,17 +66,15 @@ public sealed class MinibatchSampler
     /// <param name="epoch">The number of the epoch, from 0.</param>
     /// <param name="index">The number of the batch in it, in 0..BatchesPerEpoch−1.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is negative or too large.</exception>
+    /// <exception cref="InvalidOperationException">Another thread is asking.</exception>
     public ReadOnlySpan<int> Batch(int epoch, int index)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(epoch);
         ArgumentOutOfRangeException.ThrowIfNegative(index);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, BatchesPerEpoch);
-        if (IsShuffled && epoch != _epoch)
+        if (IsShuffled)
         {
-            SetRowOrder();
-            _random.Reset(RandomSource.DeriveSeed(_seed, (ulong)epoch));
-            _random.Shuffle(_order);
-            _epoch = epoch;
+            Shuffle(epoch);
         }
 
         int start = index * BatchSize;
@@ -89,6 +89,19 @@ public sealed class MinibatchSampler
         return new BatchSequence(this, epoch);
     }
 
+    private void Shuffle(int epoch)
+    {
+        using Occupancy.Guard inside = _use.Enter();
+        if (epoch != _epoch)
+        {
+            _epoch = -1;
+            SetRowOrder();
+            _random.Reset(RandomSource.DeriveSeed(_seed, (ulong)epoch));
+            _random.Shuffle(_order);
+            _epoch = epoch;
+        }
+    }
+
     private void SetRowOrder()
     {
         for (int i = 0; i < _order.Length; i++)
@@ -100,17 +113,25 @@ public sealed class MinibatchSampler
     /// <summary>The batches of one epoch in turn. Enumerates itself; a copy starts from where it was copied.</summary>
     public struct BatchSequence
     {
-        private readonly MinibatchSampler _sampler;
+        private readonly MinibatchSampler? _sampler;
         private readonly int _epoch;
         private int _index;
 
         internal BatchSequence(MinibatchSampler sampler, int epoch) => (_sampler, _epoch, _index) = (sampler, epoch, -1);
 
         /// <summary>The rows of the current batch.</summary>
-        public readonly ReadOnlySpan<int> Current => _sampler.Batch(_epoch, _index);
+        /// <exception cref="InvalidOperationException">There is none: MoveNext was not called, or gave false.</exception>
+        public readonly ReadOnlySpan<int> Current => _sampler is not null && (uint)_index < (uint)_sampler.BatchesPerEpoch
+            ? _sampler.Batch(_epoch, _index)
+            : throw new InvalidOperationException("there is no current batch: call MoveNext first, and stop when it gives false");
 
         /// <summary>Goes on to the next batch; false after the last.</summary>
-        public bool MoveNext() => ++_index < _sampler.BatchesPerEpoch;
+        public bool MoveNext()
+        {
+            int count = _sampler?.BatchesPerEpoch ?? 0;
+            _index += _index < count ? 1 : 0;
+            return _index < count;
+        }
 
         /// <summary>The sequence itself.</summary>
         public readonly BatchSequence GetEnumerator() => this;

@@ -86,7 +86,8 @@ internal static class Lowering
         return key;
     }
 
-    private static bool[] Needed(Graph graph, ReadOnlySpan<Node> outputs)
+    /// <summary>Which nodes of a graph some outputs need, by their positions.</summary>
+    internal static bool[] Needed(Graph graph, ReadOnlySpan<Node> outputs)
     {
         var needed = new bool[graph.Nodes.Count];
         foreach (Node output in outputs)

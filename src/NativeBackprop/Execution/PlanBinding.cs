@@ -33,19 +33,8 @@ public sealed unsafe partial class Plan
     {
         using Occupancy.Guard inside = _use.Enter();
         PlanValue value = Input(input, ElementType.Int32, labels.Length);
-        int classes = input.Op.IndexBound;
-        for (int i = 0; i < labels.Length; i++)
-        {
-            CheckLabel(input, labels[i], i, classes);
-        }
-
-        // Looked at again, because kernels take the slot's word: another thread may write to the caller's memory in between.
-        Span<int> slot = MemoryMarshal.Cast<float, int>(Slot(value));
-        for (int i = 0; i < slot.Length; i++)
-        {
-            slot[i] = CheckLabel(input, labels[i], i, classes);
-        }
-
+        CheckLabels(input, labels);
+        CopyLabels(input, labels, MemoryMarshal.Cast<float, int>(Slot(value)));
         return this;
     }
 
@@ -71,6 +60,30 @@ public sealed unsafe partial class Plan
     {
         _use.ThrowIfTaken();
         return Slot(Input(input, ElementType.Float32, null));
+    }
+
+    /// <summary>Checks the class indices for an input.</summary>
+    /// <exception cref="DataException">One lies outside the classes.</exception>
+    internal static void CheckLabels(Node input, ReadOnlySpan<int> labels)
+    {
+        int classes = input.Op.IndexBound;
+        for (int i = 0; i < labels.Length; i++)
+        {
+            CheckLabel(input, labels[i], i, classes);
+        }
+    }
+
+    /// <summary>
+    /// Copies checked class indices to where a plan reads them, and looks at them again, because kernels take the slot's word: another
+    /// thread may write to the caller's memory in between.
+    /// </summary>
+    internal static void CopyLabels(Node input, ReadOnlySpan<int> labels, Span<int> slot)
+    {
+        int classes = input.Op.IndexBound;
+        for (int i = 0; i < slot.Length; i++)
+        {
+            slot[i] = CheckLabel(input, labels[i], i, classes);
+        }
     }
 
     private static int CheckLabel(Node input, int label, int position, int classes) => (uint)label < (uint)classes
@@ -123,7 +136,9 @@ public sealed unsafe partial class Plan
         }
     }
 
-    private static void CheckFinite(Node input, ReadOnlySpan<float> values)
+    /// <summary>Checks the values for an input.</summary>
+    /// <exception cref="DataException">One is NaN or infinite.</exception>
+    internal static void CheckFinite(Node input, ReadOnlySpan<float> values)
     {
         if (FiniteCheck.IndexOfNonFinite(values) is var at && at >= 0)
         {

@@ -102,6 +102,28 @@ public abstract record Op : Operation
     /// </summary>
     internal abstract Node? Gradient(Node node, int input, Node dy);
 
+    /// <summary>
+    /// True when row i of the result depends, along the leading axis, on row i alone of those inputs that have a row for each example. A
+    /// batch may then be padded with rows that nobody reads.
+    /// </summary>
+    /// <param name="node">A node of this op, whose leading extent is the batch.</param>
+    /// <param name="byRow">Which inputs have a row for each example; the others have nothing to do with the batch.</param>
+    internal virtual bool KeepsRowsApart(Node node, ReadOnlySpan<bool> byRow) => false;
+
+    /// <summary>True when broadcasting puts the rows of all inputs that have some at the leading axis of the result.</summary>
+    private protected static bool AlignsRows(Node node, ReadOnlySpan<bool> byRow)
+    {
+        for (int i = 0; i < byRow.Length; i++)
+        {
+            if (byRow[i] && node.Inputs[i].Shape.Rank != node.Shape.Rank)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     /// <summary>Computes the op in double precision, in plain C#, sharing no code with the kernels.</summary>
     internal abstract void Evaluate(ReferenceArguments arguments);
 }

@@ -11,7 +11,6 @@ namespace NativeBackprop;
 public sealed unsafe class Parameter
 {
     private readonly PinnedBuffer _memory;
-    private Tensor? _gradient;
 
     /// <summary>Allocates a parameter, whose values are still to be drawn, set or loaded.</summary>
     /// <param name="name">What its layer calls it: <c>weight</c>. Not empty.</param>
@@ -36,17 +35,12 @@ public sealed unsafe class Parameter
     /// <summary>True once the values have been drawn, set or loaded.</summary>
     public bool IsInitialized { get; private set; }
 
-    /// <summary>True when training leaves the values as they are; a trainer looks when it is made.</summary>
+    /// <summary>True when training leaves the values as they are; a trainer looks before each step.</summary>
     public bool IsFrozen { get; private set; }
 
     /// <summary>The current values in row-major order, in place: they change when the parameter is set or trained.</summary>
     /// <exception cref="InvalidOperationException">They were never drawn, set or loaded.</exception>
     public ReadOnlySpan<float> Value => Initialized.Span;
-
-    /// <summary>The gradient of the last backward pass.</summary>
-    /// <exception cref="GraphException">No backward pass has been run.</exception>
-    public ReadOnlySpan<float> Gradient =>
-        (_gradient ?? throw new GraphException($"parameter {Name} has no gradient yet: run a backward pass first")).Span;
 
     /// <summary>The memory as it is, drawn or not.</summary>
     internal Span<float> Span => _memory.Span;
@@ -84,7 +78,9 @@ public sealed unsafe class Parameter
         IsInitialized = true;
     }
 
-    /// <summary>Makes trainers that are made from now on leave the values as they are.</summary>
+    /// <summary>
+    /// Makes trainers leave the values as they are: no gradient, no update, no optimizer's state, from their next step on.
+    /// </summary>
     public void Freeze() => IsFrozen = true;
 
     /// <summary>Takes <see cref="Freeze"/> back.</summary>
@@ -104,8 +100,6 @@ public sealed unsafe class Parameter
     }
 
     internal void MarkInitialized() => IsInitialized = true;
-
-    internal void SetGradient(Tensor gradient) => _gradient = gradient;
 
     /// <inheritdoc/>
     public override string ToString() => $"{Name} {Shape}";

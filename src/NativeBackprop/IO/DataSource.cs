@@ -80,11 +80,11 @@ public static class DataSource
         ReadOnlySpan<int> inputShape = x.Shape[1..];
         if (isTargets)
         {
-            return Dataset.FromTargets(path, x.ToSingle(), features, y.ToSingle(), y.Shape[1], inputShape);
+            return Dataset.AdoptTargets(path, x.ToSingle(), features, y.ToSingle(), y.Shape[1], inputShape);
         }
 
         int[] labels = Labels(path, y.AsInt64(), classes);
-        return Dataset.FromLabels(path, x.ToSingle(), features, labels, classes ?? labels.Max() + 1, inputShape);
+        return Dataset.AdoptLabels(path, x.ToSingle(), features, labels, classes ?? labels.Max() + 1, inputShape);
     }
 
     private static int[] Labels(string path, ReadOnlySpan<long> source, int? classes)

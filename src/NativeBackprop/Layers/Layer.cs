@@ -129,9 +129,15 @@ public abstract class Layer
         snapshot.CopyTo(Parameters, Buffers);
     }
 
-    /// <summary>A session that computes outputs for up to <paramref name="maxBatch"/> rows; one for each thread.</summary>
-    /// <exception cref="OptionException">maxBatch is below 1.</exception>
-    public InferenceSession CreateSession(int maxBatch, int threads = 1) => new(this, maxBatch, threads);
+    /// <summary>
+    /// Makes what computes outputs for any number of threads at once, with a copy of the values that the layer has now.
+    /// </summary>
+    /// <param name="maxBatch">The most rows of a call, at least 1.</param>
+    /// <param name="options">How it works.</param>
+    /// <exception cref="OptionException">An option is outside its domain.</exception>
+    /// <exception cref="GraphException">The input's width is not known: no layer fixes it.</exception>
+    /// <exception cref="InvalidOperationException">A value was never drawn, set or loaded.</exception>
+    public Predictor CreatePredictor(int maxBatch, PredictorOptions? options = null) => new(this, maxBatch, options ?? new PredictorOptions());
 
     /// <summary>
     /// The width of input that gives an output of a width; null when it takes any or none is known, as by default. A layer that keeps the

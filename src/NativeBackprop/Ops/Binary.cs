@@ -77,6 +77,8 @@ internal sealed unsafe record Binary : Op
 
     internal override bool CanOverwrite(int input, int output) => true;
 
+    internal override bool KeepsRowsApart(Node node, ReadOnlySpan<bool> byRow) => AlignsRows(node, byRow);
+
     internal override Node? Gradient(Node node, int input, Node dy) => _partial(node, input, dy)?.SumTo(node.Inputs[input].Shape);
 
     internal override Kernel CreateKernel(KernelArguments arguments) =>

@@ -3,6 +3,8 @@ namespace NativeBackprop.Ops;
 /// <summary>Repeats x along the dimensions where it has extent 1, as numpy does. Its gradient sums over them.</summary>
 internal sealed record BroadcastTo(Shape Shape) : Op
 {
+    internal override bool KeepsRowsApart(Node node, ReadOnlySpan<bool> byRow) => AlignsRows(node, byRow);
+
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => Shape.Broadcast(inputs[0], Shape).Equals(Shape)
         ? Shape
         : throw new ShapeException($"{inputs[0]} does not broadcast to {Shape}");

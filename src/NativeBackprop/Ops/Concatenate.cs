@@ -5,6 +5,8 @@ internal sealed record Concatenate(int Axis) : Op
 {
     internal override int Arity => AnyNumber;
 
+    internal override bool KeepsRowsApart(Node node, ReadOnlySpan<bool> byRow) => Axis > 0;
+
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs)
     {
         Shape first = inputs.Length > 0 ? inputs[0] : throw new ShapeException("expected at least one operand, got none");

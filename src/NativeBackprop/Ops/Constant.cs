@@ -8,6 +8,8 @@ internal sealed record Fill(float Value, Shape Shape) : Op
 
     internal override int Arity => 0;
 
+    internal override bool KeepsRowsApart(Node node, ReadOnlySpan<bool> byRow) => true;
+
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => Shape;
 
     internal override Node? Gradient(Node node, int input, Node dy) => null;
@@ -36,6 +38,9 @@ internal sealed record Constant : Op
 
     /// <summary>Extents; never symbolic.</summary>
     public Shape Shape { get; }
+
+    /// <summary>The numbers.</summary>
+    public ReadOnlySpan<float> Values => _values;
 
     internal override int Arity => 0;
 

@@ -16,6 +16,12 @@ public abstract class CustomOp
     /// <summary>The name in snake_case, as plans, pictures and errors print it.</summary>
     public virtual string Name => Operation.SnakeCase(GetType().Name);
 
+    /// <summary>
+    /// True when row i of the result depends on row i alone of every input that has a row for each example. A predictor may then pad a
+    /// batch with rows that nobody reads; unless the op says so, it makes a plan for every batch size.
+    /// </summary>
+    public virtual bool KeepsRowsApart => false;
+
     /// <summary>Makes the user's op an op of a graph.</summary>
     public static implicit operator Op(CustomOp function)
     {
@@ -121,6 +127,8 @@ public abstract class CustomOp
 /// <summary>The result of a user's op.</summary>
 internal sealed record CustomForward(CustomOp Function) : Op
 {
+    internal override bool KeepsRowsApart(Node node, ReadOnlySpan<bool> byRow) => Function.KeepsRowsApart;
+
     public override string Name => Function.Name;
 
     internal override bool CanFault => true;

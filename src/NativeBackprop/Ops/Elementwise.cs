@@ -42,6 +42,8 @@ public abstract unsafe record Elementwise : Op
 
     internal sealed override bool CanOverwrite(int input, int output) => true;
 
+    internal sealed override bool KeepsRowsApart(Node node, ReadOnlySpan<bool> byRow) => true;
+
     internal sealed override bool CanFault => Domain is not null;
 
     internal sealed override Kernel CreateKernel(KernelArguments arguments) => Domain is null

@@ -8,6 +8,8 @@ namespace NativeBackprop.Ops;
 /// </summary>
 internal sealed record LogSumExp : Op
 {
+    internal override bool KeepsRowsApart(Node node, ReadOnlySpan<bool> byRow) => node.Inputs[0].Shape.Rank > 1;
+
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0].Rank > 0
         ? inputs[0].Without(-1)
         : throw new ShapeException("expected at least one dimension, got a scalar");

@@ -13,6 +13,11 @@ internal sealed unsafe record MatMul(bool TransposeA = false, bool TransposeB = 
 
     internal override int Arity => 2;
 
+    // The rows of a matrix on the left are rows of the result; a stack of matrices has one product for each.
+    internal override bool KeepsRowsApart(Node node, ReadOnlySpan<bool> byRow) => node.Inputs[0].Shape.Rank == 2 && byRow[0]
+        ? !TransposeA && !byRow[1]
+        : !byRow[1] || node.Inputs[1].Shape.Rank > 2;
+
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs)
     {
         Shape a = inputs[0], b = inputs[1];

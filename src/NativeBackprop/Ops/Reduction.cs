@@ -3,6 +3,8 @@ namespace NativeBackprop.Ops;
 /// <summary>A reduction over adjacent axes: x is read as [outer, reduce, inner].</summary>
 internal abstract record Reduction(int Axis, int Axes, bool KeepDimensions) : Op
 {
+    internal override bool KeepsRowsApart(Node node, ReadOnlySpan<bool> byRow) => Axis > 0;
+
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs)
     {
         Shape shape = inputs[0];

@@ -5,6 +5,8 @@ internal sealed record Reshape(Shape Shape) : Op
 {
     internal override bool IsView => true;
 
+    internal override bool KeepsRowsApart(Node node, ReadOnlySpan<bool> byRow) => byRow[0];
+
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0].Count() == Shape.Count()
         ? Shape
         : throw new ShapeException($"{inputs[0]} and {Shape} differ in their number of elements");

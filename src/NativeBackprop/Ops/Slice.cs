@@ -8,6 +8,8 @@ internal sealed record Slice(int Axis, int Start, int Length) : Op
 
     internal override int ViewStart(Shape input) => Start * input.Without(0).Length;
 
+    internal override bool KeepsRowsApart(Node node, ReadOnlySpan<bool> byRow) => Axis > 0;
+
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs)
     {
         Shape x = inputs[0];

@@ -10,6 +10,8 @@ public sealed record Softmax : Op
 {
     internal override bool CanOverwrite(int input, int output) => true;
 
+    internal override bool KeepsRowsApart(Node node, ReadOnlySpan<bool> byRow) => node.Shape.Rank > 1;
+
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0].Rank > 0
         ? inputs[0]
         : throw new ShapeException("expected at least one dimension, got a scalar");

@@ -17,6 +17,8 @@ internal sealed record Transpose : Op
     /// <inheritdoc/>
     public override int GetHashCode() => _permutation.Aggregate(17, HashCode.Combine);
 
+    internal override bool KeepsRowsApart(Node node, ReadOnlySpan<bool> byRow) => _permutation[0] == 0;
+
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs)
     {
         Shape x = inputs[0];

@@ -15,14 +15,16 @@ public class Adam : Optimizer
     /// <param name="beta2">β2 in [0, 1), the share of the squared gradient's average that is kept.</param>
     /// <param name="epsilon">ε ≥ 0, outside the root as in PyTorch.</param>
     /// <param name="weightDecay">λ ≥ 0, added to the gradient as λw.</param>
+    /// <param name="shared">True lets several trainers use the optimizer at once; each parameter keeps a state of its own.</param>
     /// <exception cref="OptionException">A value is outside its domain.</exception>
-    public Adam(float learningRate = 1e-3f, float beta1 = 0.9f, float beta2 = 0.999f, float epsilon = 1e-8f, float weightDecay = 0)
-        : this(learningRate, beta1, beta2, epsilon, weightDecay, decoupled: false)
+    public Adam(
+        float learningRate = 1e-3f, float beta1 = 0.9f, float beta2 = 0.999f, float epsilon = 1e-8f, float weightDecay = 0, bool shared = false)
+        : this(learningRate, beta1, beta2, epsilon, weightDecay, decoupled: false, shared)
     {
     }
 
-    private protected Adam(float learningRate, float beta1, float beta2, float epsilon, float weightDecay, bool decoupled)
-        : base(learningRate) => _update = new AdamUpdate(
+    private protected Adam(float learningRate, float beta1, float beta2, float epsilon, float weightDecay, bool decoupled, bool shared)
+        : base(learningRate, shared) => _update = new AdamUpdate(
             Require("beta1", beta1, 0, 1),
             Require("beta2", beta2, 0, 1),
             Require("epsilon", epsilon, 0, float.PositiveInfinity),
@@ -30,14 +32,15 @@ public class Adam : Optimizer
             decoupled);
 
     /// <inheritdoc/>
-    protected override Node AddUpdate(Graph graph, Parameter parameter, Node gradient, Node rate)
+    private protected override bool CountsSteps => true;
+
+    private protected override Node AddUpdate(UpdateTarget target, OptimizerState state, Node? step)
     {
-        // One count and one pair of corrections for all parameters: the graph gives the node that is there already.
-        Node step = graph.Add(new Counter(), StateOf(graph, "step", [1]));
-        Node corrections = graph.Add(new AdamCorrections(_update.Beta1, _update.Beta2), step);
-        return graph.Add(
-            _update, graph.Variable(parameter), gradient, rate,
-            StateOf(graph, parameter, "first_moment"), StateOf(graph, parameter, "second_moment"), corrections);
+        // One pair of corrections for all that count together: the graph gives the node that is there already.
+        Node corrections = target.Graph.Add(new AdamCorrections(_update.Beta1, _update.Beta2), step!);
+        return target.Graph.Add(
+            _update with { WeightDecay = target.WeightDecay ?? _update.WeightDecay }, target.Variable, target.Gradient, target.Rate,
+            state.Of(target, "first_moment"), state.Of(target, "second_moment"), corrections);
     }
 }
 
@@ -49,6 +52,8 @@ public class Adam : Optimizer
 /// <param name="beta2">β2 in [0, 1).</param>
 /// <param name="epsilon">ε ≥ 0.</param>
 /// <param name="weightDecay">λ ≥ 0.</param>
+/// <param name="shared">True lets several trainers use the optimizer at once; each parameter keeps a state of its own.</param>
 /// <exception cref="OptionException">A value is outside its domain.</exception>
-public sealed class AdamW(float learningRate = 1e-3f, float beta1 = 0.9f, float beta2 = 0.999f, float epsilon = 1e-8f, float weightDecay = 1e-2f)
-    : Adam(learningRate, beta1, beta2, epsilon, weightDecay, decoupled: true);
+public sealed class AdamW(
+    float learningRate = 1e-3f, float beta1 = 0.9f, float beta2 = 0.999f, float epsilon = 1e-8f, float weightDecay = 1e-2f, bool shared = false)
+    : Adam(learningRate, beta1, beta2, epsilon, weightDecay, decoupled: true, shared);

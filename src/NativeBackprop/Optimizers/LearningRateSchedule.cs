@@ -1,11 +1,31 @@
 namespace NativeBackprop.Optimizers;
 
 /// <summary>How the learning rate changes over the steps of training, as a factor on the optimizer's rate.</summary>
+/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
 public abstract record LearningRateSchedule
 {
-    /// <summary>The factor at a step.</summary>
+    /// <summary>The factor at a step, a finite number of at least 0.</summary>
     /// <param name="step">Number of updates made before, from 0.</param>
     public abstract double Factor(long step);
+
+    /// <summary>The factor, checked; what a user's schedule throws is the inner exception of ours.</summary>
+    /// <exception cref="GraphException">The schedule failed.</exception>
+    /// <exception cref="OptionException">The factor is negative or not finite.</exception>
+    internal double CheckedFactor(long step)
+    {
+        double factor;
+        try
+        {
+            factor = Factor(step);
+        }
+        catch (Exception error) when (UserCode.IsForeign(error))
+        {
+            throw UserCode.Failed($"the schedule {GetType().Name}", error);
+        }
+
+        return factor >= 0 && double.IsFinite(factor) ? factor : throw new OptionException(
+            $"the schedule {GetType().Name} gave the factor {factor} for step {step}, expected a finite number of at least 0");
+    }
 
     private protected static long RequireSteps(string name, long value) => value >= 1
         ? value

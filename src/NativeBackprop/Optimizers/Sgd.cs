@@ -10,14 +10,20 @@ namespace NativeBackprop.Optimizers;
 /// <param name="momentum">μ in [0, 1).</param>
 /// <param name="weightDecay">λ ≥ 0, added to the gradient as λw (PyTorch's argument of that name).</param>
 /// <param name="nesterov">Nesterov's form of the momentum.</param>
+/// <param name="shared">True lets several trainers use the optimizer at once; each parameter keeps a state of its own.</param>
 /// <exception cref="OptionException">A value is outside its domain.</exception>
-public sealed class Sgd(float learningRate, float momentum = 0, float weightDecay = 0, bool nesterov = false) : Optimizer(learningRate)
+public sealed class Sgd(float learningRate, float momentum = 0, float weightDecay = 0, bool nesterov = false, bool shared = false)
+    : Optimizer(learningRate, shared)
 {
     private readonly float _momentum = Require("momentum", momentum, 0, 1);
     private readonly float _weightDecay = Require("weight decay", weightDecay, 0, float.PositiveInfinity);
 
-    /// <inheritdoc/>
-    protected override Node AddUpdate(Graph graph, Parameter parameter, Node gradient, Node rate) => _momentum == 0
-        ? graph.Add(new SgdUpdate(_weightDecay), graph.Variable(parameter), gradient, rate)
-        : graph.Add(new MomentumUpdate(_momentum, _weightDecay, nesterov), graph.Variable(parameter), gradient, rate, StateOf(graph, parameter, "velocity"));
+    private protected override Node AddUpdate(UpdateTarget target, OptimizerState state, Node? step)
+    {
+        float decay = target.WeightDecay ?? _weightDecay;
+        return _momentum == 0
+            ? target.Graph.Add(new SgdUpdate(decay), target.Variable, target.Gradient, target.Rate)
+            : target.Graph.Add(
+                new MomentumUpdate(_momentum, decay, nesterov), target.Variable, target.Gradient, target.Rate, state.Of(target, "velocity"));
+    }
 }

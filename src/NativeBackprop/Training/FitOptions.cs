@@ -18,8 +18,10 @@ public sealed record FitOptions
     /// </summary>
     public int CompletedSteps { get; init; }
 
-    /// <summary>Told after each update how many have been made, <see cref="CompletedSteps"/> included.</summary>
-    public IProgress<int>? StepProgress { get; init; }
+    /// <summary>
+    /// Told after each update how many have been made, <see cref="CompletedSteps"/> included, on the thread that trains.
+    /// </summary>
+    public IProgress<long>? StepProgress { get; init; }
 
     internal FitOptions Validated() =>
         Epochs < 1 ? throw new OptionException($"the number of epochs must be at least 1, got {Epochs}")

@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Text;
+
 namespace NativeBackprop.Training;
 
 /// <summary>Loss and accuracy over some rows.</summary>
@@ -21,4 +24,33 @@ public sealed record FitResult(IReadOnlyList<EpochReport> Epochs, long Steps, do
 {
     /// <summary>The last finished epoch, or null.</summary>
     public EpochReport? Last => Epochs.Count > 0 ? Epochs[^1] : null;
+
+    /// <summary>For example <c>2 epochs, 120 steps, train loss 0.0831, accuracy 0.9765, test loss 0.1022, accuracy 0.9694</c>.</summary>
+    public override string ToString()
+    {
+        var text = new StringBuilder();
+        text.Append(CultureInfo.InvariantCulture, $"{Count(Epochs.Count, "epoch")}, {Count(Steps, "step")}");
+        if (Last is { } last)
+        {
+            Append("train", last.Train);
+            if (last.Test is { } test)
+            {
+                Append("test", test);
+            }
+        }
+
+        return text.Append(IsCancelled ? ", stopped before the end" : "").ToString();
+
+        static string Count(long count, string what) =>
+            string.Create(CultureInfo.InvariantCulture, $"{count} {what}{(count == 1 ? "" : "s")}");
+
+        void Append(string side, Evaluation evaluation)
+        {
+            text.Append(CultureInfo.InvariantCulture, $", {side} loss {evaluation.Loss:0.0000}");
+            if (evaluation.Accuracy is { } accuracy)
+            {
+                text.Append(CultureInfo.InvariantCulture, $", accuracy {accuracy:0.0000}");
+            }
+        }
+    }
 }

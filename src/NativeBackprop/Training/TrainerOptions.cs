@@ -1,15 +1,15 @@
 using NativeBackprop.Losses;
-using NativeBackprop.Optimizers;
 
 namespace NativeBackprop.Training;
 
 /// <summary>How a <see cref="Trainer"/> works.</summary>
-public sealed record TrainerOptions
+/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
+public sealed record TrainerOptions : TrainingStepOptions
 {
     /// <summary>Rows of a minibatch, at least 1.</summary>
     public int BatchSize { get; init; } = 32;
 
-    /// <summary>Seed of the initial values (if the model has none yet) and of the shuffling.</summary>
+    /// <summary>Seed of the initial values (of parameters that have none yet), of the shuffling and of dropout's masks.</summary>
     public ulong Seed { get; init; }
 
     /// <summary>False keeps the rows in the data set's order.</summary>
@@ -18,13 +18,8 @@ public sealed record TrainerOptions
     /// <summary>λ of a penalty λ Σ W² over weights, not biases, added to the cost: short for an <see cref="L2Penalty"/>.</summary>
     public float L2 { get; init; }
 
-    /// <summary>Penalties added to the cost, each on its own group of parameters.</summary>
+    /// <summary>Penalties added to the cost, each on the parameters that it applies to.</summary>
     public IReadOnlyList<Regularizer> Regularizers { get; init; } = [];
-
-    /// <summary>
-    /// What is done to the gradients before a step's update, in order: clipping. <see cref="Parameter.Gradient"/> shows them as they were before.
-    /// </summary>
-    public IReadOnlyList<GradientTransform> GradientTransforms { get; init; } = [];
 
     /// <summary>
     /// Segments of layers whose activations are computed again in the backward pass instead of being kept: more time, less memory, the same
@@ -32,21 +27,16 @@ public sealed record TrainerOptions
     /// </summary>
     public int CheckpointSegments { get; init; } = 1;
 
-    /// <summary>How the learning rate changes from step to step; null keeps the optimizer's.</summary>
-    public LearningRateSchedule? Schedule { get; init; }
+    /// <summary>All penalties, the short form's first.</summary>
+    internal IEnumerable<Regularizer> Penalties => L2 > 0 ? Regularizers.Prepend(new L2Penalty(L2)) : Regularizers;
 
-    /// <summary>The most threads that run a step; 0 stands for the machine's processors.</summary>
-    public int Threads { get; init; }
-
-    /// <summary>False runs one kernel a node, for comparison.</summary>
-    public bool Fuse { get; init; } = true;
-
-    internal TrainerOptions Validated()
+    internal new TrainerOptions Validated()
     {
+        base.Validated();
         return BatchSize < 1 ? throw new OptionException($"the batch size must be at least 1, got {BatchSize}")
             : !(L2 >= 0) || float.IsInfinity(L2) ? throw new OptionException($"the L2 factor must be a finite number of at least 0, got {L2}")
             : CheckpointSegments < 1 ? throw new OptionException($"the number of checkpoint segments must be at least 1, got {CheckpointSegments}")
-            : Threads is < 0 or > 1024 ? throw new OptionException($"the thread count must lie in 0..1024, got {Threads}")
+            : Regularizers is null || Regularizers.Contains(null!) ? throw new OptionException("a regularizer, or their list, is null")
             : this;
     }
 }

@@ -132,8 +132,8 @@ internal sealed class ModelCommandTests
         string withTarget = _folder.Write("target.csv", $"a,b,c,d,e,f,class\n{Row(0)},2\n{Row(1)},1\n{Row(2)},0\n");
         string expected = Nbp.Succeed("predict", _batch, "--model", _model, "--weights", _weights);
         float[] outputs = new float[12];
-        using NativeBackprop.Layers.InferenceSession session = _description.Model.CreateSession(3);
-        session.Predict(_x, outputs);
+        using NativeBackprop.Layers.Predictor predictor = _description.Model.CreatePredictor(3);
+        predictor.Predict(_x, outputs);
         using (Assert.EnterMultipleScope())
         {
             Assert.That(expected.TrimEnd().Split('\n', ',').Select(text => float.Parse(text, CultureInfo.InvariantCulture)), Is.EqualTo(outputs));

@@ -89,7 +89,7 @@ public class CheckpointedGradientTests
             float loss = 0;
             for (int i = 0; i < 40; i++)
             {
-                loss = trainer.Step([1, 2, 3, 4, 4, 3, 2, 1], [0, 2]);
+                loss = trainer.StepLabels([1, 2, 3, 4, 4, 3, 2, 1], [0, 2]);
             }
 
             return loss;

@@ -45,11 +45,12 @@ public sealed class AllocationTests
             new TrainerOptions { Threads = threads, L2 = 0.001f });
         float[] x = new float[64 * 256], targets = new float[640];
         int[] labels = new int[64];
-        AssertAllocatesNothing(() => _ = classes ? trainer.Step(x, labels) : trainer.Step(x, targets));
+        AssertAllocatesNothing(() => _ = classes ? trainer.StepLabels(x, labels) : trainer.Step(x, targets));
         AssertAllocatesNothing(() =>
         {
-            _ = classes ? trainer.Forward(x, labels) : trainer.Forward(x, targets);
-            trainer.Backward();
+            _ = classes ? trainer.ForwardLabels(x, labels) : trainer.Forward(x, targets);
+            trainer.Backward(accumulate: true);
+            trainer.Update();
         });
         Assert.That(trainer.Threads, Is.EqualTo(Math.Min(threads, Environment.ProcessorCount)));
     }
@@ -59,9 +60,9 @@ public sealed class AllocationTests
     {
         var model = new Sequential(new Linear(32, 16), new Gelu(), new Linear(16, 4));
         model.Initialize(1);
-        using InferenceSession session = model.CreateSession(maxBatch: 2);
+        using Predictor predictor = model.CreatePredictor(maxBatch: 2);
         float[] x = new float[64], y = new float[8];
-        AssertAllocatesNothing(() => session.Predict(x, y));
+        AssertAllocatesNothing(() => predictor.Predict(x, y));
     }
 
     // Timers of the test host allocate some ten times a second, and so does code that is not compiled to its last tier yet: what counts is

@@ -113,7 +113,7 @@ public sealed class NetworkTests
             var reference = new ReferenceEvaluator(graph, Rows).Set(rate, [optimizer.LearningRate]);
             for (int step = 0; step < 6; step++)
             {
-                float actual = trainer.Step(Batch(step), Labels(step));
+                float actual = trainer.StepLabels(Batch(step), Labels(step));
                 reference.Set(x, Batch(step)).Set(targets, Array.ConvertAll(Labels(step), label => (double)label)).Run([plain, .. updates]);
                 Assert.That(actual, Is.EqualTo(reference[plain][0]).Within(1e-5).Percent.Or.EqualTo(reference[plain][0]).Within(2e-5),
                     $"{name}, step {step}");
@@ -134,10 +134,10 @@ public sealed class NetworkTests
             Sequential model = Model("tanh");
             using var trainer = new Trainer(model, loss, new Sgd(0.1f));
             float once = Backward(trainer, loss, 1), again;
-            float[] gradient = Gradients(model);
+            float[] gradient = Gradients(trainer, model);
             again = Backward(trainer, loss, 2);
             Assert.That(again, Is.EqualTo(once).Within(1e-6), loss.Name);
-            Assert.That(Norms.Error(Gradients(model), Norms.Widen(gradient)), Is.LessThanOrEqualTo(1e-6), loss.Name);
+            Assert.That(Norms.Error(Gradients(trainer, model), Norms.Widen(gradient)), Is.LessThanOrEqualTo(1e-6), loss.Name);
         }
     }
 
@@ -156,7 +156,7 @@ public sealed class NetworkTests
             total = 0;
             foreach ((int first, int rows) in ((int, int)[])[(0, 4), (4, 4), (8, 3)])
             {
-                total += rows * steps.Step(x.AsSpan(first * Inputs, rows * Inputs), labels.AsSpan(first, rows));
+                total += rows * steps.StepLabels(x.AsSpan(first * Inputs, rows * Inputs), labels.AsSpan(first, rows));
             }
         }
 
@@ -180,7 +180,7 @@ public sealed class NetworkTests
             using var trainer = new Trainer(model, new SoftmaxCrossEntropy(), new Adam(), new TrainerOptions { Threads = threads });
             for (int step = 0; step < 50; step++)
             {
-                trainer.Step(Batch(step % 4), Labels(step % 4));
+                trainer.StepLabels(Batch(step % 4), Labels(step % 4));
             }
 
             return Flat(model);
@@ -212,7 +212,7 @@ public sealed class NetworkTests
         for (int step = 0; step < 3; step++)
         {
             losses.Add(loss.IsClassifier
-                ? trainer.Step(Batch(step), Labels(step))
+                ? trainer.StepLabels(Batch(step), Labels(step))
                 : trainer.Step(Batch(step), Numbers(step, loss.TargetWidth(Outputs))));
         }
 
@@ -224,14 +224,15 @@ public sealed class NetworkTests
         float[] x = [.. Enumerable.Repeat(Batch(1), copies).SelectMany(row => row)],
             numbers = [.. Enumerable.Repeat(Numbers(1, loss.TargetWidth(Outputs)), copies).SelectMany(row => row)];
         int[] labels = [.. Enumerable.Repeat(Labels(1), copies).SelectMany(row => row)];
-        float result = loss.IsClassifier ? trainer.Forward(x, labels) : trainer.Forward(x, numbers);
+        float result = loss.IsClassifier ? trainer.ForwardLabels(x, labels) : trainer.Forward(x, numbers);
         trainer.Backward();
         return result;
     }
 
     private static Node Targets(Loss loss, Node output) => loss.CreateTargets(output);
 
-    private static float[] Gradients(Sequential model) => [.. model.Parameters.SelectMany(parameter => parameter.Gradient.ToArray())];
+    private static float[] Gradients(Trainer trainer, Sequential model) =>
+        [.. model.Parameters.SelectMany(parameter => trainer.Gradient(parameter).ToArray())];
 
     private static float[] Flat(Sequential model) => [.. model.Parameters.SelectMany(parameter => parameter.Value.ToArray())];
 

@@ -109,7 +109,7 @@ public class DropoutTests
         using var trainer = new Trainer(model, new SoftmaxCrossEntropy(), new Sgd(0.1f), new TrainerOptions { Seed = seed });
         for (int i = 0; i < 5; i++)
         {
-            trainer.Step([1, 2, 3, 3, 2, 1], [0, 1]);
+            trainer.StepLabels([1, 2, 3, 3, 2, 1], [0, 1]);
         }
 
         return model.Parameters["0.weight"].Value.ToArray();

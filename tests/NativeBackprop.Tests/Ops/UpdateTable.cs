@@ -15,6 +15,7 @@ internal static class UpdateTable
     [
         new("sgd", new SgdUpdate(0), 0),
         new("sgd with weight decay", new SgdUpdate(0.1f), 0),
+        new("gradients kept", new StoreGradient(), 0),
         new("momentum", new MomentumUpdate(0.9f, 0, false), 1),
         new("momentum with weight decay", new MomentumUpdate(0.9f, 0.1f, false), 1),
         new("nesterov", new MomentumUpdate(0.8f, 0.05f, true), 1),

@@ -35,7 +35,7 @@ public class GradientTransformTests
         // dW = 2(y − t)x with y = 7, t = 2: (30, 40), of norm 50.
         trainer.Forward([3, 4], [2f]);
         trainer.Backward();
-        Assert.That(model.Parameters["0.weight"].Gradient.ToArray(), Is.EqualTo(new float[] { 30, 40 }));
+        Assert.That(trainer.Gradient(model.Parameters["0.weight"]).ToArray(), Is.EqualTo(new float[] { 30, 40 }));
         trainer.Step([3, 4], [2f]);
         Assert.That(model.Parameters["0.weight"].Value.ToArray(), Is.EqualTo(new double[] { 0.7, 0.6 }).AsCollection.Within(1e-5));
     }

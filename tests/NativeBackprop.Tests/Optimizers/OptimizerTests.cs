@@ -96,8 +96,7 @@ public class OptimizerTests
         using Plan plan = graph.Compile([.. updates]);
         plan.Bind(rate, 0.1f).Run();
         plan.Run();
-        Parameter step = adam.State.Single(state => state.Name == "step");
-        Assert.That(step.Value[0], Is.EqualTo(2));
+        Assert.That(adam.State["step"].Value[0], Is.EqualTo(2));
         Assert.That(graph.Nodes.Count(node => node.Op is AdamCorrections), Is.EqualTo(1));
         Assert.That(Enumerable.Range(0, 6).Where(updates[0].Op.Updates), Is.EqualTo(new[] { 0, 3, 4 }), "parameter and moments change, gradient, rate and corrections are read");
     }
@@ -119,17 +118,70 @@ public class OptimizerTests
     }
 
     [Test]
-    public void StateOfAnotherShapeIsAnError()
+    public void Parameters_of_one_name_have_states_of_their_own()
     {
         var adam = new Adam();
         var graph = new Graph();
         Parameter small = ((Variable)graph.Variable("w", [2], 1, 2).Op).Parameter, large = ((Variable)graph.Variable("w", [3], 1, 2, 3).Op).Parameter;
         Node rate = graph.Input("rate");
         adam.AddUpdates([(small, graph.Constant(1, [2]))], rate);
-        Assert.That(
-            () => adam.AddUpdates([(large, graph.Constant(1, [3]))], rate),
-            Throws.TypeOf<ShapeException>().With.Message.EqualTo("the optimizer's state w.first_moment has the shape [2], the parameter needs [3]"));
+        adam.AddUpdates([(large, graph.Constant(1, [3]))], rate);
+        Assert.That(States(adam, small).Select(state => state.Shape), Is.EqualTo(new Shape[] { [2], [2], [1] }));
+        Assert.That(States(adam, large).Select(state => state.Shape), Is.EqualTo(new Shape[] { [3], [3], [1] }));
+        Assert.That(States(adam, small).Intersect(States(adam, large)), Is.Empty);
     }
+
+    [Test]
+    public void State_follows_a_parameter_into_another_graph_and_under_another_name()
+    {
+        var adam = new Adam();
+        Graph first = new(), second = new();
+        Parameter w = ((Variable)first.Variable("w", [2], 1, 2).Op).Parameter;
+        adam.AddUpdates([(w, first.Constant(1, [2]))], first.Input("rate"));
+        Parameter[] before = States(adam, w);
+        adam.AddUpdates([(w, second.Constant(1, [2]))], second.Input("rate"));
+        Assert.That(States(adam, w), Is.EqualTo(before));
+        Assert.That(
+            adam.StateOf([("head.weight", w)]).Entries.Select(entry => entry.Name),
+            Is.EqualTo(new[] { "head.weight.first_moment", "head.weight.second_moment", "step" }));
+    }
+
+    [Test]
+    public void A_parameter_that_pauses_counts_its_own_steps()
+    {
+        var adam = new Adam();
+        Parameter[] parameters = [.. Enumerable.Range(0, 3).Select(i => ((Variable)new Graph().Variable($"w{i}", [1], 1).Op).Parameter)];
+        Step(0, 1);
+        Step(0, 1);
+        Step(0, 2);
+        Step(0, 1, 2);
+        Assert.That(parameters.Select(Count), Is.EqualTo(new float[] { 4, 3, 2 }));
+        Assert.That(
+            adam.StateOf(parameters.Select(p => (p.Name, p))).Entries.Where(entry => entry.Name.EndsWith("step", StringComparison.Ordinal)).Select(entry => entry.Name),
+            Is.EqualTo(new[] { "step", "w1.step", "w2.step" }));
+
+        void Step(params int[] which)
+        {
+            var graph = new Graph();
+            Node rate = graph.Input("rate");
+            using Plan plan = graph.Compile([.. adam.AddUpdates([.. which.Select(i => (parameters[i], graph.Constant(1, [1])))], rate)]);
+            plan.Bind(rate, 0.1f).Run();
+        }
+
+        float Count(Parameter parameter) => States(adam, parameter).Single(state => state.Name == "step").Value[0];
+    }
+
+    [Test]
+    public void Whatever_has_no_memory_of_a_parameter_has_no_state()
+    {
+        var sgd = new Sgd(0.1f);
+        var graph = new Graph();
+        Parameter w = ((Variable)graph.Variable("w", [2], 1, 2).Op).Parameter;
+        sgd.AddUpdates([(w, graph.Constant(1, [2]))], graph.Input("rate"));
+        Assert.That(sgd.State, Is.Empty);
+    }
+
+    private static Parameter[] States(Optimizer optimizer, Parameter parameter) => [.. optimizer.StateOf([("w", parameter)])];
 
     [Test]
     public void OptionsOutsideTheirDomainAreErrors()

@@ -64,7 +64,7 @@ public class RecordedTrainingTests
     {
         ReadOnlySpan<float> inputs = rows.Inputs[(start * rows.Features)..(end * rows.Features)];
         return rows.IsClassification
-            ? trainer.Step(inputs, rows.Labels[start..end])
+            ? trainer.StepLabels(inputs, rows.Labels[start..end])
             : trainer.Step(inputs, rows.Targets[(start * rows.TargetWidth)..(end * rows.TargetWidth)]);
     }
 }

@@ -14,7 +14,7 @@ internal sealed class FitOptionsTests
     private static readonly Dataset _data = Dataset.FromTargets(
         "rows", [.. Enumerable.Range(0, 20).Select(i => MathF.Cos(i))], 2, [.. Enumerable.Range(0, 10).Select(i => MathF.Sin(i))], 1);
 
-    private static (FitResult Result, float[] Weights) Fit(FitOptions options, Sequential? model = null, Action<int>? onStep = null)
+    private static (FitResult Result, float[] Weights) Fit(FitOptions options, Sequential? model = null, Action<long>? onStep = null)
     {
         model ??= new Sequential(new Linear(2, 4), new Tanh(), new Linear(4, 1));
         using var trainer = new Trainer(model, new MeanSquaredError(), new Sgd(0.1f), new TrainerOptions { BatchSize = 4, Seed = 2, Threads = 1 });
@@ -38,13 +38,13 @@ internal sealed class FitOptionsTests
     [Test]
     public void Last_epoch_may_be_a_part()
     {
-        var told = new List<int>();
+        var told = new List<long>();
         (FitResult result, _) = Fit(new FitOptions { Steps = 4 }, onStep: told.Add);
         using (Assert.EnterMultipleScope())
         {
             Assert.That(result.Epochs.Select(epoch => epoch.Epoch), Is.EqualTo(new[] { 1, 2 }));
             Assert.That(result.Steps, Is.EqualTo(4));
-            Assert.That(told, Is.EqualTo(new[] { 1, 2, 3, 4 }));
+            Assert.That(told, Is.EqualTo(new long[] { 1, 2, 3, 4 }));
         }
     }
 
@@ -93,8 +93,8 @@ internal sealed class FitOptionsTests
         }
     }
 
-    private sealed class Listener(Action<int> report) : IProgress<int>
+    private sealed class Listener(Action<long> report) : IProgress<long>
     {
-        public void Report(int value) => report(value);
+        public void Report(long value) => report(value);
     }
 }

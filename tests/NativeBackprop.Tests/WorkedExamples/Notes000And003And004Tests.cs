@@ -111,9 +111,9 @@ public class Notes000And003And004Tests
             var model = new Sequential(new Linear(2, 2));
             using var trainer = new Trainer(model, new SoftmaxCrossEntropy(), new Sgd(1), new TrainerOptions { Seed = 1 });
             float[] inputs = [.. Enumerable.Repeat<float[]>([1, 2, -1, 0.5f], times).SelectMany(rows => rows)];
-            trainer.Forward(inputs, [.. Enumerable.Repeat<int[]>([0, 1], times).SelectMany(labels => labels)]);
+            trainer.ForwardLabels(inputs, [.. Enumerable.Repeat<int[]>([0, 1], times).SelectMany(labels => labels)]);
             trainer.Backward();
-            return (model.Parameters["0.weight"].Gradient.ToArray(), model.Parameters["0.bias"].Gradient.ToArray());
+            return (trainer.Gradient(model.Parameters["0.weight"]).ToArray(), trainer.Gradient(model.Parameters["0.bias"]).ToArray());
         }
     }
 }

@@ -18,9 +18,9 @@ public class Notes002Tests
     {
         var model = new Sequential(new Linear(2, 2), new Relu(), new Linear(2, 1));
         Set(model, [1, 1, 1, 1], [0, -1], [1, -2], [0]);
-        using InferenceSession session = model.CreateSession(4);
+        using Predictor predictor = model.CreatePredictor(4);
         var output = new float[4];
-        session.Predict(XorInputs, output);
+        predictor.Predict(XorInputs, output);
         Assert.That(output, Is.EqualTo(XorTargets));
     }
 
@@ -33,7 +33,7 @@ public class Notes002Tests
         using var trainer = new Trainer(model, new MeanSquaredError(), new Sgd(0.1f));
         Assert.That(trainer.Forward(XorInputs, XorTargets), Is.EqualTo(0.25f));
         trainer.Backward();
-        Assert.That(model.Parameters.SelectMany(parameter => parameter.Gradient.ToArray()), Has.All.EqualTo(0f));
+        Assert.That(model.Parameters.SelectMany(parameter => trainer.Gradient(parameter).ToArray()), Has.All.EqualTo(0f));
     }
 
     [TestCase(1ul)]
@@ -133,8 +133,8 @@ public class Notes002Tests
         trainer.Forward([1, 2], [0f, 0]);
         trainer.Backward();
         float[] a = [7.5f, 9.5f], w = [1, 2, 3, 4];
-        Assert.That(model.Parameters["0.bias"].Gradient.ToArray(), Is.EqualTo(a), "2(y − t)/K");
-        Assert.That(model.Parameters["0.weight"].Gradient.ToArray(), Is.EqualTo(Enumerable.Range(0, 4).Select(i => (a[i % 2] * (1 + (i / 2))) + (0.2f * w[i]))).AsCollection.Within(1e-5));
+        Assert.That(trainer.Gradient(model.Parameters["0.bias"]).ToArray(), Is.EqualTo(a), "2(y − t)/K");
+        Assert.That(trainer.Gradient(model.Parameters["0.weight"]).ToArray(), Is.EqualTo(Enumerable.Range(0, 4).Select(i => (a[i % 2] * (1 + (i / 2))) + (0.2f * w[i]))).AsCollection.Within(1e-5));
     }
 
     private static void Set(Sequential model, params float[][] values)

@@ -1,0 +1,35 @@
+using NativeBackprop.Optimizers;
+
+namespace NativeBackprop.Training;
+
+/// <summary>How a <see cref="TrainingStep"/> works.</summary>
+/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
+public record TrainingStepOptions
+{
+    /// <summary>Parameters with a learning rate factor or a weight decay of their own; the others go by the optimizer's.</summary>
+    public IReadOnlyList<ParameterGroup> Groups { get; init; } = [];
+
+    /// <summary>
+    /// What is done to the gradients before an update, in order: clipping. <c>Gradient</c> shows them as they were before.
+    /// </summary>
+    public IReadOnlyList<GradientTransform> GradientTransforms { get; init; } = [];
+
+    /// <summary>How the learning rate changes from step to step; null keeps the optimizer's.</summary>
+    public LearningRateSchedule? Schedule { get; init; }
+
+    /// <summary>What a step does about numbers that are not finite.</summary>
+    public OnNonFinite OnNonFinite { get; init; }
+
+    /// <summary>The most threads that run a step; 0 stands for the machine's processors.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>False runs one kernel a node, for comparison.</summary>
+    public bool Fuse { get; init; } = true;
+
+    internal TrainingStepOptions Validated() =>
+        Groups is null || Groups.Contains(null!) ? throw new OptionException("a parameter group, or their list, is null")
+        : GradientTransforms is null || GradientTransforms.Contains(null!) ? throw new OptionException("a gradient transform, or their list, is null")
+        : !Enum.IsDefined(OnNonFinite) ? throw new OptionException($"OnNonFinite has no value {(int)OnNonFinite}")
+        : Threads is < 0 or > 1024 ? throw new OptionException($"the thread count must lie in 0..1024, got {Threads}")
+        : this;
+}

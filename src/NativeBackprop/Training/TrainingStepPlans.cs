@@ -1,0 +1,181 @@
+using NativeBackprop.Layers;
+using NativeBackprop.Ops;
+using NativeBackprop.Optimizers;
+
+namespace NativeBackprop.Training;
+
+public sealed partial class TrainingStep
+{
+    private enum Part
+    {
+        All,
+        First,
+        Rest,
+    }
+
+    /// <summary>The threads that run the step's plans, and those of its owner; null where one thread does.</summary>
+    internal ThreadTeam? Team => Plan.Limit(_options.Threads) is var threads && threads > 1 ? _team ??= new ThreadTeam(threads) : null;
+
+    /// <summary>Minimises another cost of the same graph, of the same parameters, from now on, and watches other nodes.</summary>
+    internal void Minimise(Node cost, params ReadOnlySpan<Node> watched)
+    {
+        _inputs.Require(_context.Graph, [cost, .. watched, .. _effects]);
+        _watched.Clear();
+        _watched.AddRange(watched);
+        _checks = _options.OnNonFinite == OnNonFinite.Continue ? [] : [_context.Graph.Add(new CheckFinite(), cost)];
+        _cost = cost;
+        _known.Clear();
+        _updates = null;
+        DropPlans();
+    }
+
+    /// <summary>The memory that an input is filled in, for a caller that has checked the values; it is bound from then on.</summary>
+    internal Span<float> Fill(Node input, int length, int rows)
+    {
+        StepInput target = _inputs.Of(input, input.Op.ElementType);
+        _ = _inputs.RowsOf(target, length);
+        return Fill(target, length, rows);
+    }
+
+    /// <summary>Forgets what was bound since the last run: the next batch may have any size.</summary>
+    internal void BeginRound() => _inputs.EndRound();
+
+    /// <summary>A value that the last run computed.</summary>
+    internal float Value(Node node) => _last![node].Item;
+
+    /// <summary>The plan that ran last.</summary>
+    internal Plan? LastPlan => _last;
+
+    /// <summary>How many plans of whole steps there are.</summary>
+    internal int PlanCount => _plans.Count;
+
+    /// <exception cref="ArgumentOutOfRangeException">The number cannot be one of steps.</exception>
+    internal static void RequireSteps(long steps)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(steps);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(steps, MostSteps);
+    }
+
+    /// <summary>A model's parameters, each once, with the first of its names.</summary>
+    internal static IReadOnlyList<(string Name, Parameter Parameter)> Named(ParameterSet parameters) =>
+        [.. parameters.Select(parameter => (parameters.NameOf(parameter), parameter))];
+
+    private static IReadOnlyList<(string Name, Parameter Parameter)> Named(BuildContext context, IEnumerable<Parameter> parameters)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        ArgumentNullException.ThrowIfNull(parameters);
+        return [.. parameters.Distinct().Select(parameter =>
+            (context.NameOf(parameter ?? throw new ArgumentNullException(nameof(parameters), "a parameter is null")), parameter))];
+    }
+
+    private static void RequireCost(Graph graph, Node cost, IReadOnlyList<(string Name, Parameter Parameter)> parameters)
+    {
+        if (cost.Graph != graph)
+        {
+            throw new GraphException($"the cost {cost} belongs to another graph than the context");
+        }
+
+        ReverseMode.RequireScalar(cost);
+        bool[] needed = Lowering.Needed(graph, [cost]);
+        HashSet<Parameter> read = [.. graph.Nodes.Where(node => needed[node.Index]).Select(node => (node.Op as Variable)?.Parameter).OfType<Parameter>()];
+        string[] unread = [.. parameters.Where(entry => !read.Contains(entry.Parameter)).Select(entry => entry.Name)];
+        if (unread.Length > 0)
+        {
+            throw new GraphException($"the cost {cost} does not depend on {string.Join(", ", unread)}: leave out what is not to be trained");
+        }
+    }
+
+    private Span<float> Fill(StepInput input, int length, int rows)
+    {
+        _pending = null;
+        return input.Fill(length, rows);
+    }
+
+    // What trains the parameters that are not frozen now. Plans of another choice are of no more use.
+    private StepUpdates Adapt()
+    {
+        bool isSame = _updates is not null;
+        for (int i = 0; i < _parameters.Length && isSame; i++)
+        {
+            isSame = _frozen[i] == _parameters[i].Parameter.IsFrozen;
+        }
+
+        return isSame ? _updates! : AdaptAnew();
+    }
+
+    private StepUpdates AdaptAnew()
+    {
+        bool[] frozen = [.. _parameters.Select(parameter => parameter.Parameter.IsFrozen)];
+        TrainedParameter[] trained = [.. _parameters.Where((_, i) => !frozen[i])];
+        IReadOnlyList<StepCount> counts = _optimizer.CountsOf(trained.Select(parameter => parameter.Parameter));
+        StepUpdates? updates = _known.Find(known => known.Trained.SequenceEqual(trained) && known.Counts.SequenceEqual(counts));
+        if (updates is null)
+        {
+            updates = new StepUpdates(_cost, _segmentEnds, trained, counts, _options, _optimizer);
+            _known.Add(updates);
+        }
+
+        DropPlans();
+        frozen.CopyTo(_frozen, 0);
+        return _updates = updates;
+    }
+
+    private Plan Compile(int rows, ReadOnlySpan<Node> outputs, IReadOnlyList<Node> first) => _context.Graph.Compile(outputs, new PlanOptions
+    {
+        BatchSize = rows > 0 ? rows : null,
+        Threads = _options.Threads,
+        Fuse = _options.Fuse,
+        First = first,
+        Team = Team,
+    });
+
+    // From here on nothing is left of what ran before.
+    private void Begin(Plan plan)
+    {
+        (_last, _pending) = (null, null);
+        _inputs.Point(plan);
+    }
+
+    private void Execute(Plan plan, Part part)
+    {
+        try
+        {
+            switch (part)
+            {
+                case Part.First:
+                    plan.RunFirst();
+                    break;
+                case Part.Rest:
+                    plan.RunRest();
+                    break;
+                default:
+                    plan.Run();
+                    break;
+            }
+        }
+        catch (NonFiniteException error)
+        {
+            throw error.AtStep(_steps + 1);
+        }
+
+        Threads = plan.Threads;
+        _inputs.EndRound();
+    }
+
+    private double ScheduleFactor() => _options.Schedule?.CheckedFactor(_steps) ?? 1;
+
+    private void SetRates(double factor)
+    {
+        foreach ((Parameter rate, float groupFactor) in _rates)
+        {
+            rate.Span[0] = (float)(_optimizer.LearningRate * factor * groupFactor);
+        }
+    }
+
+    private void DropPlans()
+    {
+        (_last, _pending) = (null, null);
+        _plans.Clear();
+        _halves.Clear();
+    }
+}
