@@ -265,10 +265,6 @@ public sealed class Graph
         {
             throw new ShapeException($"{Call(op, inputs)}: {error.Message}", error.InnerException);
         }
-        catch (Exception error) when (error is not (NativeBackpropException or OutOfMemoryException))
-        {
-            throw new GraphException($"{Call(op, inputs)}: the shape rule failed: {error.GetType().Name}: {error.Message}", error);
-        }
     }
 
     // Indices are checked against their bound when they are bound; here the bound is held against the room that there is.

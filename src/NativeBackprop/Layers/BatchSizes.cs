@@ -28,7 +28,7 @@ internal sealed class BatchSizes
         }
 
         int below = _sizes[above - 1];
-        return below + RunCost + _sizes[Above(rows - below)] < _sizes[above] ? below : _sizes[above];
+        return (long)below + RunCost + _sizes[Above(rows - below)] < _sizes[above] ? below : _sizes[above];
     }
 
     private int Above(int rows)

@@ -44,8 +44,14 @@ public sealed class Predictor : IDisposable
 
             // What cannot be planned is said here, not at the first call.
             PredictorSlot slot = _pool.Take();
-            PlanFor(slot, maxBatch);
-            _pool.Return(slot);
+            try
+            {
+                PlanFor(slot, maxBatch);
+            }
+            finally
+            {
+                _pool.Return(slot);
+            }
         }
         catch
         {

@@ -86,9 +86,9 @@ public abstract class CustomOp
         {
             shape = InferShape(inputs);
         }
-        catch (Exception error) when (error is not ShapeException)
+        catch (Exception error) when (error is not (ShapeException or OutOfMemoryException))
         {
-            throw new ShapeException($"{Name}: the shape rule failed: {error.GetType().Name}: {error.Message}", error);
+            throw new GraphException($"{Name}: the shape rule failed: {error.GetType().Name}: {error.Message}", error);
         }
 
         if (shape is null)

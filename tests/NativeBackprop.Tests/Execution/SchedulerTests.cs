@@ -60,8 +60,8 @@ public sealed class SchedulerTests
 
     private static bool[] Waits(PlanStep[] steps)
     {
-        var scheduler = new Scheduler(2, sharesAll: true);
-        return [.. steps.Select(step => scheduler.Add(step, new Shared()).Waits)];
+        var scheduler = new Scheduler(new PlanProgram { Steps = [.. steps], CommitStep = steps.Length }, 2, sharesAll: true);
+        return [.. steps.Select((_, i) => scheduler.Add(i, new Shared()).Waits)];
     }
 
     private sealed class Shared : Kernel

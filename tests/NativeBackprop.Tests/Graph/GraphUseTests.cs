@@ -51,7 +51,7 @@ public sealed class GraphUseTests
         Node x = graph.Input("x", [2, 3]);
         var cause = new KeyNotFoundException("no such kind");
         Assert.That(() => graph.Add(new Spoilt(cause), x), Throws.TypeOf<GraphException>()
-            .With.Message.EqualTo("spoilt(x [2, 3]): the shape rule failed: KeyNotFoundException: no such kind")
+            .With.Message.EqualTo("spoilt: the shape rule failed: KeyNotFoundException: no such kind")
             .And.InnerException.SameAs(cause));
         Assert.That(() => graph.Add(new Spoilt(new ShapeException("too wide")), x),
             Throws.TypeOf<ShapeException>().With.Message.EqualTo("spoilt(x [2, 3]): too wide"));

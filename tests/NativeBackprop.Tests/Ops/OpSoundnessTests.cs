@@ -42,7 +42,7 @@ internal sealed class OpSoundnessTests
         for (int i = 1; i < inputs.Length; i++)
         {
             Node[] wrong = [.. inputs];
-            wrong[i] = step.Graph.Input("wrong", [3]);
+            wrong[i] = step.Graph.Variable("wrong", [3], 1, 2, 3);
             Assert.That(() => step.Graph.Add(step.Op, wrong), Throws.TypeOf<ShapeException>(), $"input {i}");
         }
     }
