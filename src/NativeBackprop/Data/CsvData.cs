@@ -11,17 +11,28 @@ namespace NativeBackprop.Data;
 public static class CsvData
 {
     /// <summary>Reads a file.</summary>
-    /// <exception cref="DataException">The file cannot be read, or says something else than numbers: the message names line and column.</exception>
-    public static Dataset Load(string path, CsvOptions? options = null) =>
-        DataFile.Read(path, stream => Read(stream, path, options ?? new CsvOptions()));
+    /// <exception cref="DataException">
+    /// The file cannot be read, or says something else than numbers: the message names line and column.
+    /// </exception>
+    public static Dataset Load(string path, CsvOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        return DataFile.Read(path, stream => Read(stream, path, options ?? new CsvOptions()));
+    }
 
     /// <summary>Reads a stream, from where it stands to its end; it stays open.</summary>
     /// <param name="stream">CSV text, or gzipped CSV text.</param>
     /// <param name="name">What to call the data set in messages.</param>
     /// <param name="options">How to read it.</param>
-    /// <exception cref="DataException">The stream cannot be read, or says something else than numbers: the message names line and column.</exception>
-    public static Dataset Load(Stream stream, string name, CsvOptions? options = null) =>
-        DataFile.Read(stream, name, content => Read(content, name, options ?? new CsvOptions()));
+    /// <exception cref="DataException">
+    /// The stream cannot be read, or says something else than numbers: the message names line and column.
+    /// </exception>
+    public static Dataset Load(Stream stream, string name, CsvOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        ArgumentNullException.ThrowIfNull(name);
+        return DataFile.Read(stream, name, content => Read(content, name, options ?? new CsvOptions()));
+    }
 
     private static Dataset Read(Stream stream, string name, CsvOptions options)
     {
@@ -90,7 +101,8 @@ public static class CsvData
 
             if (_columns < 2)
             {
-                throw new DataException($"{name}, line {reader.LineNumber}: expected at least 2 columns, an input and a target, found {_columns}");
+                throw new DataException(
+                    $"{name}, line {reader.LineNumber}: expected at least 2 columns, an input and a target, found {_columns}");
             }
 
             _target = options.TargetColumn is null ? _columns - 1 : Array.IndexOf(fields, options.TargetColumn);

@@ -51,8 +51,9 @@ internal static class DataFile
         {
             throw new DataException($"{name}: the gzip data is damaged", e);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is not (NativeBackpropException or ArgumentException or OutOfMemoryException))
         {
+            // Failures of the system, and whatever a stream of the caller's own throws.
             throw new DataException($"{name}: {e.Message.ReplaceLineEndings(" ")}", e);
         }
     }

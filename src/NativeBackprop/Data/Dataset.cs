@@ -65,7 +65,9 @@ public sealed class Dataset
     /// <param name="labels">One class a row, in 0..classes−1.</param>
     /// <param name="classes">The number of classes K.</param>
     /// <param name="inputShape">The shape of one input, of product <paramref name="features"/>; (features) by default.</param>
-    /// <exception cref="DataException">The data set is empty, sizes differ, an input is NaN or infinite, or a label is out of range.</exception>
+    /// <exception cref="DataException">
+    /// The data set is empty, sizes differ, an input is NaN or infinite, or a label is out of range.
+    /// </exception>
     public static Dataset FromLabels(
         string name, float[] inputs, int features, int[] labels, int classes, ReadOnlySpan<int> inputShape = default)
     {
@@ -76,7 +78,9 @@ public sealed class Dataset
         return AdoptLabels(name, [.. inputs], features, [.. labels], classes, inputShape);
     }
 
-    /// <summary>As <see cref="FromLabels"/>, and keeps the arrays, which nobody else may write to: a large file is in memory once.</summary>
+    /// <summary>
+    /// As <see cref="FromLabels"/>, and keeps the arrays, which nobody else may write to: a large file is in memory once.
+    /// </summary>
     internal static Dataset AdoptLabels(
         string name, float[] inputs, int features, int[] labels, int classes, ReadOnlySpan<int> inputShape)
     {
@@ -141,7 +145,9 @@ public sealed class Dataset
     }
 
     /// <summary>Sets a share of the rows apart for testing.</summary>
-    /// <param name="testFraction">The share, in [0, 1): the test set has that many rows, rounded to the nearest. 0 leaves everything to training.</param>
+    /// <param name="testFraction">
+    /// The share, in [0, 1): the test set has that many rows, rounded to the nearest. 0 leaves everything to training.
+    /// </param>
     /// <param name="shuffle">Draws the test rows at random; otherwise they are the last ones and both sides keep their order.</param>
     /// <param name="seed">Determines the draw.</param>
     /// <returns>The two sides as copies; for a fraction of 0 this data set itself and null.</returns>

@@ -58,7 +58,8 @@ internal sealed class GzipContent : Stream
         if ((uint)_delivered != _promised)
         {
             throw new DataException(
-                $"{_name}: expected {_promised} bytes of content as the end of the gzip file says, found {_delivered}; it is cut short or not one gzip file");
+                $"{_name}: expected {_promised} bytes of content as the end of the gzip file says, found {_delivered}; "
+                + "it is cut short or not one gzip file");
         }
     }
 

@@ -17,6 +17,7 @@ public static partial class IdxFolder
     /// <exception cref="DataException">The folder is missing, has no such files or not in pairs, or a file is malformed.</exception>
     public static DataSplit Load(string path)
     {
+        ArgumentNullException.ThrowIfNull(path);
         Pair[] pairs = Pairs(path);
         if (pairs.Length == 1)
         {
@@ -29,7 +30,8 @@ public static partial class IdxFolder
         if (pairs.Length != 2 || train.Length != 1 || test.Length != 1)
         {
             throw new DataException(
-                $"{path}: expected one pair of IDX files, or one pair named train and one named t10k or test, found {string.Join(", ", pairs.Select(pair => Path.GetFileName(pair.Images)))}");
+                $"{path}: expected one pair of IDX files, or one pair named train and one named t10k or test, "
+                + $"found {string.Join(", ", pairs.Select(pair => Path.GetFileName(pair.Images)))}");
         }
 
         RawPair trainRaw = RawPair.Read(train[0]), testRaw = RawPair.Read(test[0]);
@@ -82,10 +84,13 @@ public static partial class IdxFolder
         }
 
         return images.Count > 0 ? [.. images.Select(pair => new Pair(pair.Key, pair.Value, labels[pair.Key]))]
-            : throw new DataException($"{path}: expected files named PREFIX-images-idx3-ubyte[.gz] and PREFIX-labels-idx1-ubyte[.gz], found none");
+            : throw new DataException(
+                $"{path}: expected files named PREFIX-images-idx3-ubyte[.gz] and PREFIX-labels-idx1-ubyte[.gz], found none");
     }
 
-    [GeneratedRegex(@"^(?<prefix>.*?)[-._]?(?<kind>images|labels)[-.]idx(?<rank>[13])[-.]ubyte(\.gz)?$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        @"^(?<prefix>.*?)[-._]?(?<kind>images|labels)[-.]idx(?<rank>[13])[-.]ubyte(\.gz)?$",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex FileName { get; }
 
     private readonly record struct Pair(string Prefix, string Images, string Labels);
@@ -99,7 +104,8 @@ public static partial class IdxFolder
             IdxFile images = IdxFile.Read(pair.Images, rank: 3), labels = IdxFile.Read(pair.Labels, rank: 1);
             return images.Shape[0] == labels.Shape[0] ? new RawPair(pair.Images, images, labels)
                 : throw new DataException(
-                    $"{pair.Labels}: expected {images.Shape[0]} labels, one for each image of {Path.GetFileName(pair.Images)}, found {labels.Shape[0]}");
+                    $"{pair.Labels}: expected {images.Shape[0]} labels, one for each image of {Path.GetFileName(pair.Images)}, "
+                    + $"found {labels.Shape[0]}");
         }
 
         public Dataset ToDataset(int classes)

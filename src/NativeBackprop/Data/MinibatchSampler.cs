@@ -23,7 +23,9 @@ public sealed class MinibatchSampler
 
     /// <summary>Prepares the visiting of <paramref name="count"/> rows.</summary>
     /// <param name="count">The number of rows, at least 1.</param>
-    /// <param name="batchSize">The number of rows in a batch, at least 1; more than <paramref name="count"/> means one batch of all.</param>
+    /// <param name="batchSize">
+    /// The number of rows in a batch, at least 1; more than <paramref name="count"/> means one batch of all.
+    /// </param>
     /// <param name="shuffle">Permutes the rows anew in each epoch; otherwise every epoch is in row order.</param>
     /// <param name="seed">Determines the permutations.</param>
     /// <exception cref="DataException">There is no row.</exception>

@@ -137,7 +137,8 @@ public abstract class Layer
     /// <exception cref="OptionException">An option is outside its domain.</exception>
     /// <exception cref="GraphException">The input's width is not known: no layer fixes it.</exception>
     /// <exception cref="InvalidOperationException">A value was never drawn, set or loaded.</exception>
-    public Predictor CreatePredictor(int maxBatch, PredictorOptions? options = null) => new(this, maxBatch, options ?? new PredictorOptions());
+    public Predictor CreatePredictor(int maxBatch, PredictorOptions? options = null) =>
+        new(this, maxBatch, options ?? new PredictorOptions());
 
     /// <summary>
     /// The width of input that gives an output of a width; null when it takes any or none is known, as by default. A layer that keeps the

@@ -40,8 +40,8 @@ internal sealed class PredictorGraph
         {
             if (i >= mine.Length || i >= theirs.Length || !AreSame(mine[i], theirs[i], position, _model == other._model))
             {
-                throw new ShapeException("the model has another structure than the one that the predictor was made for: expected "
-                    + $"{(i < mine.Length ? $"{mine[i]} {mine[i].Shape}" : "no more")}, got {(i < theirs.Length ? $"{theirs[i]} {theirs[i].Shape}" : "no more")}");
+                throw new ShapeException("the model has another structure than the one that the predictor was made for: "
+                    + $"expected {Describe(mine, i)}, got {Describe(theirs, i)}");
             }
 
             (position[mine[i]], position[theirs[i]]) = (i, i);
@@ -49,6 +49,8 @@ internal sealed class PredictorGraph
     }
 
     private Node[] Nodes() => [.. Graph.Nodes.Where(node => _needed[node.Index])];
+
+    private static string Describe(Node[] nodes, int i) => i < nodes.Length ? $"{nodes[i]} {nodes[i].Shape}" : "no more";
 
     private static bool AreSame(Node a, Node b, Dictionary<Node, int> position, bool isSameModel)
     {
@@ -58,7 +60,8 @@ internal sealed class PredictorGraph
             (Constant c, Constant d) => MemoryMarshal.AsBytes(c.Values).SequenceEqual(MemoryMarshal.AsBytes(d.Values)),
 
             // A layer may make its user's op anew each time it is built.
-            (CustomForward f, CustomForward g) => f.Equals(g) || f.Function.Equals(g.Function) || (isSameModel && f.Function.GetType() == g.Function.GetType()),
+            (CustomForward f, CustomForward g) =>
+                f.Function.Equals(g.Function) || (isSameModel && f.Function.GetType() == g.Function.GetType()),
             _ => a.Op.Equals(b.Op),
         };
         for (int k = 0; isSame && k < a.Inputs.Length; k++)

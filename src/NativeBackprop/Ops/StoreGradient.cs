@@ -3,8 +3,8 @@ using System.Numerics;
 namespace NativeBackprop.Ops;
 
 /// <summary>
-/// s ← k·s + g for k = 0 or 1: keeps a gradient beyond the plan's run, alone or added to those of earlier runs. Inputs: the memory s, the
-/// gradient g, the scalar k. What s held does not matter where k is 0.
+/// s ← k·s + g for k = 0 or 1: keeps a gradient beyond the plan's run, alone or added to those of earlier runs. Inputs: the memory s,
+/// the gradient g, the scalar k. What s held does not matter where k is 0.
 /// </summary>
 internal sealed record StoreGradient : Update
 {

@@ -18,7 +18,8 @@ public class Adam : Optimizer
     /// <param name="shared">True lets several trainers use the optimizer at once; each parameter keeps a state of its own.</param>
     /// <exception cref="OptionException">A value is outside its domain.</exception>
     public Adam(
-        float learningRate = 1e-3f, float beta1 = 0.9f, float beta2 = 0.999f, float epsilon = 1e-8f, float weightDecay = 0, bool shared = false)
+        float learningRate = 1e-3f, float beta1 = 0.9f, float beta2 = 0.999f, float epsilon = 1e-8f, float weightDecay = 0,
+        bool shared = false)
         : this(learningRate, beta1, beta2, epsilon, weightDecay, decoupled: false, shared)
     {
     }
@@ -55,5 +56,6 @@ public class Adam : Optimizer
 /// <param name="shared">True lets several trainers use the optimizer at once; each parameter keeps a state of its own.</param>
 /// <exception cref="OptionException">A value is outside its domain.</exception>
 public sealed class AdamW(
-    float learningRate = 1e-3f, float beta1 = 0.9f, float beta2 = 0.999f, float epsilon = 1e-8f, float weightDecay = 1e-2f, bool shared = false)
+    float learningRate = 1e-3f, float beta1 = 0.9f, float beta2 = 0.999f, float epsilon = 1e-8f, float weightDecay = 1e-2f,
+    bool shared = false)
     : Adam(learningRate, beta1, beta2, epsilon, weightDecay, decoupled: true, shared);

@@ -3,9 +3,10 @@ using NativeBackprop.Ops;
 namespace NativeBackprop.Optimizers;
 
 /// <summary>
-/// The Hessian of a scalar with respect to some nodes, laid end to end, as a matrix that is never formed: a plan that computes Hv for the v it
-/// is given, at less than three times the cost of a gradient (Pearlmutter 1994). Through a relu's kink the second derivative counts as 0.
+/// The Hessian of a scalar with respect to some nodes, laid end to end, as a matrix that is never formed: a plan that computes Hv for
+/// the v it is given, at less than three times the cost of a gradient (Pearlmutter 1994). Through a relu's kink the second derivative counts as 0.
 /// </summary>
+/// <remarks>Thread safety: for one thread at a time; a second one is refused.</remarks>
 public sealed class HessianOperator : KrylovOperator, IDisposable
 {
     private readonly Node[] _vectors, _products;
@@ -18,8 +19,20 @@ public sealed class HessianOperator : KrylovOperator, IDisposable
     /// <param name="options">How the plan is made.</param>
     /// <exception cref="GraphException">The loss is not a scalar, or an op on the way has no second derivative.</exception>
     /// <exception cref="ShapeException">A node's shape depends on the batch size.</exception>
+    /// <exception cref="OptionException">There is no node to differentiate with respect to.</exception>
     public HessianOperator(Node loss, ReadOnlySpan<Node> withRespectTo, PlanOptions? options = null)
     {
+        ArgumentNullException.ThrowIfNull(loss);
+        if (withRespectTo.IsEmpty)
+        {
+            throw new OptionException("a Hessian needs at least one node to differentiate with respect to, got none");
+        }
+
+        foreach (Node node in withRespectTo)
+        {
+            ArgumentNullException.ThrowIfNull(node, nameof(withRespectTo));
+        }
+
         _vectors = new Node[withRespectTo.Length];
         for (int i = 0; i < _vectors.Length; i++)
         {
@@ -49,7 +62,8 @@ public sealed class HessianOperator : KrylovOperator, IDisposable
 
     /// <inheritdoc/>
     /// <exception cref="ShapeException">A length is not <see cref="Size"/>.</exception>
-    /// <exception cref="GraphException">An input of the loss is not bound.</exception>
+    /// <exception cref="DataException">An element of the vector is not finite.</exception>
+    /// <exception cref="InvalidOperationException">An input of the loss is not bound.</exception>
     public override void Apply(ReadOnlySpan<double> v, Span<double> product)
     {
         Require("the vector", v.Length);
@@ -61,7 +75,8 @@ public sealed class HessianOperator : KrylovOperator, IDisposable
             Span<float> slot = _isRead[k] ? Plan.Fill(_vectors[k]) : [];
             for (int i = 0; i < slot.Length; i++)
             {
-                slot[i] = (float)v[at + i];
+                slot[i] = float.IsFinite((float)v[at + i]) ? (float)v[at + i]
+                    : throw new DataException($"the vector's element {at + i} is {v[at + i]}, expected a finite number in float's range");
             }
 
             at += length;

@@ -89,5 +89,5 @@ public sealed record WarmUp(long Steps, LearningRateSchedule? Then = null) : Lea
     public long Steps { get; } = RequireSteps("a warm-up's length", Steps);
 
     /// <inheritdoc/>
-    public override double Factor(long step) => step < Steps ? (step + 1.0) / Steps : Then?.Factor(step - Steps) ?? 1;
+    public override double Factor(long step) => step < Steps ? (step + 1.0) / Steps : Then?.CheckedFactor(step - Steps) ?? 1;
 }

@@ -10,10 +10,11 @@ namespace NativeBackprop.Optimizers;
 public sealed record NewtonStep(double LossBefore, double LossAfter, double Length, ConjugateGradientResult Direction);
 
 /// <summary>
-/// Newton's method with the linear system solved by conjugate gradients on Hessian-vector products: w ← w + αp with (H + damping·I)p = −g,
-/// where α is halved from 1 until the loss falls enough (Armijo's rule; Nocedal and Wright, chapter 7). For batches that
+/// Newton's method with the linear system solved by conjugate gradients on Hessian-vector products: w ← w + αp with
+/// (H + damping·I)p = −g, where α is halved from 1 until the loss falls enough (Armijo's rule; Nocedal and Wright, chapter 7). For batches that
 /// stay the same over many steps.
 /// </summary>
+/// <remarks>Thread safety: for one thread at a time.</remarks>
 public sealed class NewtonCg : IDisposable
 {
     // The share of the decrease that the slope promises which a length must deliver, and how often it is halved.
@@ -33,7 +34,14 @@ public sealed class NewtonCg : IDisposable
     /// <exception cref="GraphException">The loss is not a scalar, or an op on the way has no second derivative.</exception>
     public NewtonCg(Node loss, IEnumerable<Parameter> parameters, PlanOptions? options = null)
     {
+        ArgumentNullException.ThrowIfNull(loss);
+        ArgumentNullException.ThrowIfNull(parameters);
         (_loss, _parameters) = (loss, [.. parameters]);
+        foreach (Parameter parameter in _parameters)
+        {
+            ArgumentNullException.ThrowIfNull(parameter, nameof(parameters));
+        }
+
         Node[] variables = [.. _parameters.Select(parameter => loss.Graph.Variable(parameter))];
         _gradients = loss.Graph.Gradient(loss, variables);
         _hessian = new HessianOperator(loss, variables, options);

@@ -3,8 +3,8 @@ using NativeBackprop.Ops;
 namespace NativeBackprop.Optimizers;
 
 /// <summary>
-/// Gradient descent, with momentum when μ &gt; 0: v ← μv + g + λw, w ← w − ηv; Nesterov's form looks ahead along v. Without momentum
-/// the update happens inside the product that computes the gradient.
+/// Gradient descent, with momentum when μ &gt; 0: v ← μv + g + λw, w ← w − ηv; Nesterov's form looks ahead along v. Without
+/// momentum the update happens inside the product that computes the gradient.
 /// </summary>
 /// <param name="learningRate">η, above 0.</param>
 /// <param name="momentum">μ in [0, 1).</param>
@@ -24,6 +24,7 @@ public sealed class Sgd(float learningRate, float momentum = 0, float weightDeca
         return _momentum == 0
             ? target.Graph.Add(new SgdUpdate(decay), target.Variable, target.Gradient, target.Rate)
             : target.Graph.Add(
-                new MomentumUpdate(_momentum, decay, nesterov), target.Variable, target.Gradient, target.Rate, state.Of(target, "velocity"));
+                new MomentumUpdate(_momentum, decay, nesterov),
+                target.Variable, target.Gradient, target.Rate, state.Of(target, "velocity"));
     }
 }

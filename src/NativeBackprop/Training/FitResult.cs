@@ -22,6 +22,11 @@ public sealed record EpochReport(int Epoch, Evaluation Train, Evaluation? Test, 
 /// <param name="IsCancelled">True when the caller stopped it before the end.</param>
 public sealed record FitResult(IReadOnlyList<EpochReport> Epochs, long Steps, double SamplesPerSecond, bool IsCancelled)
 {
+    /// <summary>The finished epochs.</summary>
+    /// <exception cref="ArgumentNullException">The list is null.</exception>
+    public IReadOnlyList<EpochReport> Epochs { get; init => field = value ?? throw new ArgumentNullException(nameof(value)); }
+        = Epochs ?? throw new ArgumentNullException(nameof(Epochs));
+
     /// <summary>The last finished epoch, or null.</summary>
     public EpochReport? Last => Epochs.Count > 0 ? Epochs[^1] : null;
 

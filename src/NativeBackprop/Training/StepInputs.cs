@@ -53,7 +53,8 @@ internal sealed class StepInputs
 
         if (row == 0 || length == 0 || length % row != 0)
         {
-            throw new ShapeException($"{input.Node} has the shape {input.Node.Shape} and needs rows of {row} values, at least one, got {length}");
+            throw new ShapeException(
+                $"{input.Node} has the shape {input.Node.Shape} and needs rows of {row} values, at least one, got {length}");
         }
 
         int rows = (int)(length / row);
@@ -61,7 +62,8 @@ internal sealed class StepInputs
         {
             if (other != input && other.IsFresh && other.Rows > 0 && other.Rows != rows)
             {
-                throw new ShapeException($"{input.Node}: a batch of {rows} does not fit that of {other.Rows} that {other.Node} is bound to");
+                throw new ShapeException(
+                    $"{input.Node}: a batch of {rows} does not fit that of {other.Rows} that {other.Node} is bound to");
             }
         }
 
@@ -88,7 +90,8 @@ internal sealed class StepInputs
             if (input.Rows > 0 && input.Rows != first!.Rows)
             {
                 throw new InvalidOperationException(
-                    $"input {input.Node} is bound to a batch of {input.Rows}, {first.Node} to one of {first.Rows}: call {input.Call} with {first.Rows} rows");
+                    $"input {input.Node} is bound to a batch of {input.Rows}, {first.Node} to one of {first.Rows}: " +
+                    $"call {input.Call} with {first.Rows} rows");
             }
         }
 

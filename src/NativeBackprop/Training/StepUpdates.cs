@@ -91,12 +91,7 @@ internal sealed class StepUpdates
         IReadOnlyList<Node> transformed = gradients;
         foreach (GradientTransform transform in _options.GradientTransforms)
         {
-            transformed = UserCode.Call(transform.GetType().Name, transform.Apply, transformed);
-            if (transformed is null || transformed.Count != gradients.Length)
-            {
-                throw new GraphException(
-                    $"{transform.GetType().Name}: expected as many gradients as it was given, {gradients.Length}, got {transformed?.Count ?? 0}");
-            }
+            transformed = transform.CheckedApply(transformed);
         }
 
         return [.. _optimizer.AddUpdates([.. Trained.Select((parameter, i) =>

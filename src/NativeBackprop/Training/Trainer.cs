@@ -23,6 +23,8 @@ public sealed partial class Trainer : IDisposable
     private readonly Occupancy _use = new("trainer");
     private readonly Layer _model;
     private readonly Loss _loss;
+    private readonly string _lossName;
+    private readonly bool _byClass;
     private readonly Optimizer _optimizer;
     private readonly TrainerOptions _options;
     private TrainingGraph? _graph;
@@ -46,6 +48,7 @@ public sealed partial class Trainer : IDisposable
         ArgumentNullException.ThrowIfNull(optimizer);
         (_model, _loss, _optimizer) = (model, loss, optimizer);
         _options = (options ?? new TrainerOptions()).Validated();
+        (_lossName, _byClass) = UserCode.Call($"the loss {loss.GetType().Name}", static loss => (loss.Name, loss.IsClassifier), loss);
         IReadOnlyList<(string, Parameter)> parameters = TrainingStep.Named(model.Parameters);
         _ = ParameterGroup.Assign(_options.Groups, parameters);
         optimizer.Claim(this);
@@ -74,7 +77,9 @@ public sealed partial class Trainer : IDisposable
         }
     }
 
-    /// <summary>Updates made so far, by which the schedule goes; a run that is taken up again sets it to where the last one stopped.</summary>
+    /// <summary>
+    /// Updates made so far, by which the schedule goes; a run that is taken up again sets it to where the last one stopped.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is negative or above 2^53.</exception>
     public long Steps
     {

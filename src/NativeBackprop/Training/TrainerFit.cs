@@ -34,7 +34,8 @@ public sealed partial class Trainer
     /// <inheritdoc cref="Fit(Dataset, Dataset, int, IProgress{EpochReport}, CancellationToken)"/>
     /// <exception cref="OptionException">An option is outside its domain.</exception>
     public FitResult Fit(
-        Dataset train, Dataset? test, FitOptions options, IProgress<EpochReport>? progress = null, CancellationToken cancellationToken = default)
+        Dataset train, Dataset? test, FitOptions options, IProgress<EpochReport>? progress = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(train);
         ArgumentNullException.ThrowIfNull(options);
@@ -67,7 +68,9 @@ public sealed partial class Trainer
         foreach (ReadOnlySpan<int> batch in sampler.Epoch(0))
         {
             int rows = batch.Length;
-            Fill(data, batch, _evaluator.Fill(graph.Input, rows * data.Features, rows), _evaluator.Fill(graph.Targets, TargetsOf(data) * rows, rows));
+            Fill(
+                data, batch, _evaluator.Fill(graph.Input, checked(rows * data.Features), rows),
+                _evaluator.Fill(graph.Targets, checked(rows * TargetsOf(data)), rows));
             Plan plan = _evaluator.Run(rows, team);
             Count(ref tally, plan[graph.EvaluationLoss].Item, plan[graph.EvaluationOutput], data, batch);
         }
@@ -126,7 +129,9 @@ public sealed partial class Trainer
         TrainingStep step = _step!;
         int rows = batch.Length;
         step.BeginRound();
-        Fill(data, batch, step.Fill(graph.Input, rows * data.Features, rows), step.Fill(graph.Targets, TargetsOf(data) * rows, rows));
+        Fill(
+            data, batch, step.Fill(graph.Input, checked(rows * data.Features), rows),
+            step.Fill(graph.Targets, checked(rows * TargetsOf(data)), rows));
         FillWeights(step, graph, [], rows);
         Count(ref tally, RunStep(step), step[graph.Output], data, batch);
     }
@@ -154,7 +159,8 @@ public sealed partial class Trainer
         int fitting = Volatile.Read(ref _fitting);
         return fitting == 0 || fitting == Environment.CurrentManagedThreadId
             ? _use.Enter()
-            : throw new InvalidOperationException("the trainer is in use: Fit runs on another thread, and a trainer belongs to one at a time");
+            : throw new InvalidOperationException(
+                "the trainer is in use: Fit runs on another thread, and a trainer belongs to one at a time");
     }
 
     private static int TargetsOf(Dataset data) => data.IsClassification ? 1 : data.TargetWidth;
@@ -176,16 +182,16 @@ public sealed partial class Trainer
             throw new ShapeException($"{data.Name}: rows of {data.Features} numbers do not fit a model of {width} inputs");
         }
 
-        if (data.IsClassification != _loss.IsClassifier)
+        if (data.IsClassification != _byClass)
         {
-            throw new DataException($"{data.Name}: the loss {_loss.Name} needs " + (_loss.IsClassifier
+            throw new DataException($"{data.Name}: the loss {_lossName} needs " + (_byClass
                 ? "class labels, the data has numbers as targets"
                 : "numbers as targets, the data has class labels"));
         }
 
-        if (_loss.IsClassifier ? data.Classes > outputs : data.TargetWidth != targetWidth)
+        if (_byClass ? data.Classes > outputs : data.TargetWidth != targetWidth)
         {
-            throw new ShapeException(_loss.IsClassifier
+            throw new ShapeException(_byClass
                 ? $"{data.Name}: {data.Classes} classes do not fit a model of {outputs} outputs"
                 : $"{data.Name}: targets of {data.TargetWidth} numbers do not fit a loss that takes {targetWidth}");
         }

@@ -7,17 +7,17 @@ public sealed partial class Trainer
 {
     private void RequireTargets()
     {
-        if (_loss.IsClassifier)
+        if (_byClass)
         {
-            throw new DataException($"the loss {_loss.Name} takes Labels, not Targets: call the method for labels");
+            throw new DataException($"the loss {_lossName} takes Labels, not Targets: call the method for labels");
         }
     }
 
     private void RequireLabels()
     {
-        if (!_loss.IsClassifier)
+        if (!_byClass)
         {
-            throw new DataException($"the loss {_loss.Name} takes Targets, not Labels: call the method for numbers");
+            throw new DataException($"the loss {_lossName} takes Targets, not Labels: call the method for numbers");
         }
     }
 
@@ -26,8 +26,8 @@ public sealed partial class Trainer
         ArgumentNullException.ThrowIfNull(minibatch);
         Refuse(nameof(Minibatch.Indices), minibatch.Indices.IsEmpty, "the model takes Inputs");
         Refuse(nameof(Minibatch.Lengths), minibatch.Lengths.IsEmpty, "all rows of the model are equally long");
-        Refuse(nameof(Minibatch.Targets), minibatch.Targets.IsEmpty || !_loss.IsClassifier, "the loss takes Labels");
-        Refuse(nameof(Minibatch.Labels), minibatch.Labels.IsEmpty || _loss.IsClassifier, "the loss takes Targets");
+        Refuse(nameof(Minibatch.Targets), minibatch.Targets.IsEmpty || !_byClass, "the loss takes Labels");
+        Refuse(nameof(Minibatch.Labels), minibatch.Labels.IsEmpty || _byClass, "the loss takes Targets");
         return Take(minibatch.Inputs.Span, minibatch.Targets.Span, minibatch.Labels.Span, minibatch.SampleWeights.Span);
 
         static void Refuse(string part, bool isFine, string reason)
@@ -40,9 +40,10 @@ public sealed partial class Trainer
     }
 
     // Binds a minibatch to the step. Everything is checked before anything changes, the choice of a width included.
-    private TrainingStep Take(ReadOnlySpan<float> inputs, ReadOnlySpan<float> targets, ReadOnlySpan<int> labels, ReadOnlySpan<float> weights)
+    private TrainingStep Take(
+        ReadOnlySpan<float> inputs, ReadOnlySpan<float> targets, ReadOnlySpan<int> labels, ReadOnlySpan<float> weights)
     {
-        int given = _loss.IsClassifier ? labels.Length : targets.Length;
+        int given = _byClass ? labels.Length : targets.Length;
         if (given == 0)
         {
             throw new DataException("a minibatch needs at least one row, got none");
@@ -58,7 +59,7 @@ public sealed partial class Trainer
         }
 
         Plan.CheckFinite(graph.Input, inputs);
-        if (_loss.IsClassifier)
+        if (_byClass)
         {
             Plan.CheckLabels(graph.Targets, labels);
         }
@@ -77,7 +78,7 @@ public sealed partial class Trainer
 
         step.BeginRound();
         inputs.CopyTo(step.Fill(graph.Input, inputs.Length, rows));
-        if (_loss.IsClassifier)
+        if (_byClass)
         {
             Plan.CopyLabels(graph.Targets, labels, MemoryMarshal.Cast<float, int>(step.Fill(graph.Targets, labels.Length, rows)));
         }

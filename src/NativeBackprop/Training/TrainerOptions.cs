@@ -33,10 +33,11 @@ public sealed record TrainerOptions : TrainingStepOptions
     internal new TrainerOptions Validated()
     {
         base.Validated();
-        return BatchSize < 1 ? throw new OptionException($"the batch size must be at least 1, got {BatchSize}")
-            : !(L2 >= 0) || float.IsInfinity(L2) ? throw new OptionException($"the L2 factor must be a finite number of at least 0, got {L2}")
-            : CheckpointSegments < 1 ? throw new OptionException($"the number of checkpoint segments must be at least 1, got {CheckpointSegments}")
-            : Regularizers is null || Regularizers.Contains(null!) ? throw new OptionException("a regularizer, or their list, is null")
-            : this;
+        string? error = BatchSize < 1 ? $"the batch size must be at least 1, got {BatchSize}"
+            : !(L2 >= 0) || float.IsInfinity(L2) ? $"the L2 factor must be a finite number of at least 0, got {L2}"
+            : CheckpointSegments < 1 ? $"the number of checkpoint segments must be at least 1, got {CheckpointSegments}"
+            : Regularizers is null || Regularizers.Contains(null!) ? "a regularizer, or their list, is null"
+            : null;
+        return error is null ? this : throw new OptionException(error);
     }
 }

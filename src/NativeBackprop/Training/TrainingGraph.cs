@@ -25,11 +25,16 @@ internal sealed class TrainingGraph
         }
 
         SegmentEnds = Context.SegmentEnds(options.CheckpointSegments);
-        Targets = loss.CreateTargets(Output);
-        Loss = loss.Build(Output, Targets);
+        Targets = UserCode.Call($"the loss {loss.GetType().Name}", loss.CreateTargets, Output);
+        if (Targets?.Graph != graph || Targets.Op is not (Ops.Input or Labels))
+        {
+            throw new GraphException($"the loss {loss.GetType().Name} must give an input of the output's graph for the targets, got {Targets}");
+        }
+
+        Loss = Build(Output);
         Cost = Penalised(Loss);
         EvaluationOutput = model.Build(Input, new BuildContext(graph, BuildMode.Evaluation, options.Seed));
-        EvaluationLoss = loss.Build(EvaluationOutput, Targets);
+        EvaluationLoss = Build(EvaluationOutput);
     }
 
     public BuildContext Context { get; }
@@ -63,10 +68,13 @@ internal sealed class TrainingGraph
     public void Weigh()
     {
         Node weights = Context.Graph.Input("sample_weights", [Shape.Batch]);
-        Node loss = _loss.Build(Output, Targets, weights);
+        Node loss = Build(Output, weights);
         (Weights, Loss, Cost) = (weights, loss, Penalised(loss));
     }
 
-    private Node Penalised(Node loss) =>
-        _options.Penalties.Aggregate(loss, (cost, penalty) => penalty.AddTo(cost, _model.Parameters));
+    private Node Build(Node output, Node? weights = null) =>
+        UserCode.Call($"the loss {_loss.GetType().Name}", node => _loss.Build(node, Targets, weights), output);
+
+    private Node Penalised(Node loss) => _options.Penalties.Aggregate(
+        loss, (cost, penalty) => UserCode.Call(penalty.GetType().Name, node => penalty.AddTo(node, _model.Parameters), cost));
 }

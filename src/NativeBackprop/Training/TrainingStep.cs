@@ -56,7 +56,9 @@ public sealed partial class TrainingStep : IDisposable
     /// <param name="options">How the step works.</param>
     /// <exception cref="GraphException">The cost is not a scalar of the context's graph, or does not depend on a parameter.</exception>
     /// <exception cref="OptionException">An option is outside its domain.</exception>
-    /// <exception cref="InvalidOperationException">The optimizer belongs to another, or a parameter has no values and no rule for them.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The optimizer belongs to another owner, or a parameter has no values and no rule for them.
+    /// </exception>
     public TrainingStep(
         BuildContext context, Node cost, IEnumerable<Parameter> parameters, Optimizer optimizer, TrainingStepOptions? options = null)
         : this(context, cost, Named(context, parameters), optimizer, options ?? new TrainingStepOptions(), null, [])
@@ -95,7 +97,9 @@ public sealed partial class TrainingStep : IDisposable
         }
     }
 
-    /// <summary>Updates made so far, by which the schedule goes; a run that is taken up again sets it to where the last one stopped.</summary>
+    /// <summary>
+    /// Updates made so far, by which the schedule goes; a run that is taken up again sets it to where the last one stopped.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is negative or above 2^53.</exception>
     public long Steps
     {

@@ -26,10 +26,13 @@ public record TrainingStepOptions
     /// <summary>False runs one kernel a node, for comparison.</summary>
     public bool Fuse { get; init; } = true;
 
-    internal TrainingStepOptions Validated() =>
-        Groups is null || Groups.Contains(null!) ? throw new OptionException("a parameter group, or their list, is null")
-        : GradientTransforms is null || GradientTransforms.Contains(null!) ? throw new OptionException("a gradient transform, or their list, is null")
-        : !Enum.IsDefined(OnNonFinite) ? throw new OptionException($"OnNonFinite has no value {(int)OnNonFinite}")
-        : Threads is < 0 or > 1024 ? throw new OptionException($"the thread count must lie in 0..1024, got {Threads}")
-        : this;
+    internal TrainingStepOptions Validated()
+    {
+        string? error = Groups is null || Groups.Contains(null!) ? "a parameter group, or their list, is null"
+            : GradientTransforms is null || GradientTransforms.Contains(null!) ? "a gradient transform, or their list, is null"
+            : !Enum.IsDefined(OnNonFinite) ? $"OnNonFinite has no value {(int)OnNonFinite}"
+            : Threads is < 0 or > PlanOptions.MaxThreads ? $"the thread count must lie in 0..{PlanOptions.MaxThreads}, got {Threads}"
+            : null;
+        return error is null ? this : throw new OptionException(error);
+    }
 }

@@ -77,11 +77,13 @@ public sealed partial class TrainingStep
 
         ReverseMode.RequireScalar(graph, cost);
         bool[] needed = graph.Needed(cost);
-        HashSet<Parameter> read = [.. graph.Nodes.Where(node => needed[node.Index]).Select(node => (node.Op as Variable)?.Parameter).OfType<Parameter>()];
+        HashSet<Parameter> read = [.. graph.Nodes
+            .Where(node => needed[node.Index]).Select(node => node.Op).OfType<Variable>().Select(variable => variable.Parameter)];
         string[] unread = [.. parameters.Where(entry => !read.Contains(entry.Parameter)).Select(entry => entry.Name)];
         if (unread.Length > 0)
         {
-            throw new GraphException($"the cost {cost} does not depend on {string.Join(", ", unread)}: leave out what is not to be trained");
+            throw new GraphException(
+                $"the cost {cost} does not depend on {string.Join(", ", unread)}: leave out what is not to be trained");
         }
     }
 

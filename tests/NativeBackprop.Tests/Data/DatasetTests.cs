@@ -217,4 +217,20 @@ public sealed class DatasetTests
         [.. Enumerable.Range(0, count)],
         count,
         [2, 1]);
+
+    [Test]
+    public void What_the_caller_does_to_his_arrays_later_changes_nothing()
+    {
+        float[] inputs = [1, 2, 3, 4], targets = [5, 6];
+        int[] labels = [0, 1];
+        Dataset classes = Dataset.FromLabels("classes", inputs, 2, labels, 2), numbers = Dataset.FromTargets("numbers", inputs, 2, targets, 1);
+        (inputs[0], targets[0], labels[0]) = (float.NaN, float.NaN, 1_000_000);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(classes.Inputs.ToArray(), Is.EqualTo(new float[] { 1, 2, 3, 4 }));
+            Assert.That(classes.Labels.ToArray(), Is.EqualTo(new[] { 0, 1 }));
+            Assert.That(numbers.Inputs.ToArray(), Is.EqualTo(new float[] { 1, 2, 3, 4 }));
+            Assert.That(numbers.Targets.ToArray(), Is.EqualTo(new float[] { 5, 6 }));
+        }
+    }
 }

@@ -99,4 +99,42 @@ public sealed class MinibatchSamplerTests
 
         return [.. batches];
     }
+
+    [Test]
+    public void A_sequence_without_a_current_batch_says_so()
+    {
+        MinibatchSampler.BatchSequence epoch = new MinibatchSampler(3, 2, shuffle: true, seed: 1).Epoch(0), none = default;
+        Assert.That(() => Current(epoch), Throws.InvalidOperationException.With.Message.Contains("MoveNext"));
+        Assert.That(() => Current(none), Throws.InvalidOperationException);
+        Assert.That(none.MoveNext(), Is.False);
+        Assert.That((epoch.MoveNext(), epoch.MoveNext(), epoch.MoveNext(), epoch.MoveNext()), Is.EqualTo((true, true, false, false)));
+        Assert.That(() => Current(epoch), Throws.InvalidOperationException);
+
+        static int Current(MinibatchSampler.BatchSequence sequence) => sequence.Current.Length;
+    }
+
+    [Test]
+    public void Two_threads_never_see_a_row_twice_or_not_at_all()
+    {
+        var sampler = new MinibatchSampler(200, 200, shuffle: true, seed: 1);
+        int wrong = 0, refused = 0;
+        Task[] tasks = [.. Enumerable.Range(0, 2).Select(_ => Task.Run(() =>
+        {
+            for (int epoch = 0; epoch < 2000; epoch++)
+            {
+                try
+                {
+                    sampler.Batch(epoch, 0);
+                }
+                catch (InvalidOperationException)
+                {
+                    Interlocked.Increment(ref refused);
+                }
+            }
+        }))];
+        Task.WaitAll(tasks);
+        wrong += sampler.Batch(1, 0).ToArray().Order().SequenceEqual(Enumerable.Range(0, 200)) ? 0 : 1;
+        Assert.That(wrong, Is.Zero);
+        Assert.That(refused, Is.LessThan(4000));
+    }
 }

@@ -29,6 +29,13 @@ internal sealed class ReadmeTests
     }
 
     [Test]
+    public void Two_towers_learn_by_one_cost() => Assert.That(Run("TwoTowers"), Does.Contain("after 1000 steps; learnt: True"));
+
+    [Test]
+    public void Eight_threads_are_answered_by_published_versions_only() =>
+        Assert.That(Run("Serving"), Does.Match(@"^[1-9]\d* answers by 8 threads from ([2-9]|\d\d) of 51 versions, 0 from none"));
+
+    [Test]
     public void Names_folders_that_exist()
     {
         string[] folders = ["Graph", "Ops", "Differentiation", "Execution", "Layers", "Losses", "Optimizers", "Training", "Data", "IO", "Diagnostics", "Interop", "Memory", "Tensors"];
