@@ -4,7 +4,8 @@ namespace NativeBackprop.Optimizers;
 
 /// <summary>
 /// The Hessian of a scalar with respect to some nodes, laid end to end, as a matrix that is never formed: a plan that computes Hv for
-/// the v it is given, at less than three times the cost of a gradient (Pearlmutter 1994). Through a relu's kink the second derivative counts as 0.
+/// the v it is given, at less than three times the cost of a gradient (Pearlmutter 1994). Through a relu's kink the second derivative
+/// counts as 0.
 /// </summary>
 /// <remarks>Thread safety: for one thread at a time; a second one is refused.</remarks>
 public sealed class HessianOperator : KrylovOperator, IDisposable

@@ -11,8 +11,8 @@ public sealed record NewtonStep(double LossBefore, double LossAfter, double Leng
 
 /// <summary>
 /// Newton's method with the linear system solved by conjugate gradients on Hessian-vector products: w ← w + αp with
-/// (H + damping·I)p = −g, where α is halved from 1 until the loss falls enough (Armijo's rule; Nocedal and Wright, chapter 7). For batches that
-/// stay the same over many steps.
+/// (H + damping·I)p = −g, where α is halved from 1 until the loss falls enough (Armijo's rule; Nocedal and Wright, chapter 7). For
+/// batches that stay the same over many steps.
 /// </summary>
 /// <remarks>Thread safety: for one thread at a time.</remarks>
 public sealed class NewtonCg : IDisposable

@@ -28,7 +28,8 @@ internal sealed class TrainingGraph
         Targets = UserCode.Call($"the loss {loss.GetType().Name}", loss.CreateTargets, Output);
         if (Targets?.Graph != graph || Targets.Op is not (Ops.Input or Labels))
         {
-            throw new GraphException($"the loss {loss.GetType().Name} must give an input of the output's graph for the targets, got {Targets}");
+            throw new GraphException(
+                $"the loss {loss.GetType().Name} must give an input of the output's graph for the targets, got {Targets}");
         }
 
         Loss = Build(Output);
