@@ -51,7 +51,8 @@ for (int version = 1; version <= versions; version++)
 stop.Cancel();
 Task.WaitAll(askers);
 int strange = answers.Keys.Count(answer => !published.ContainsKey(answer));
-Console.WriteLine($"{answers.Values.Sum()} answers by {threads} threads from {answers.Count} of {versions + 1} versions, {strange} from none");
+Console.WriteLine(
+    $"{answers.Values.Sum()} answers by {threads} threads from {answers.Count} of {versions + 1} versions, {strange} from none");
 return strange == 0 ? 0 : 1;
 
 float Answer(Predictor of)

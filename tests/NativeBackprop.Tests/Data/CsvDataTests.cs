@@ -100,8 +100,12 @@ public sealed class CsvDataTests
         string plain = folder.Write("a.csv", text), zipped = folder.Write("a.csv.gz", TemporaryFolder.Gzip(text));
         Assert.That(CsvData.Load(plain).Inputs.ToArray(), Is.EqualTo(new float[] { 1, 2, 3, 4 }));
         Assert.That(CsvData.Load(zipped).Inputs.ToArray(), Is.EqualTo(new float[] { 1, 2, 3, 4 }));
-        Assert.That(() => CsvData.Load(folder.File("no.csv")), Throws.InstanceOf<DataException>().With.Message.EqualTo($"{folder.File("no.csv")}: expected a file, found nothing"));
-        Assert.That(() => CsvData.Load(folder.Path), Throws.InstanceOf<DataException>().With.Message.EqualTo($"{folder.Path}: expected a file, found a folder"));
+        Assert.That(
+            () => CsvData.Load(folder.File("no.csv")),
+            Throws.InstanceOf<DataException>().With.Message.EqualTo($"{folder.File("no.csv")}: expected a file, found nothing"));
+        Assert.That(
+            () => CsvData.Load(folder.Path),
+            Throws.InstanceOf<DataException>().With.Message.EqualTo($"{folder.Path}: expected a file, found a folder"));
     }
 
     [Test]
@@ -123,7 +127,9 @@ public sealed class CsvDataTests
             Assert.That(() => Load(new MemoryStream(shorter)), Throws.InstanceOf<DataException>(), $"{cut} bytes cut off");
         }
 
-        Assert.That(() => Load(new MemoryStream([.. whole, .. whole])), Throws.InstanceOf<DataException>().With.Message.Contains("it is cut short or not one gzip file"));
+        Assert.That(
+            () => Load(new MemoryStream([.. whole, .. whole])),
+            Throws.InstanceOf<DataException>().With.Message.Contains("it is cut short or not one gzip file"));
     }
 
     [Test]
@@ -170,7 +176,8 @@ public sealed class CsvDataTests
         return Path.Combine(folder!.FullName, "data", "digits", "digits.csv.gz");
     }
 
-    private static Dataset Load(string text, CsvOptions? options = null) => CsvData.Load(new MemoryStream(Encoding.UTF8.GetBytes(text)), "toy", options);
+    private static Dataset Load(string text, CsvOptions? options = null) => CsvData.Load(
+        new MemoryStream(Encoding.UTF8.GetBytes(text)), "toy", options);
 
     private static Dataset Load(Stream stream) => CsvData.Load(stream, "toy");
 }

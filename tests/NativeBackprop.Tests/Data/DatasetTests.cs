@@ -42,18 +42,30 @@ public sealed class DatasetTests
         yield return Case("toy: the data set is empty, expected at least 1 row", () => Dataset.FromLabels("toy", [], 2, [], 2));
         yield return Case("toy: the data set is empty, expected at least 1 row", () => Dataset.FromTargets("toy", [], 2, [], 2));
         yield return Case("toy: expected at least 1 feature, found 0", () => Dataset.FromLabels("toy", [], 0, [], 2));
-        yield return Case("toy: 5 input values are not a whole number of rows of 2 features", () => Dataset.FromLabels("toy", new float[5], 2, [0, 1], 2));
-        yield return Case("toy: expected 2 labels, one for each input row, found 3", () => Dataset.FromLabels("toy", new float[4], 2, [0, 1, 1], 2));
+        yield return Case(
+            "toy: 5 input values are not a whole number of rows of 2 features",
+            () => Dataset.FromLabels("toy", new float[5], 2, [0, 1], 2));
+        yield return Case(
+            "toy: expected 2 labels, one for each input row, found 3", () => Dataset.FromLabels("toy", new float[4], 2, [0, 1, 1], 2));
         yield return Case("toy: expected at least 1 class, found 0", () => Dataset.FromLabels("toy", new float[4], 2, [0, 0], 0));
         yield return Case("toy: label 3 in row 1 is outside 0..2", () => Dataset.FromLabels("toy", new float[4], 2, [0, 3], 3));
         yield return Case("toy: label -1 in row 0 is outside 0..2", () => Dataset.FromLabels("toy", new float[4], 2, [-1, 0], 3));
-        yield return Case("toy: an input shape of (2, 3) does not hold 4 features", () => Dataset.FromLabels("toy", new float[4], 4, [0], 1, [2, 3]));
-        yield return Case("toy: an input shape of (-2, -2) does not hold 4 features", () => Dataset.FromLabels("toy", new float[4], 4, [0], 1, [-2, -2]));
-        yield return Case("toy: an input shape of (65536, 65536, 4) does not hold 4 features", () => Dataset.FromLabels("toy", new float[4], 4, [0], 1, [65536, 65536, 4]));
+        yield return Case(
+            "toy: an input shape of (2, 3) does not hold 4 features", () => Dataset.FromLabels("toy", new float[4], 4, [0], 1, [2, 3]));
+        yield return Case(
+            "toy: an input shape of (-2, -2) does not hold 4 features", () => Dataset.FromLabels("toy", new float[4], 4, [0], 1, [-2, -2]));
+        yield return Case(
+            "toy: an input shape of (65536, 65536, 4) does not hold 4 features",
+            () => Dataset.FromLabels("toy", new float[4], 4, [0], 1, [65536, 65536, 4]));
         yield return Case("toy: expected a target width of at least 1, found 0", () => Dataset.FromTargets("toy", new float[4], 2, [], 0));
-        yield return Case("toy: expected 6 target values (2 rows of 3), found 4", () => Dataset.FromTargets("toy", new float[4], 2, new float[4], 3));
-        yield return Case("toy: input in row 1, column 0 is NaN, expected a finite number", () => Dataset.FromLabels("toy", [0, 0, float.NaN, 0], 2, [0, 0], 1));
-        yield return Case("toy: target in row 1, column 1 is -Infinity, expected a finite number", () => Dataset.FromTargets("toy", [0, 0], 1, [0, 0, 0, float.NegativeInfinity], 2));
+        yield return Case(
+            "toy: expected 6 target values (2 rows of 3), found 4", () => Dataset.FromTargets("toy", new float[4], 2, new float[4], 3));
+        yield return Case(
+            "toy: input in row 1, column 0 is NaN, expected a finite number",
+            () => Dataset.FromLabels("toy", [0, 0, float.NaN, 0], 2, [0, 0], 1));
+        yield return Case(
+            "toy: target in row 1, column 1 is -Infinity, expected a finite number",
+            () => Dataset.FromTargets("toy", [0, 0], 1, [0, 0, 0, float.NegativeInfinity], 2));
     }
 
     [TestCaseSource(nameof(Mistakes))]
@@ -127,7 +139,8 @@ public sealed class DatasetTests
         {
             for (int row = 0; row < side.Count; row++)
             {
-                Assert.That(side.Inputs.Slice(row * 2, 2).ToArray(), Is.EqualTo(new[] { 10f * side.Labels[row], (10f * side.Labels[row]) + 1 }));
+                Assert.That(
+                    side.Inputs.Slice(row * 2, 2).ToArray(), Is.EqualTo(new[] { 10f * side.Labels[row], (10f * side.Labels[row]) + 1 }));
             }
         }
     }
@@ -223,7 +236,8 @@ public sealed class DatasetTests
     {
         float[] inputs = [1, 2, 3, 4], targets = [5, 6];
         int[] labels = [0, 1];
-        Dataset classes = Dataset.FromLabels("classes", inputs, 2, labels, 2), numbers = Dataset.FromTargets("numbers", inputs, 2, targets, 1);
+        Dataset classes = Dataset.FromLabels("classes", inputs, 2, labels, 2);
+        Dataset numbers = Dataset.FromTargets("numbers", inputs, 2, targets, 1);
         (inputs[0], targets[0], labels[0]) = (float.NaN, float.NaN, 1_000_000);
         using (Assert.EnterMultipleScope())
         {

@@ -109,21 +109,38 @@ public sealed class IdxFolderTests
     private static IEnumerable<TestCaseData> DamagedImages()
     {
         byte[] good = Images(2, 2, 2, new byte[8]);
-        static TestCaseData Case(string name, byte[] content, string message) => new TestCaseData(content, message).SetArgDisplayNames(name);
+        static TestCaseData Case(string name, byte[] content, string message) => new TestCaseData(content, message).SetArgDisplayNames(
+            name);
 
         yield return Case("empty", [], ": an IDX header of 3 dimensions has 16 bytes, found 0");
         yield return Case("header cut", good[..15], ": an IDX header of 3 dimensions has 16 bytes, found 15");
         yield return Case("one byte missing", good[..^1], ": expected 8 bytes after the header, found 7");
         yield return Case("two bytes trailing", [.. good, 0, 0], ": expected 8 bytes after the header, found 10");
-        yield return Case("labels in place of images", Labels(new byte[12]), ": expected the IDX magic 0x00000803 (unsigned bytes, 3 dimensions), found 0x00000801");
-        yield return Case("floats", [0, 0, 0x0D, 3, .. good[4..]], ": expected the IDX magic 0x00000803 (unsigned bytes, 3 dimensions), found 0x00000d03");
+        yield return Case(
+            "labels in place of images",
+            Labels(new byte[12]),
+            ": expected the IDX magic 0x00000803 (unsigned bytes, 3 dimensions), found 0x00000801");
+        yield return Case(
+            "floats",
+            [0, 0, 0x0D, 3, .. good[4..]],
+            ": expected the IDX magic 0x00000803 (unsigned bytes, 3 dimensions), found 0x00000d03");
         yield return Case("no image", Images(0, 2, 2, []), ": the data set is empty, expected at least 1 row");
         yield return Case("no pixel", Images(2, 0, 2, []), ": expected at least 1 feature, found 0");
         yield return Case("dimensions overflow", Images(-1, -1, -1, []), $": dimensions of 4294967295 × 4294967295 × 4294967295 are 79228162458924105385300197375 bytes, at most {Array.MaxLength} can be read");
-        yield return Case("dimensions wrap to 0 in 64 bits", Images(2, int.MinValue, int.MinValue, []), $": dimensions of 2 × 2147483648 × 2147483648 are 9223372036854775808 bytes, at most {Array.MaxLength} can be read");
-        yield return Case("dimensions wrap to 0 in 32 bits", Images(4, 1 << 16, 1 << 16, []), $": dimensions of 4 × 65536 × 65536 are 17179869184 bytes, at most {Array.MaxLength} can be read");
-        yield return Case("promises a gigabyte", Images(1 << 10, 1 << 10, 1 << 10, new byte[3]), ": expected 1073741824 bytes after the header, found 3");
-        yield return Case("gzip cut short", TemporaryFolder.Gzip(Images(2, 30, 30, [.. Enumerable.Range(0, 1800).Select(i => (byte)(i * i >> 3))]))[..^30], ": expected 1800 bytes after the header, found ");
+        yield return Case(
+            "dimensions wrap to 0 in 64 bits",
+            Images(2, int.MinValue, int.MinValue, []),
+            $": dimensions of 2 × 2147483648 × 2147483648 are 9223372036854775808 bytes, at most {Array.MaxLength} can be read");
+        yield return Case(
+            "dimensions wrap to 0 in 32 bits",
+            Images(4, 1 << 16, 1 << 16, []),
+            $": dimensions of 4 × 65536 × 65536 are 17179869184 bytes, at most {Array.MaxLength} can be read");
+        yield return Case(
+            "promises a gigabyte", Images(1 << 10, 1 << 10, 1 << 10, new byte[3]), ": expected 1073741824 bytes after the header, found 3");
+        yield return Case(
+            "gzip cut short",
+            TemporaryFolder.Gzip(Images(2, 30, 30, [.. Enumerable.Range(0, 1800).Select(i => (byte)(i * i >> 3))]))[..^30],
+            ": expected 1800 bytes after the header, found ");
         yield return Case("gzip of 5 bytes", [0x1F, 0x8B, 8, 0, 0], ": a gzip file has at least 18 bytes, found 5");
         yield return Case("gzip damaged", [0x1F, 0x8B, .. Enumerable.Repeat((byte)0xFF, 30)], ": the gzip data is damaged");
     }

@@ -71,8 +71,12 @@ public sealed class MinibatchSamplerTests
     [Test]
     public void Mistakes_AreOneLineThatNamesThem()
     {
-        Assert.That(() => new MinibatchSampler(0, 1, true, 1), Throws.InstanceOf<DataException>().With.Message.EqualTo("minibatches: expected at least 1 row, found 0"));
-        Assert.That(() => new MinibatchSampler(5, 0, true, 1), Throws.InstanceOf<OptionException>().With.Message.EqualTo("batch size: expected at least 1, found 0"));
+        Assert.That(
+            () => new MinibatchSampler(0, 1, true, 1),
+            Throws.InstanceOf<DataException>().With.Message.EqualTo("minibatches: expected at least 1 row, found 0"));
+        Assert.That(
+            () => new MinibatchSampler(5, 0, true, 1),
+            Throws.InstanceOf<OptionException>().With.Message.EqualTo("batch size: expected at least 1, found 0"));
     }
 
     private static long Visit(MinibatchSampler sampler, int epoch)

@@ -48,7 +48,8 @@ internal sealed class PredictorTests
         var graph = new Graph();
         Node x = graph.Input("x", [Shape.Batch, 2]), y = graph.Add(new Doubling(says), x);
         Assert.That(RowAnalysis.KeepsRowsApart(y), Is.EqualTo(says));
-        using Predictor predictor = new Sequential(new Linear(Inputs, Outputs), new Wrapped(new Doubling(says))).Initialized().CreatePredictor(9);
+        var model = new Sequential(new Linear(Inputs, Outputs), new Wrapped(new Doubling(says)));
+        using Predictor predictor = model.Initialized().CreatePredictor(9);
         float[] output = new float[9 * Outputs];
         predictor.Predict(Rows(9), output);
         predictor.Predict(Rows(5), output.AsSpan(0, 5 * Outputs));
@@ -59,7 +60,8 @@ internal sealed class PredictorTests
     public void What_keeps_rows_apart_is_known_of_each_op()
     {
         var graph = new Graph();
-        Node x = graph.Input("x", [Shape.Batch, 4]), w = graph.Variable("w", [4, 4], new float[16]), b = graph.Variable("b", [4], 1, 2, 3, 4);
+        Node x = graph.Input("x", [Shape.Batch, 4]), w = graph.Variable("w", [4, 4], new float[16]), b = graph.Variable(
+            "b", [4], 1, 2, 3, 4);
         Node column = x.Sum(1, keepDimensions: true);
         using (Assert.EnterMultipleScope())
         {
@@ -152,13 +154,17 @@ internal sealed class PredictorTests
         Assert.That(after, Is.EqualTo(before));
 
         void Refuse(Sequential model, string why) =>
-            Assert.That(() => predictor.Publish(model.Initialized()), Throws.TypeOf<ShapeException>().With.Message.Contains("another structure"), why);
+            Assert.That(
+                () => predictor.Publish(model.Initialized()),
+                Throws.TypeOf<ShapeException>().With.Message.Contains("another structure"),
+                why);
     }
 
     [Test]
     public void Values_that_were_never_drawn_are_not_predicted_with()
     {
-        Assert.That(() => new Sequential(new Linear(2, 1)).CreatePredictor(1), Throws.InvalidOperationException.With.Message.Contains("no values"));
+        Assert.That(
+            () => new Sequential(new Linear(2, 1)).CreatePredictor(1), Throws.InvalidOperationException.With.Message.Contains("no values"));
         using Predictor predictor = new Sequential(new Linear(2, 1)).Initialized().CreatePredictor(1);
         Assert.That(() => predictor.Publish(new Sequential(new Linear(2, 1))), Throws.InvalidOperationException);
     }
@@ -276,7 +282,8 @@ internal sealed class PredictorTests
             predictor.Predict(Rows(1), new float[Outputs]);
         }
 
-        Assert.That(seen.Select(error => error.Message), Is.EqualTo(Enumerable.Repeat("the Predictor cannot be used from inside its own call", 2)));
+        Assert.That(
+            seen.Select(error => error.Message), Is.EqualTo(Enumerable.Repeat("the Predictor cannot be used from inside its own call", 2)));
     }
 
     [Test]
@@ -293,7 +300,8 @@ internal sealed class PredictorTests
         float[] output = new float[Outputs];
         for (int i = 0; i < 3; i++)
         {
-            Assert.That(() => predictor.Predict(Rows(1), output), Throws.TypeOf<GraphException>().With.InnerException.TypeOf<FormatException>());
+            Assert.That(
+                () => predictor.Predict(Rows(1), output), Throws.TypeOf<GraphException>().With.InnerException.TypeOf<FormatException>());
         }
 
         fails = false;
@@ -337,7 +345,8 @@ internal sealed class PredictorTests
         }
 
         public override void Backward(
-            int input, CustomInputs<float> inputs, ReadOnlySpan<float> output, ReadOnlySpan<float> outputGradient, Span<float> inputGradient) =>
+            int input, CustomInputs<float> inputs, ReadOnlySpan<float> output, ReadOnlySpan<float> outputGradient,
+            Span<float> inputGradient) =>
             outputGradient.CopyTo(inputGradient);
     }
 }

@@ -30,7 +30,8 @@ public class GradientTransformTests
     public void TrainerClipsBeforeTheUpdateAndShowsTheGradientAsItWas()
     {
         var model = new Sequential(new Linear(2, 1, bias: false, new ConstantInitializer(1)));
-        using var trainer = new Trainer(model, new MeanSquaredError(), new Sgd(1), new TrainerOptions { GradientTransforms = [new ClipByNorm(0.5f)] });
+        using var trainer = new Trainer(
+            model, new MeanSquaredError(), new Sgd(1), new TrainerOptions { GradientTransforms = [new ClipByNorm(0.5f)] });
 
         // dW = 2(y − t)x with y = 7, t = 2: (30, 40), of norm 50.
         trainer.Forward([3, 4], [2f]);

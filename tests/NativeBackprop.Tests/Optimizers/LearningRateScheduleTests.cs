@@ -13,7 +13,9 @@ public class LearningRateScheduleTests
     {
         Assert.That(Factors(new ConstantSchedule(), 3), Is.EqualTo(new double[] { 1, 1, 1 }));
         Assert.That(Factors(new StepSchedule(2, 0.1), 5), Is.EqualTo(new[] { 1, 1, 0.1, 0.1, 0.01 }).AsCollection.Within(1e-15));
-        Assert.That(Factors(new CosineSchedule(4, 0.2), 6), Is.EqualTo(new[] { 1, 0.6 + (0.4 * Math.Sqrt(0.5)), 0.6, 0.6 - (0.4 * Math.Sqrt(0.5)), 0.2, 0.2 }).AsCollection.Within(1e-15));
+        Assert.That(
+            Factors(new CosineSchedule(4, 0.2), 6),
+            Is.EqualTo(new[] { 1, 0.6 + (0.4 * Math.Sqrt(0.5)), 0.6, 0.6 - (0.4 * Math.Sqrt(0.5)), 0.2, 0.2 }).AsCollection.Within(1e-15));
         Assert.That(Factors(new WarmUp(4), 6), Is.EqualTo(new[] { 0.25, 0.5, 0.75, 1, 1, 1 }));
         Assert.That(Factors(new WarmUp(2, new StepSchedule(1, 0.5)), 5), Is.EqualTo(new[] { 0.5, 1, 1, 0.5, 0.25 }));
     }
@@ -23,7 +25,8 @@ public class LearningRateScheduleTests
     {
         // y = w with x = 1 and t = 0 and the loss y²: dw = 2w, so that a rate of 1/4 halves w.
         var model = new Sequential(new Linear(1, 1, bias: false, new ConstantInitializer(1)));
-        using var trainer = new Trainer(model, new MeanSquaredError(), new Sgd(0.25f), new TrainerOptions { Schedule = new StepSchedule(1, 0) });
+        using var trainer = new Trainer(
+            model, new MeanSquaredError(), new Sgd(0.25f), new TrainerOptions { Schedule = new StepSchedule(1, 0) });
         trainer.Step([1], [0f]);
         Assert.That(model.Parameters[0].Value[0], Is.EqualTo(0.5f));
         trainer.Step([1], [0f]);

@@ -56,7 +56,8 @@ public class OptimizerTests
         Node rate = graph.Input("rate");
         Node[] variables = [graph.Variable("w", [37], GraphHarness.Random(37, 1)), graph.Variable("u", [5, 3], GraphHarness.Random(15, 2))];
         Node[] gradients = [.. variables.Select(variable => graph.Input($"d{variable.Name}", variable.Shape))];
-        IReadOnlyList<Node> updates = optimizer.AddUpdates([.. variables.Zip(gradients, (variable, gradient) => (((Variable)variable.Op).Parameter, gradient))], rate);
+        IReadOnlyList<Node> updates = optimizer.AddUpdates(
+            [.. variables.Zip(gradients, (variable, gradient) => (((Variable)variable.Op).Parameter, gradient))], rate);
         using Plan plan = graph.Compile([.. updates]);
         var reference = new ReferenceEvaluator(graph);
         foreach (Node node in graph.Nodes.Where(node => node.Op is Variable))
@@ -81,7 +82,8 @@ public class OptimizerTests
 
         foreach (Node node in graph.Nodes.Where(node => node.Op is Variable))
         {
-            Assert.That(GraphHarness.Distance<float>(((Variable)node.Op).Parameter.Value, reference.Leaf(node)), Is.LessThan(1e-5), node.Name);
+            Assert.That(
+                GraphHarness.Distance<float>(((Variable)node.Op).Parameter.Value, reference.Leaf(node)), Is.LessThan(1e-5), node.Name);
         }
     }
 
@@ -98,7 +100,10 @@ public class OptimizerTests
         plan.Run();
         Assert.That(adam.State["step"].Value[0], Is.EqualTo(2));
         Assert.That(graph.Nodes.Count(node => node.Op is AdamCorrections), Is.EqualTo(1));
-        Assert.That(Enumerable.Range(0, 6).Where(updates[0].Op.Updates), Is.EqualTo(new[] { 0, 3, 4 }), "parameter and moments change, gradient, rate and corrections are read");
+        Assert.That(
+            Enumerable.Range(0, 6).Where(updates[0].Op.Updates),
+            Is.EqualTo(new[] { 0, 3, 4 }),
+            "parameter and moments change, gradient, rate and corrections are read");
     }
 
     [TestCase(1, 16777214f, 0f, 16777215f, 0f)]
@@ -122,7 +127,8 @@ public class OptimizerTests
     {
         var adam = new Adam();
         var graph = new Graph();
-        Parameter small = ((Variable)graph.Variable("w", [2], 1, 2).Op).Parameter, large = ((Variable)graph.Variable("w", [3], 1, 2, 3).Op).Parameter;
+        Parameter small = ((Variable)graph.Variable("w", [2], 1, 2).Op).Parameter;
+        Parameter large = ((Variable)graph.Variable("w", [3], 1, 2, 3).Op).Parameter;
         Node rate = graph.Input("rate");
         adam.AddUpdates([(small, graph.Constant(1, [2]))], rate);
         adam.AddUpdates([(large, graph.Constant(1, [3]))], rate);
@@ -157,7 +163,8 @@ public class OptimizerTests
         Step(0, 1, 2);
         Assert.That(parameters.Select(Count), Is.EqualTo(new float[] { 4, 3, 2 }));
         Assert.That(
-            adam.StateOf(parameters.Select(p => (p.Name, p))).Entries.Where(entry => entry.Name.EndsWith("step", StringComparison.Ordinal)).Select(entry => entry.Name),
+            adam.StateOf(parameters.Select(p => (p.Name, p))).Entries
+                .Select(entry => entry.Name).Where(name => name.EndsWith("step", StringComparison.Ordinal)),
             Is.EqualTo(new[] { "step", "w1.step", "w2.step" }));
 
         void Step(params int[] which)

@@ -17,7 +17,8 @@ internal sealed class FitOptionsTests
     private static (FitResult Result, float[] Weights) Fit(FitOptions options, Sequential? model = null, Action<long>? onStep = null)
     {
         model ??= new Sequential(new Linear(2, 4), new Tanh(), new Linear(4, 1));
-        using var trainer = new Trainer(model, new MeanSquaredError(), new Sgd(0.1f), new TrainerOptions { BatchSize = 4, Seed = 2, Threads = 1 });
+        using var trainer = new Trainer(
+            model, new MeanSquaredError(), new Sgd(0.1f), new TrainerOptions { BatchSize = 4, Seed = 2, Threads = 1 });
         FitResult result = trainer.Fit(_data, null, options with { StepProgress = onStep is null ? null : new Listener(onStep) });
         return (result, [.. model.Parameters.SelectMany(parameter => parameter.Value.ToArray())]);
     }
@@ -68,7 +69,8 @@ internal sealed class FitOptionsTests
     public void Every_epoch_has_the_samplers_order_of_its_own()
     {
         var model = new Sequential(new Linear(2, 4), new Tanh(), new Linear(4, 1));
-        using var trainer = new Trainer(model, new MeanSquaredError(), new Sgd(0.1f), new TrainerOptions { BatchSize = 4, Seed = 2, Threads = 1 });
+        using var trainer = new Trainer(
+            model, new MeanSquaredError(), new Sgd(0.1f), new TrainerOptions { BatchSize = 4, Seed = 2, Threads = 1 });
         var sampler = new MinibatchSampler(10, 4, shuffle: true, seed: 2);
         for (int epoch = 0; epoch < 3; epoch++)
         {
@@ -79,7 +81,8 @@ internal sealed class FitOptionsTests
             }
         }
 
-        Assert.That(Fit(new FitOptions { Epochs = 3 }).Weights, Is.EqualTo(model.Parameters.SelectMany(parameter => parameter.Value.ToArray())));
+        Assert.That(
+            Fit(new FitOptions { Epochs = 3 }).Weights, Is.EqualTo(model.Parameters.SelectMany(parameter => parameter.Value.ToArray())));
     }
 
     [Test]
@@ -87,9 +90,14 @@ internal sealed class FitOptionsTests
     {
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(() => Fit(new FitOptions { Epochs = 0 }), Throws.TypeOf<OptionException>().With.Message.Contains("epochs").And.Message.Contains("got 0"));
-            Assert.That(() => Fit(new FitOptions { Steps = 0 }), Throws.TypeOf<OptionException>().With.Message.Contains("steps").And.Message.Contains("got 0"));
-            Assert.That(() => Fit(new FitOptions { CompletedSteps = -1 }), Throws.TypeOf<OptionException>().With.Message.Contains("got -1"));
+            Assert.That(
+                () => Fit(new FitOptions { Epochs = 0 }),
+                Throws.TypeOf<OptionException>().With.Message.Contains("epochs").And.Message.Contains("got 0"));
+            Assert.That(
+                () => Fit(new FitOptions { Steps = 0 }),
+                Throws.TypeOf<OptionException>().With.Message.Contains("steps").And.Message.Contains("got 0"));
+            Assert.That(
+                () => Fit(new FitOptions { CompletedSteps = -1 }), Throws.TypeOf<OptionException>().With.Message.Contains("got -1"));
         }
     }
 

@@ -22,7 +22,8 @@ internal sealed class MinibatchTests
         Assert.That(named.Step(new Minibatch { Inputs = _x, Labels = _classes }), Is.EqualTo(plain.StepLabels(_x, _classes)));
         Assert.That(Values(a), Is.EqualTo(Values(b)));
         using Trainer numbers = Regression(), other = Regression();
-        Assert.That(numbers.Forward(new Minibatch { Inputs = _x, Targets = new float[] { 1, 2, 3 } }), Is.EqualTo(other.Forward(_x, [1, 2, 3])));
+        Assert.That(
+            numbers.Forward(new Minibatch { Inputs = _x, Targets = new float[] { 1, 2, 3 } }), Is.EqualTo(other.Forward(_x, [1, 2, 3])));
     }
 
     [Test]
@@ -63,7 +64,8 @@ internal sealed class MinibatchTests
 
         var minibatch = new Minibatch { Inputs = _x, Targets = new float[] { 1, 2, 3 }, SampleWeights = weights };
         Assert.That(weighted.Forward(minibatch), Is.EqualTo(expected).Within(1e-6));
-        Assert.That(weighted.Forward(_x, [1, 2, 3]), Is.EqualTo(plain.Forward(_x, [1, 2, 3])).Within(1e-6), "without weights every row weighs 1");
+        Assert.That(
+            weighted.Forward(_x, [1, 2, 3]), Is.EqualTo(plain.Forward(_x, [1, 2, 3])).Within(1e-6), "without weights every row weighs 1");
     }
 
     [Test]
@@ -106,7 +108,8 @@ internal sealed class MinibatchTests
         return new Trainer(model, new SoftmaxCrossEntropy(), new Adam(0.01f), new TrainerOptions { Threads = 1 });
     }
 
-    private static Trainer Regression() => new(new Sequential(new Linear(2, 4), new Tanh(), new Linear(4, 1)), new MeanSquaredError(), new Sgd(0.1f));
+    private static Trainer Regression() => new(
+        new Sequential(new Linear(2, 4), new Tanh(), new Linear(4, 1)), new MeanSquaredError(), new Sgd(0.1f));
 
     private static float[] Values(Layer model) => [.. model.Parameters.SelectMany(parameter => parameter.Value.ToArray())];
 }

@@ -20,7 +20,8 @@ internal sealed class OptimizerOwnershipTests
         using var first = new Trainer(Model(), new MeanSquaredError(), adam);
         Assert.That(
             () => new Trainer(Model(), new MeanSquaredError(), adam),
-            Throws.TypeOf<InvalidOperationException>().With.Message.Contains("belongs to another Trainer").And.Message.Contains("shared: true"));
+            Throws.TypeOf<InvalidOperationException>()
+                .With.Message.Contains("belongs to another Trainer").And.Message.Contains("shared: true"));
         Assert.That(first.Step(_x, _t), Is.GreaterThan(0));
     }
 
@@ -135,6 +136,7 @@ internal sealed class OptimizerOwnershipTests
 
     private sealed record FailingInitializer : Initializer
     {
-        protected override void FillCore(Span<float> values, int fanIn, int fanOut, RandomSource random) => throw new FormatException("no values");
+        protected override void FillCore(Span<float> values, int fanIn, int fanOut, RandomSource random) => throw new FormatException(
+            "no values");
     }
 }

@@ -59,7 +59,8 @@ internal sealed class TrainerLifetimeTests
         using var inside = new ManualResetEventSlim();
         using var go = new ManualResetEventSlim();
         Task fit = Task.Factory.StartNew(
-            () => trainer.Fit(_data, null, new FitOptions { Steps = 3, StepProgress = new Listener<long>(_ => { inside.Set(); go.Wait(); }) }),
+            () => trainer.Fit(
+                _data, null, new FitOptions { Steps = 3, StepProgress = new Listener<long>(_ => { inside.Set(); go.Wait(); }) }),
             CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         inside.Wait();
         Assert.That(() => trainer.Step([1, 2], [3f]), Throws.InvalidOperationException.With.Message.Contains("Fit runs on another thread"));
@@ -107,7 +108,8 @@ internal sealed class TrainerLifetimeTests
     [Test]
     public void A_run_that_diverges_says_at_which_step()
     {
-        using var trainer = new Trainer(new Sequential(new Linear(2, 1)), new MeanSquaredError(), new Sgd(1e30f), new TrainerOptions { BatchSize = 4 });
+        using var trainer = new Trainer(
+            new Sequential(new Linear(2, 1)), new MeanSquaredError(), new Sgd(1e30f), new TrainerOptions { BatchSize = 4 });
         NonFiniteException error = Assert.Throws<NonFiniteException>(() => trainer.Fit(_data, null, 3));
         Assert.That(error.Step, Is.EqualTo(trainer.Steps + 1));
     }
@@ -120,7 +122,9 @@ internal sealed class TrainerLifetimeTests
         Assert.That(result.ToString(), Does.StartWith("2 epochs, 10 steps").And.Contain("train loss ").And.Contain("test loss "));
         using var stopped = new CancellationTokenSource();
         stopped.Cancel();
-        Assert.That(trainer.Fit(_data, null, 2, cancellationToken: stopped.Token).ToString(), Is.EqualTo("0 epochs, 0 steps, stopped before the end"));
+        Assert.That(
+            trainer.Fit(_data, null, 2, cancellationToken: stopped.Token).ToString(),
+            Is.EqualTo("0 epochs, 0 steps, stopped before the end"));
     }
 
     [Test]

@@ -14,7 +14,8 @@ internal sealed class TrainerPartsTests
     private const string Order = "call Forward, Backward, Update in this order";
 
     private static readonly float[] _x = [0.5f, -1, 2, 0.25f, 1, 1, -1, 0.5f], _t = [1, -1, 0.5f, 0];
-    private static readonly Func<Optimizer>[] _optimizers = [() => new Sgd(0.1f, weightDecay: 0.01f), () => new Sgd(0.1f, 0.9f), () => new Adam(0.01f)];
+    private static readonly Func<Optimizer>[] _optimizers =
+        [() => new Sgd(0.1f, weightDecay: 0.01f), () => new Sgd(0.1f, 0.9f), () => new Adam(0.01f)];
 
     [Test]
     public void The_parts_come_to_a_step_bit_for_bit_where_nothing_is_fused(
@@ -122,7 +123,8 @@ internal sealed class TrainerPartsTests
         trainer.Forward(_x, _t);
         trainer.Backward();
         trainer.Step(_x, _t);
-        Assert.That(() => Gradients(trainer, model), Throws.InvalidOperationException.With.Message.Contains("until Update or another step"));
+        Assert.That(
+            () => Gradients(trainer, model), Throws.InvalidOperationException.With.Message.Contains("until Update or another step"));
         Assert.That(trainer.Update, Throws.InvalidOperationException);
     }
 

@@ -53,11 +53,14 @@ internal sealed class TrainingStepTests
         TrainingStep step = towers.Step;
         step.Bind(towers.A, _a).Bind(towers.B, _b).Bind(towers.T, _t).Run();
         step.Bind(towers.A, [1, 2]);
-        Assert.That(() => step.Bind(towers.B, _b), Throws.TypeOf<ShapeException>().With.Message.Contains("a batch of 3").And.Message.Contains("that of 1"));
+        Assert.That(
+            () => step.Bind(towers.B, _b),
+            Throws.TypeOf<ShapeException>().With.Message.Contains("a batch of 3").And.Message.Contains("that of 1"));
         Assert.That(step.Run, Throws.InvalidOperationException.With.Message.Contains("b is bound to a batch of 3"));
         step.Bind(towers.B, [1]).Bind(towers.T, [1]);
         Assert.That(step.Run(), Is.GreaterThan(0));
-        Assert.That(() => step.Bind(towers.A, [1, 2, 3, 4]).Bind(towers.A, [1, 2]).Run(), Throws.Nothing, "what is bound alone may be bound anew");
+        Assert.That(
+            () => step.Bind(towers.A, [1, 2, 3, 4]).Bind(towers.A, [1, 2]).Run(), Throws.Nothing, "what is bound alone may be bound anew");
     }
 
     [Test]
@@ -128,7 +131,9 @@ internal sealed class TrainingStepTests
         var context = new BuildContext(new Graph(), BuildMode.Training, seed: 1);
         var layer = new Linear(2, 1);
         Node x = context.Graph.Input("x", [Shape.Batch, 2]), y = layer.Build(x, context.Child("layer"));
-        Assert.That(() => new TrainingStep(context, y, layer.Parameters, new Sgd(1)), Throws.TypeOf<GraphException>().With.Message.Contains("scalar"));
+        Assert.That(
+            () => new TrainingStep(context, y, layer.Parameters, new Sgd(1)),
+            Throws.TypeOf<GraphException>().With.Message.Contains("scalar"));
         Assert.That(
             () => new TrainingStep(new BuildContext(new Graph(), BuildMode.Training), y.Mean(), layer.Parameters, new Sgd(1)),
             Throws.TypeOf<GraphException>().With.Message.Contains("another graph"));
@@ -181,7 +186,8 @@ internal sealed class TrainingStepTests
             bool isBias = plain.Parameters[p].Shape.Rank == 1;
             for (int i = 0; i < before[p].Length; i++)
             {
-                float step = before[p][i] - plain.Parameters[p].Value[i], expected = isBias ? step - (0.1f * 0.5f * before[p][i]) : step / 2;
+                float step = before[p][i] - plain.Parameters[p].Value[i];
+                float expected = isBias ? step - (0.1f * 0.5f * before[p][i]) : step / 2;
                 Assert.That(before[p][i] - grouped.Parameters[p].Value[i], Is.EqualTo(expected).Within(1e-6));
             }
         }
@@ -190,8 +196,8 @@ internal sealed class TrainingStepTests
     [Test]
     public void A_group_keeps_the_update_inside_the_product()
     {
-        var options = new TrainingStepOptions { Groups = [new ParameterGroup(p => p.Shape.Rank == 2) { LearningRateFactor = 0.5f, WeightDecay = 0.1f }] };
-        using var towers = new Towers(new Sgd(0.1f), options);
+        var weights = new ParameterGroup(p => p.Shape.Rank == 2) { LearningRateFactor = 0.5f, WeightDecay = 0.1f };
+        using var towers = new Towers(new Sgd(0.1f), new TrainingStepOptions { Groups = [weights] });
         towers.Run(_a, _b, _t);
         Assert.That(towers.Step.LastPlan!.Kernels.Count(kernel => kernel.Step.Operation.Name == "matmul_sgd_update"), Is.EqualTo(2));
     }
@@ -201,7 +207,9 @@ internal sealed class TrainingStepTests
     {
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(() => Grouped(new ParameterGroup(_ => false)), Throws.TypeOf<OptionException>().With.Message.Contains("group 0 covers none"));
+            Assert.That(
+                () => Grouped(new ParameterGroup(_ => false)),
+                Throws.TypeOf<OptionException>().With.Message.Contains("group 0 covers none"));
             Assert.That(
                 () => Grouped(new ParameterGroup(_ => true), new ParameterGroup(p => p.Shape.Rank == 1)),
                 Throws.TypeOf<OptionException>().With.Message.Contains("left.0.bias is in the parameter groups 0 and 1"));
@@ -214,7 +222,8 @@ internal sealed class TrainingStepTests
             Assert.That(() => Grouped(null!), Throws.TypeOf<OptionException>());
         }
 
-        static void Grouped(params ParameterGroup[] groups) => new Towers(new Sgd(0.1f), new TrainingStepOptions { Groups = groups }).Dispose();
+        static void Grouped(params ParameterGroup[] groups) =>
+            new Towers(new Sgd(0.1f), new TrainingStepOptions { Groups = groups }).Dispose();
     }
 
     [Test]
@@ -228,7 +237,8 @@ internal sealed class TrainingStepTests
         Assert.That(towers.Step.State.Entries.Select(entry => entry.Name), Has.None.Contains("left.0.weight"));
         towers.Step.Forward();
         towers.Step.Backward();
-        Assert.That(() => _ = towers.Step.Gradient(towers.Parameters[0])[0], Throws.InvalidOperationException.With.Message.Contains("frozen"));
+        Assert.That(
+            () => _ = towers.Step.Gradient(towers.Parameters[0])[0], Throws.InvalidOperationException.With.Message.Contains("frozen"));
         Assert.That(towers.Step.Gradient(towers.Parameters[1]).Length, Is.EqualTo(1));
     }
 
