@@ -1,6 +1,7 @@
 namespace NativeBackprop.Data;
 
 /// <summary>A training set and, where the source fixes one, its test set.</summary>
+/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
 /// <param name="Train">The rows to train on.</param>
 /// <param name="Test">The rows to test on, or null when none are set apart.</param>
 public readonly record struct DataSplit(Dataset Train, Dataset? Test);

@@ -47,6 +47,7 @@ public abstract record GradientTransform
 }
 
 /// <summary>Clips every element to [−Limit, Limit].</summary>
+/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
 /// <param name="Limit">Above 0.</param>
 /// <exception cref="OptionException">The limit is not a finite number above 0.</exception>
 public sealed record ClipByValue(float Limit) : GradientTransform
@@ -66,6 +67,7 @@ public sealed record ClipByValue(float Limit) : GradientTransform
 /// Scales all gradients together by min(1, MaxNorm/(‖g‖ + 1e-6)), where ‖g‖ is the Euclidean norm over every element of every
 /// parameter: their direction is kept (Pascanu et al. 2013; the formula of PyTorch's clip_grad_norm_).
 /// </summary>
+/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
 /// <param name="MaxNorm">Above 0.</param>
 /// <exception cref="OptionException">The norm is not a finite number above 0.</exception>
 public sealed record ClipByNorm(float MaxNorm) : GradientTransform

@@ -37,6 +37,7 @@ public abstract record LearningRateSchedule
 }
 
 /// <summary>The optimizer's own rate at every step.</summary>
+/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
 public sealed record ConstantSchedule : LearningRateSchedule
 {
     /// <inheritdoc/>
@@ -44,6 +45,7 @@ public sealed record ConstantSchedule : LearningRateSchedule
 }
 
 /// <summary>Multiplies the rate by Decay after every so many steps: Decay^⌊step/Every⌋.</summary>
+/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
 /// <param name="Every">Steps between two decays, at least 1.</param>
 /// <param name="Decay">In [0, 1].</param>
 /// <exception cref="OptionException">A value is outside its domain.</exception>
@@ -63,6 +65,7 @@ public sealed record StepSchedule(long Every, double Decay = 0.1) : LearningRate
 /// Half a cosine from 1 down to Floor over so many steps, and Floor from there on: Floor + (1 − Floor)(1 + cos(π·step/Steps))/2
 /// (Loshchilov and Hutter 2017, without restarts).
 /// </summary>
+/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
 /// <param name="Steps">Length of the descent, at least 1.</param>
 /// <param name="Floor">The last factor, in [0, 1].</param>
 /// <exception cref="OptionException">A value is outside its domain.</exception>
@@ -80,6 +83,7 @@ public sealed record CosineSchedule(long Steps, double Floor = 0) : LearningRate
 }
 
 /// <summary>Rises in equal parts to the full rate, (step + 1)/Steps, and goes on with another schedule, which starts there.</summary>
+/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
 /// <param name="Steps">Length of the rise, at least 1.</param>
 /// <param name="Then">What follows; a constant rate when null.</param>
 /// <exception cref="OptionException">The length is below 1.</exception>
