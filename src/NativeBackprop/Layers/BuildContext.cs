@@ -57,8 +57,8 @@ public sealed class BuildContext
     public string Path { get; }
 
     /// <summary>
-    /// What a run changes besides parameters and optimizer: the nodes given to <see cref="AddEffect"/> in the whole network. A training
-    /// step computes them along with its cost.
+    /// What a run changes besides parameters and optimizer: the nodes that write the buffers given to <see cref="AddEffect"/> in the
+    /// whole network, and the count of runs. A training step computes them along with its cost.
     /// </summary>
     public IReadOnlyList<Node> Effects => _root.Effects;
 
@@ -115,13 +115,20 @@ public sealed class BuildContext
         return Graph.Add(new DropoutMask(probability, RandomSource.DeriveSeed(_stream, _masks++), shape), _root.Count());
     }
 
-    /// <summary>Makes a node that writes a variable part of every run of a training step.</summary>
-    /// <exception cref="GraphException">The node belongs to another graph.</exception>
-    public void AddEffect(Node effect)
+    /// <summary>
+    /// Makes a training step give a buffer a new value, once each time it succeeds: <c>context.AddEffect(mean, 0.9f * old + 0.1f * batch)</c>.
+    /// What is built from here on reads the new value.
+    /// </summary>
+    /// <param name="buffer">What changes; neither trained nor frozen.</param>
+    /// <param name="value">The new value, of the buffer's shape.</param>
+    /// <exception cref="GraphException">The value belongs to another graph.</exception>
+    /// <exception cref="ShapeException">The value has another shape.</exception>
+    public void AddEffect(Parameter buffer, Node value)
     {
-        RequireOwn(effect);
+        RequireOwn(value);
+        Node variable = Variable(buffer);
         using Occupancy.Guard inside = _root.Use.Enter();
-        _root.AddEffect(effect);
+        _root.AddEffect(Graph.Add(new Assign(), variable, value));
     }
 
     /// <summary>

@@ -1,5 +1,9 @@
+using NativeBackprop.Data;
 using NativeBackprop.Layers;
+using NativeBackprop.Losses;
 using NativeBackprop.Ops;
+using NativeBackprop.Optimizers;
+using NativeBackprop.Training;
 using NUnit.Framework;
 
 namespace NativeBackprop.Tests.Layers;
@@ -61,6 +65,25 @@ public class BuildContextTests
     }
 
     [Test]
+    public void A_buffer_takes_its_value_once_a_step_of_training_and_not_in_evaluation()
+    {
+        var mean = new RunningMean(2);
+        var model = new Sequential(mean, new Dropout(0.5f), mean, new Linear(2, 1));
+        using var trainer = new Trainer(model, new MeanSquaredError(), new Sgd(0.125f));
+        trainer.Step([1, 2, 3, 6], [1f, 2]);
+        Assert.That(model.Buffers.Entries.Select(entry => entry.Name), Is.EqualTo(new[] { "0.mean", "0.count", "2.mean", "2.count" }));
+        Assert.That(mean.Count.Value[0], Is.EqualTo(2), "one layer in two places sees two batches a step");
+        float[] before = mean.Mean.Value.ToArray();
+        Assert.That(before, Is.Not.EqualTo(new float[2]));
+        trainer.Evaluate(Dataset.FromTargets("rows", new float[] { 1, 2, 3, 6 }, 2, new float[] { 1, 2 }, 1));
+        Assert.That(mean.Count.Value[0], Is.EqualTo(2));
+        Assert.That(mean.Mean.Value.ToArray(), Is.EqualTo(before));
+        trainer.Forward([1, 2, 3, 6], [1f, 2]);
+        trainer.Backward();
+        Assert.That(mean.Count.Value[0], Is.EqualTo(4), "the forward half counts, the backward half does not");
+    }
+
+    [Test]
     public void A_path_is_used_once()
     {
         BuildContext context = new(new Graph(), BuildMode.Training), tower = context.Child("tower");
@@ -97,9 +120,12 @@ public class BuildContextTests
         Assert.That(() => new Sequential(new Relu(), new Linear(2, 1)).Build(x, context), Throws.TypeOf<ShapeException>()
             .With.Message.EqualTo("1: a linear layer of 2 inputs needs an input of shape [B, 2] or [B, T, 2], got [B, 3] from relu#1"));
         Assert.That(() => new Linear(3, 1).Build(foreign, context), Throws.TypeOf<GraphException>().With.Message.Contains("another graph"));
-        Assert.That(() => context.AddEffect(foreign), Throws.TypeOf<GraphException>());
+        Parameter buffer = Parameter.Zeros("b", [3]);
+        Assert.That(() => context.AddEffect(buffer, foreign), Throws.TypeOf<GraphException>());
+        Assert.That(() => context.AddEffect(buffer, x), Throws.TypeOf<ShapeException>());
+        Assert.That(() => context.AddEffect(null!, x), Throws.ArgumentNullException);
         Assert.That(() => context.AddSegmentEnd(foreign), Throws.TypeOf<GraphException>());
-        Assert.That(() => context.AddEffect(null!), Throws.ArgumentNullException);
+        Assert.That(() => context.AddEffect(buffer, null!), Throws.ArgumentNullException);
         Assert.That(() => context.Variable(null!), Throws.ArgumentNullException);
         Assert.That(() => context.Mask(1, [1]), Throws.TypeOf<OptionException>());
         Assert.That(() => context.Mask(0.5f, null!), Throws.ArgumentNullException);
@@ -146,6 +172,28 @@ public class BuildContextTests
         }
 
         return [.. nodes.Select(node => plan[node].ToArray())];
+    }
+
+    /// <summary>The identity, with the running mean of what it has seen, as a batch norm has it.</summary>
+    private sealed class RunningMean : Layer
+    {
+        public RunningMean(int features) =>
+            (Mean, Count) = (AddBuffer("mean", [features]), AddBuffer("count", Shape.Scalar, isCount: true));
+
+        public Parameter Mean { get; }
+
+        public Parameter Count { get; }
+
+        protected override Node BuildCore(Node input, BuildContext context)
+        {
+            if (context.Mode == BuildMode.Training)
+            {
+                context.AddEffect(Mean, (0.75f * context.Variable(Mean)) + (0.25f * input.Mean(0)));
+                context.AddEffect(Count, context.Variable(Count) + 1);
+            }
+
+            return input;
+        }
     }
 
     private sealed class Relu2 : Layer

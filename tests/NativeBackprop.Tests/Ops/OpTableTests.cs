@@ -23,6 +23,7 @@ internal sealed class OpTableTests
     private static readonly Dictionary<Type, (Type Fixture, string Name)> OwnTests = new()
     {
         [typeof(Counter)] = (typeof(CounterTests), nameof(CounterTests.Counter_CountsAsTheReference_AndCarries)),
+        [typeof(Assign)] = (typeof(AssignTests), nameof(AssignTests.A_variable_takes_the_value_as_the_reference_does)),
         [typeof(CheckFinite)] = (typeof(CommitTests), nameof(CommitTests.Several_values_are_checked_by_one_op_on_any_number_of_threads)),
     };
 
