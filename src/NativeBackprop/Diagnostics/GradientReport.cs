@@ -60,6 +60,12 @@ public sealed record LeafReport(
 /// <remarks>Thread safety: immutable.</remarks>
 public sealed record GradientReport(double Loss, double EngineLoss, bool LossPassed, IReadOnlyList<LeafReport> Leaves)
 {
+    /// <summary>One report a leaf, in the order asked for.</summary>
+    /// <exception cref="ArgumentException">The list or an entry is null.</exception>
+    public IReadOnlyList<LeafReport> Leaves { get; } = Leaves?.All(leaf => leaf is not null) == true
+        ? [.. Leaves]
+        : throw new ArgumentException("a report needs its leaves' reports", nameof(Leaves));
+
     /// <summary>True when the loss and every leaf are within their tolerances.</summary>
     public bool Passed => LossPassed && Leaves.All(leaf => leaf.Passed);
 }

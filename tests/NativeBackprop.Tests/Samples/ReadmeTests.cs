@@ -36,6 +36,14 @@ internal sealed class ReadmeTests
         Assert.That(Run("Serving"), Does.Match(@"^[1-9]\d* answers by 8 threads from ([2-9]|\d\d) of 51 versions, 0 from none"));
 
     [Test]
+    public void A_frozen_base_stays_as_it_was_while_a_new_head_learns()
+    {
+        string output = Run("FrozenBase");
+        Assert.That(output, Does.Match("xor: loss 0\\.00") & Does.Match("and: loss 0\\.00"));
+        Assert.That(output, Does.Contain("base as it was, bit for bit: True; head moved: True"));
+    }
+
+    [Test]
     public void Names_folders_that_exist()
     {
         string[] folders = ["Graph", "Ops", "Differentiation", "Execution", "Layers", "Losses", "Optimizers", "Training", "Data", "IO", "Diagnostics", "Interop", "Memory", "Tensors"];
