@@ -71,12 +71,15 @@ internal sealed class StepUpdates
     {
         if (Kept is null)
         {
+            using Graph.Building building = _graph.Begin();
+
             // The updates read what was kept, and so come before the nodes that write it.
             Node[] kept = [.. Trained.Select(parameter => _graph.Variable(parameter.Kept))];
             Node[] updates = [.. Update(kept), .. Check(kept)];
             Node adds = _graph.Variable(keep);
             Kept = new KeptGradients(
                 [.. kept.Zip(_gradients, (memory, gradient) => _graph.Add(new StoreGradient(), memory, gradient, adds))], updates);
+            building.Complete();
         }
 
         return Kept;

@@ -85,10 +85,12 @@ public sealed partial class TrainingStep : IDisposable
         optimizer.Claim(_owner);
         try
         {
+            using Graph.Building building = context.Graph.Begin();
             Minimise(cost);
             Adapt();
-            optimizer.Serve(parameters);
             context.Draw(parameters);
+            optimizer.Serve(parameters);
+            building.Complete();
         }
         catch
         {

@@ -113,7 +113,9 @@ public sealed partial class TrainingStep
         StepUpdates? updates = _known.Find(known => known.Trained.SequenceEqual(trained) && known.Counts.SequenceEqual(counts));
         if (updates is null)
         {
+            using Graph.Building building = _context.Graph.Begin();
             updates = new StepUpdates(_cost, _segmentEnds, trained, counts, _options, _optimizer);
+            building.Complete();
             _known.Add(updates);
         }
 

@@ -207,6 +207,22 @@ internal sealed class StepFaultTests
             Throws.TypeOf<GraphException>().With.Message.Contains("expected as many gradients as it was given, 3, got 0"));
     }
 
+    [Test]
+    public void A_step_that_cannot_be_made_adds_nothing_to_the_graph()
+    {
+        var context = new BuildContext(new Graph(), BuildMode.Training, seed: 1);
+        var layer = new Linear(2, 1);
+        Node cost = layer.Build(context.Graph.Input("x", [Shape.Batch, 2]), context.Child("layer")).Square().Mean();
+        int nodes = context.Graph.Nodes.Count;
+        var adam = new Adam();
+        var options = new TrainingStepOptions { GradientTransforms = [new ClipByNorm(1), new Failing(true)] };
+        Assert.That(() => new TrainingStep(context, cost, layer.Parameters, adam, options), Throws.TypeOf<GraphException>());
+        Assert.That(context.Graph.Nodes, Has.Count.EqualTo(nodes));
+        Assert.That(layer.Weight.IsInitialized, Is.False);
+        using var step = new TrainingStep(context, cost, layer.Parameters, adam);
+        Assert.That(step.Steps, Is.Zero);
+    }
+
     private sealed record Nonsense(double Value) : LearningRateSchedule
     {
         public override double Factor(long step) => Value == 7 ? throw new FormatException("seven") : Value;
