@@ -6,13 +6,12 @@ public sealed unsafe partial class Plan
     // commit point has changed what they read. Null where that does not hold, because a first half has written to variables already.
     private NonFiniteException? FirstNonFinite(int check)
     {
-        ReadOnlySpan<ScheduledKernel> before = _kernels.AsSpan(0, check);
-        if (WritesVariables(before))
+        if (Array.FindIndex(_kernels, 0, check, scheduled => scheduled.Step.WritesVariable) >= 0)
         {
             return null;
         }
 
-        foreach (ScheduledKernel scheduled in before)
+        foreach (ScheduledKernel scheduled in _kernels.AsSpan(0, check))
         {
             // What comes from outside first: a parameter, a bound buffer.
             NonFiniteException? found = First(scheduled.Step.Inputs, computed: false);
@@ -55,21 +54,5 @@ public sealed unsafe partial class Plan
         var values = new ReadOnlySpan<float>((float*)_slots[value.Slot], value.Length);
         int at = FiniteCheck.IndexOfNonFinite(values);
         return at < 0 ? null : new NonFiniteException($"{value.Node}", $"element {at} is {values[at]}");
-    }
-
-    private static bool WritesVariables(ReadOnlySpan<ScheduledKernel> kernels)
-    {
-        foreach (ScheduledKernel scheduled in kernels)
-        {
-            for (int i = 0; i < scheduled.Step.Inputs.Length; i++)
-            {
-                if (scheduled.Step.Operation.Updates(i))
-                {
-                    return true;
-                }
-            }
-        }
-
-        return false;
     }
 }

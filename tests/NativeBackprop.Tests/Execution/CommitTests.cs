@@ -85,6 +85,24 @@ internal sealed class CommitTests
         Assert.That(plan[check].Item, Is.Zero);
     }
 
+    [Test]
+    public void An_effect_is_not_committed_and_does_not_hide_where_a_value_went_wrong([Values(1, 2, 3)] int threads)
+    {
+        var graph = new Graph();
+        Node x = graph.Input("x", [Length]), n = graph.Variable("n", [1], 6), count = graph.Add(new Counter(), n);
+        Node cost = (graph.SetName(x.Exp(), "blown") * count).Sum(), check = graph.Add(new CheckFinite(), cost);
+        using Plan plan = graph.Compile([cost, check, count], new PlanOptions { Threads = threads, ExactThreads = true });
+        float[] values = new float[Length];
+        plan.Bind(x, values).Run();
+        Assert.That((plan[cost].Item, plan[count].Item), Is.EqualTo((7f * Length, 7f)));
+        values[17] = 1000;
+        Assert.That(plan.Bind(x, values).Run, Throws.TypeOf<NonFiniteException>().With.Message.StartsWith("blown is not finite: element 17 is"));
+        Assert.That(((Variable)n.Op).Parameter.Value[0], Is.EqualTo(7));
+        values[17] = 0;
+        plan.Bind(x, values).Run();
+        Assert.That(plan[cost].Item, Is.EqualTo(8f * Length), "the stream goes on where it was");
+    }
+
     private static void Fail(bool fail)
     {
         if (fail)
