@@ -39,7 +39,9 @@ internal sealed class CommitTests
     public void A_failure_of_a_kernel_stops_the_run_on_every_thread([Values(1, 2, 3)] int threads)
     {
         bool fail = false;
-        var step = new Step(threads, x => x.Graph.Add(new Probe(() => Fail(fail), 10_000_000), x).Sqrt(), halves: false);
+        int owner = Environment.CurrentManagedThreadId;
+        void Act() => Fail(fail && (threads == 1 || Environment.CurrentManagedThreadId != owner));
+        var step = new Step(threads, x => x.Graph.Add(new Probe(Act, 10_000_000), x).Sqrt(), halves: false);
         float[] before = step.Weights();
         fail = true;
         Assert.That(step.Run, Throws.TypeOf<TimeoutException>());
@@ -47,6 +49,18 @@ internal sealed class CommitTests
         fail = false;
         step.Run();
         Assert.That(step.Weights(), Is.Not.EqualTo(before));
+    }
+
+    [Test]
+    public void A_thread_that_updates_waits_for_one_that_may_still_find_a_fault([Values(2, 3)] int threads)
+    {
+        var graph = new Graph();
+        Node x = graph.Input("x", [Length]), w = graph.Variable("w", [Length], new float[Length]), late = graph.Add(new LateFault(), x);
+        Node update = graph.Add(new SgdUpdate(0), w, graph.Constant(1, [Length]), graph.Constant(1f));
+        using Plan plan = graph.Compile([late, update, w], new PlanOptions { Threads = threads, ExactThreads = true });
+        plan.Bind(x, new float[Length]);
+        Assert.That(plan.Run, Throws.TypeOf<GraphException>().With.Message.EndsWith("too late"));
+        Assert.That(plan[w].ToArray(), Is.All.Zero);
     }
 
     [Test]
@@ -96,7 +110,8 @@ internal sealed class CommitTests
         plan.Bind(x, values).Run();
         Assert.That((plan[cost].Item, plan[count].Item), Is.EqualTo((7f * Length, 7f)));
         values[17] = 1000;
-        Assert.That(plan.Bind(x, values).Run, Throws.TypeOf<NonFiniteException>().With.Message.StartsWith("blown is not finite: element 17 is"));
+        Assert.That(plan.Bind(x, values).Run,
+            Throws.TypeOf<NonFiniteException>().With.Message.StartsWith("blown is not finite: element 17 is"));
         Assert.That(((Variable)n.Op).Parameter.Value[0], Is.EqualTo(7));
         values[17] = 0;
         plan.Bind(x, values).Run();
@@ -178,6 +193,39 @@ internal sealed class CommitTests
             float[] values = [.. Enumerable.Repeat(2f, Length)];
             values[1234] = value;
             _plan.Bind(_x, values);
+        }
+    }
+
+    /// <summary>y = x, and a fault that the last thread finds when the others are long through.</summary>
+    private sealed record LateFault : Op
+    {
+        internal override bool CanFault => true;
+
+        internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0];
+
+        internal override Node? Gradient(Node node, int input, Node dy) => null;
+
+        internal override Kernel CreateKernel(KernelArguments arguments) => new LateKernel(arguments.Inputs[0], arguments.Output);
+
+        internal override void Evaluate(ReferenceArguments arguments) => arguments.Inputs[0].CopyTo(arguments.Output, 0);
+
+        private sealed class LateKernel : Kernel
+        {
+            private readonly Operand _x, _y;
+
+            public LateKernel(Operand x, Operand y) => (_x, _y, Units) = (x, y, x.Length);
+
+            public override string Call => "late";
+
+            public override void Run(int begin, int end, int thread)
+            {
+                _x.Span[begin..end].CopyTo(_y.Span[begin..end]);
+                if (end == Units)
+                {
+                    Thread.Sleep(50);
+                    Report(new Fault("too late"));
+                }
+            }
         }
     }
 
