@@ -10,7 +10,7 @@ namespace NativeBackprop.Data;
 /// buffer and hold until a batch of another epoch is asked for. Thread safety: for one thread at a time; two that ask for batches
 /// of a shuffled order at once are told so.
 /// </remarks>
-public sealed class MinibatchSampler
+internal sealed class MinibatchSampler
 {
     // "sampler" in ASCII: keeps the epochs' streams apart from every other use of the same seed.
     private const ulong SamplerStream = 0x72656C706D6173;

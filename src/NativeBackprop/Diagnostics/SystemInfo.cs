@@ -13,7 +13,7 @@ namespace NativeBackprop.Diagnostics;
 /// <param name="Runtime">The .NET runtime, such as <c>.NET 10.0.0</c>.</param>
 /// <param name="Native">The native libraries, with the warnings about them.</param>
 /// <remarks>Thread safety: immutable.</remarks>
-public sealed record SystemInfo(
+internal sealed record SystemInfo(
     string Cpu,
     int LogicalProcessors,
     string OperatingSystem,

@@ -4,7 +4,7 @@ namespace NativeBackprop.IO;
 
 /// <summary>One entry to every kind of data set, by what a user types.</summary>
 /// <remarks>Thread safety: any number of threads.</remarks>
-public static class DataSource
+internal static class DataSource
 {
     /// <summary>Opens a data set.</summary>
     /// <param name="spec">

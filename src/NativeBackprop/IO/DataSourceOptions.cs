@@ -2,7 +2,7 @@ namespace NativeBackprop.IO;
 
 /// <summary>What a data source cannot say of itself.</summary>
 /// <remarks>Thread safety: immutable.</remarks>
-public sealed record DataSourceOptions
+internal sealed record DataSourceOptions
 {
     /// <summary>The number of classes, where a file does not say; the largest label that occurs plus 1 when null.</summary>
     public int? Classes { get; init; }

@@ -9,7 +9,7 @@ namespace NativeBackprop.IO;
 /// header, and the bytes of the tensors one after another. The reader takes nothing on trust.
 /// </summary>
 /// <remarks>Thread safety: immutable; files may be read and written by any number of threads.</remarks>
-public sealed class SafetensorsFile
+internal sealed class SafetensorsFile
 {
     private readonly Dictionary<string, SafetensorsTensor> _byName;
 

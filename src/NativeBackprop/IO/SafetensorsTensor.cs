@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace NativeBackprop.IO;
 
 /// <summary>The element types that are read and written, in the order in which the reference implementation sorts them.</summary>
-public enum SafetensorsDType
+internal enum SafetensorsDType
 {
     /// <summary>32-bit signed integer.</summary>
     I32,
@@ -20,7 +20,7 @@ public enum SafetensorsDType
 
 /// <summary>A named tensor of a safetensors file: row-major, little-endian. The elements are a copy of its own.</summary>
 /// <remarks>Thread safety: immutable.</remarks>
-public sealed class SafetensorsTensor
+internal sealed class SafetensorsTensor
 {
     private readonly int[] _shape;
     private readonly byte[] _data;

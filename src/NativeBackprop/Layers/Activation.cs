@@ -4,7 +4,7 @@ namespace NativeBackprop.Layers;
 
 /// <summary>An elementwise function as a layer; <c>new Relu()</c> among other layers makes one.</summary>
 /// <remarks>Thread safety: immutable.</remarks>
-public sealed class Activation : Layer
+internal sealed class Activation : Layer
 {
     /// <param name="function">The function applied to every element.</param>
     public Activation(Elementwise function)

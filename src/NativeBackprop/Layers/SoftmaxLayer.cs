@@ -7,7 +7,7 @@ namespace NativeBackprop.Layers;
 /// the logits before it instead, because that loss holds the softmax already.
 /// </summary>
 /// <remarks>Thread safety: immutable.</remarks>
-public sealed class SoftmaxLayer : Layer
+internal sealed class SoftmaxLayer : Layer
 {
     /// <inheritdoc/>
     public override int? InputWidthFor(int? outputWidth) => outputWidth;

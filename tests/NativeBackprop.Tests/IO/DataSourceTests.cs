@@ -6,7 +6,7 @@ using NUnit.Framework;
 namespace NativeBackprop.Tests.IO;
 
 [TestFixture]
-public sealed class DataSourceTests
+internal sealed class DataSourceTests
 {
     private TemporaryFolder _folder;
 
