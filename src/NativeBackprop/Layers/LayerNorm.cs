@@ -22,8 +22,8 @@ public sealed class LayerNorm : Layer
         Epsilon = epsilon > 0 && float.IsFinite(epsilon)
             ? epsilon
             : throw new OptionException($"a layer norm's epsilon must be a finite number above 0, got {epsilon}");
-        Weight = AddParameter("weight", [features], new ConstantInitializer(1));
-        Bias = AddParameter("bias", [features], new ConstantInitializer());
+        Weight = AddParameter("weight", [features], Initializer.Constant(1));
+        Bias = AddParameter("bias", [features], Initializer.Constant());
     }
 
     /// <summary>ε.</summary>

@@ -24,7 +24,7 @@ public sealed class Linear : Layer
             throw new OptionException($"a linear layer's widths must be at least 1, got {inputs} inputs and {outputs} outputs");
         }
 
-        (_weightInitializer, _biasInitializer) = (weightInitializer ?? new HeInitializer(), biasInitializer ?? new ConstantInitializer());
+        (_weightInitializer, _biasInitializer) = (weightInitializer ?? Initializer.He(), biasInitializer ?? Initializer.Constant());
         Weight = AddParameter("weight", [inputs, outputs], _weightInitializer);
         Bias = bias ? AddParameter("bias", [outputs], _biasInitializer, inputs, outputs) : null;
     }

@@ -18,8 +18,8 @@ public sealed class LowRankLinear : Layer
     /// <exception cref="OptionException">A width or the rank is below 1.</exception>
     public LowRankLinear(int inputs, int outputs, int rank, bool bias = true, Initializer? weightInitializer = null)
         : this(
-            new Linear(inputs, RequireRank(rank), false, weightInitializer ?? new GlorotInitializer()),
-            new Linear(rank, outputs, bias, weightInitializer ?? new GlorotInitializer()))
+            new Linear(inputs, RequireRank(rank), false, weightInitializer ?? Initializer.Glorot()),
+            new Linear(rank, outputs, bias, weightInitializer ?? Initializer.Glorot()))
     {
     }
 

@@ -23,7 +23,7 @@ public sealed class Prelu : Layer
 
         Features = features;
         _slope = float.IsFinite(slope) ? slope : throw new OptionException($"a prelu layer's slope must be a finite number, got {slope}");
-        Weight = AddParameter("weight", [features ?? 1], new ConstantInitializer(slope));
+        Weight = AddParameter("weight", [features ?? 1], Initializer.Constant(slope));
     }
 
     /// <summary>a.</summary>

@@ -4,11 +4,34 @@ namespace NativeBackprop.Losses;
 
 /// <summary>
 /// A penalty λΩ(w) on parameters that is added to the cost, so that of two models that fit alike the one with smaller weights wins
-/// (lecture notes 001, regularisation; 002, algorithm 6.3). Several make parameter groups.
+/// (lecture notes 001, regularisation; 002, algorithm 6.3): one of those below, or a derived record of one's own. Several make parameter
+/// groups.
 /// </summary>
-/// <remarks>Thread safety: immutable, so that any threads may use one at once where <see cref="AppliesTo"/> allows it.</remarks>
+/// <remarks>
+/// Thread safety: immutable, safe to share where <see cref="AppliesTo"/> is; the graph that it adds to is for one thread at a time.
+/// </remarks>
 public abstract record Regularizer
 {
+    /// <summary>λ Σ |w|, which drives weights to exactly 0; the subgradient at 0 is 0.</summary>
+    /// <param name="factor">λ ≥ 0.</param>
+    /// <param name="appliesTo">See <see cref="AppliesTo"/>.</param>
+    /// <exception cref="OptionException">λ is negative or not finite.</exception>
+    public static Regularizer L1(float factor, Func<Parameter, bool>? appliesTo = null) => new L1Penalty(factor) { AppliesTo = appliesTo };
+
+    /// <summary>λ Σ w², whose gradient 2λw shrinks every weight by the same share.</summary>
+    /// <param name="factor">λ ≥ 0.</param>
+    /// <param name="appliesTo">See <see cref="AppliesTo"/>.</param>
+    /// <exception cref="OptionException">λ is negative or not finite.</exception>
+    public static Regularizer L2(float factor, Func<Parameter, bool>? appliesTo = null) => new L2Penalty(factor) { AppliesTo = appliesTo };
+
+    /// <summary>Both: λ1 Σ |w| + λ2 Σ w² (Zou and Hastie 2005).</summary>
+    /// <param name="l1">λ1 ≥ 0.</param>
+    /// <param name="l2">λ2 ≥ 0.</param>
+    /// <param name="appliesTo">See <see cref="AppliesTo"/>.</param>
+    /// <exception cref="OptionException">A factor is negative or not finite.</exception>
+    public static Regularizer Elastic(float l1, float l2, Func<Parameter, bool>? appliesTo = null) =>
+        new ElasticPenalty(l1, l2) { AppliesTo = appliesTo };
+
     /// <summary>
     /// Which parameters it falls on. Null, the default: every one of rank 2 or more, so weights and not biases, because shrinking a
     /// bias only shifts what it was fitted to.
@@ -49,44 +72,4 @@ public abstract record Regularizer
     private protected static float Require(string name, float value) => value >= 0 && float.IsFinite(value)
         ? value
         : throw new OptionException($"the {name} factor must be a finite number of at least 0, got {value}");
-}
-
-/// <summary>λ Σ |w|, which drives weights to exactly 0; the subgradient at 0 is 0.</summary>
-/// <param name="Factor">λ ≥ 0.</param>
-/// <exception cref="OptionException">λ is negative or not finite.</exception>
-public sealed record L1Penalty(float Factor) : Regularizer
-{
-    /// <summary>λ.</summary>
-    public float Factor { get; } = Require("L1", Factor);
-
-    /// <inheritdoc/>
-    public override Node Penalty(Node parameter) => Factor * parameter.Abs().Sum();
-}
-
-/// <summary>λ Σ w², whose gradient 2λw shrinks every weight by the same share.</summary>
-/// <param name="Factor">λ ≥ 0.</param>
-/// <exception cref="OptionException">λ is negative or not finite.</exception>
-public sealed record L2Penalty(float Factor) : Regularizer
-{
-    /// <summary>λ.</summary>
-    public float Factor { get; } = Require("L2", Factor);
-
-    /// <inheritdoc/>
-    public override Node Penalty(Node parameter) => Factor * parameter.Square().Sum();
-}
-
-/// <summary>Both: λ1 Σ |w| + λ2 Σ w² (Zou and Hastie 2005).</summary>
-/// <param name="L1">λ1 ≥ 0.</param>
-/// <param name="L2">λ2 ≥ 0.</param>
-/// <exception cref="OptionException">A factor is negative or not finite.</exception>
-public sealed record ElasticPenalty(float L1, float L2) : Regularizer
-{
-    /// <summary>λ1.</summary>
-    public float L1 { get; } = Require("L1", L1);
-
-    /// <summary>λ2.</summary>
-    public float L2 { get; } = Require("L2", L2);
-
-    /// <inheritdoc/>
-    public override Node Penalty(Node parameter) => (L1 * parameter.Abs().Sum()) + (L2 * parameter.Square().Sum());
 }

@@ -1,11 +1,25 @@
-using NativeBackprop.Ops;
-
 namespace NativeBackprop.Optimizers;
 
-/// <summary>What is done to the gradients between the backward pass and the update, as graph.</summary>
-/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
+/// <summary>
+/// What is done to the gradients between the backward pass and the update, as graph: one of the ways below, or a derived record with a
+/// way of its own.
+/// </summary>
+/// <remarks>Thread safety: immutable, safe to share; the graph that it adds to is for one thread at a time.</remarks>
 public abstract record GradientTransform
 {
+    /// <summary>Clips every element to [−limit, limit].</summary>
+    /// <param name="limit">The largest magnitude that an element keeps.</param>
+    /// <exception cref="OptionException">The limit is not a finite number above 0.</exception>
+    public static GradientTransform ClipByValue(float limit) => new ClipByValue(limit);
+
+    /// <summary>
+    /// Scales all gradients together by min(1, maxNorm/(‖g‖ + 1e-6)), where ‖g‖ is the Euclidean norm over every element of every
+    /// parameter: their direction is kept (Pascanu et al. 2013; the formula of PyTorch's clip_grad_norm_).
+    /// </summary>
+    /// <param name="maxNorm">The largest norm that the gradients keep.</param>
+    /// <exception cref="OptionException">The norm is not a finite number above 0.</exception>
+    public static GradientTransform ClipByNorm(float maxNorm) => new ClipByNorm(maxNorm);
+
     /// <summary>Adds the nodes of the changed gradients, in the order and the shapes of the given ones.</summary>
     public abstract IReadOnlyList<Node> Apply(IReadOnlyList<Node> gradients);
 
@@ -44,50 +58,4 @@ public abstract record GradientTransform
     private protected static float RequirePositive(string name, float value) => value > 0 && float.IsFinite(value)
         ? value
         : throw new OptionException($"{name} must be a finite number above 0, got {value}");
-}
-
-/// <summary>Clips every element to [−Limit, Limit].</summary>
-/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
-/// <param name="Limit">Above 0.</param>
-/// <exception cref="OptionException">The limit is not a finite number above 0.</exception>
-public sealed record ClipByValue(float Limit) : GradientTransform
-{
-    /// <summary>The largest magnitude that an element keeps.</summary>
-    public float Limit { get; } = RequirePositive("the clipping limit", Limit);
-
-    /// <inheritdoc/>
-    public override IReadOnlyList<Node> Apply(IReadOnlyList<Node> gradients)
-    {
-        RequireNodes(gradients);
-        return [.. gradients.Select(g => g.Maximum(g.Graph.Constant(-Limit)).Minimum(g.Graph.Constant(Limit)))];
-    }
-}
-
-/// <summary>
-/// Scales all gradients together by min(1, MaxNorm/(‖g‖ + 1e-6)), where ‖g‖ is the Euclidean norm over every element of every
-/// parameter: their direction is kept (Pascanu et al. 2013; the formula of PyTorch's clip_grad_norm_).
-/// </summary>
-/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
-/// <param name="MaxNorm">Above 0.</param>
-/// <exception cref="OptionException">The norm is not a finite number above 0.</exception>
-public sealed record ClipByNorm(float MaxNorm) : GradientTransform
-{
-    private const float Epsilon = 1e-6f;
-
-    /// <summary>The largest norm that the gradients keep.</summary>
-    public float MaxNorm { get; } = RequirePositive("the clipping norm", MaxNorm);
-
-    /// <inheritdoc/>
-    public override IReadOnlyList<Node> Apply(IReadOnlyList<Node> gradients)
-    {
-        RequireNodes(gradients);
-        if (gradients.Count == 0)
-        {
-            return gradients;
-        }
-
-        Node norm = gradients.Select(g => g.Square().Sum()).Aggregate((a, b) => a + b).Sqrt();
-        Node factor = (MaxNorm / (norm + Epsilon)).Minimum(norm.Graph.Constant(1));
-        return [.. gradients.Select(g => g * factor)];
-    }
 }

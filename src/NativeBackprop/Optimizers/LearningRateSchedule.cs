@@ -1,9 +1,36 @@
 namespace NativeBackprop.Optimizers;
 
-/// <summary>How the learning rate changes over the steps of training, as a factor on the optimizer's rate.</summary>
-/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
+/// <summary>
+/// How the learning rate changes over the steps of training, as a factor on the optimizer's rate: one of the ways below, or a derived
+/// record with a way of its own.
+/// </summary>
+/// <remarks>Thread safety: immutable, safe to share.</remarks>
 public abstract record LearningRateSchedule
 {
+    /// <summary>The optimizer's own rate at every step: a factor of 1.</summary>
+    public static LearningRateSchedule Constant() => new ConstantSchedule();
+
+    /// <summary>Multiplies the rate after every so many steps: decay^⌊step/every⌋.</summary>
+    /// <param name="every">Steps between two decays, at least 1.</param>
+    /// <param name="decay">What each decay multiplies the rate by, in [0, 1].</param>
+    /// <exception cref="OptionException">A value is outside its domain.</exception>
+    public static LearningRateSchedule Step(long every, double decay = 0.1) => new StepSchedule(every, decay);
+
+    /// <summary>
+    /// Half a cosine from 1 down to a floor over so many steps, and the floor from there on:
+    /// floor + (1 − floor)(1 + cos(π·step/steps))/2 (Loshchilov and Hutter 2017, without restarts).
+    /// </summary>
+    /// <param name="steps">Length of the descent, at least 1.</param>
+    /// <param name="floor">The last factor, in [0, 1].</param>
+    /// <exception cref="OptionException">A value is outside its domain.</exception>
+    public static LearningRateSchedule Cosine(long steps, double floor = 0) => new CosineSchedule(steps, floor);
+
+    /// <summary>Rises in equal parts to the full rate, (step + 1)/steps, and goes on with another schedule, which starts there.</summary>
+    /// <param name="steps">Length of the rise, at least 1.</param>
+    /// <param name="then">What follows; a constant rate when null.</param>
+    /// <exception cref="OptionException">The length is below 1.</exception>
+    public static LearningRateSchedule WarmUp(long steps, LearningRateSchedule? then = null) => new WarmUpSchedule(steps, then);
+
     /// <summary>The factor at a step, a finite number of at least 0.</summary>
     /// <param name="step">Number of updates made before, from 0.</param>
     public abstract double Factor(long step);
@@ -34,64 +61,4 @@ public abstract record LearningRateSchedule
     private protected static double RequireFactor(string name, double value) => value is >= 0 and <= 1
         ? value
         : throw new OptionException($"{name} must lie in [0, 1], got {value}");
-}
-
-/// <summary>The optimizer's own rate at every step.</summary>
-/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
-public sealed record ConstantSchedule : LearningRateSchedule
-{
-    /// <inheritdoc/>
-    public override double Factor(long step) => 1;
-}
-
-/// <summary>Multiplies the rate by Decay after every so many steps: Decay^⌊step/Every⌋.</summary>
-/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
-/// <param name="Every">Steps between two decays, at least 1.</param>
-/// <param name="Decay">In [0, 1].</param>
-/// <exception cref="OptionException">A value is outside its domain.</exception>
-public sealed record StepSchedule(long Every, double Decay = 0.1) : LearningRateSchedule
-{
-    /// <summary>Steps between two decays.</summary>
-    public long Every { get; } = RequireSteps("a step schedule's interval", Every);
-
-    /// <summary>What each decay multiplies the rate by.</summary>
-    public double Decay { get; } = RequireFactor("a step schedule's decay", Decay);
-
-    /// <inheritdoc/>
-    public override double Factor(long step) => Math.Pow(Decay, step / Every);
-}
-
-/// <summary>
-/// Half a cosine from 1 down to Floor over so many steps, and Floor from there on: Floor + (1 − Floor)(1 + cos(π·step/Steps))/2
-/// (Loshchilov and Hutter 2017, without restarts).
-/// </summary>
-/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
-/// <param name="Steps">Length of the descent, at least 1.</param>
-/// <param name="Floor">The last factor, in [0, 1].</param>
-/// <exception cref="OptionException">A value is outside its domain.</exception>
-public sealed record CosineSchedule(long Steps, double Floor = 0) : LearningRateSchedule
-{
-    /// <summary>Length of the descent.</summary>
-    public long Steps { get; } = RequireSteps("a cosine schedule's length", Steps);
-
-    /// <summary>The last factor.</summary>
-    public double Floor { get; } = RequireFactor("a cosine schedule's floor", Floor);
-
-    /// <inheritdoc/>
-    public override double Factor(long step) =>
-        Floor + ((1 - Floor) * 0.5 * (1 + Math.Cos(Math.PI * Math.Min(step, Steps) / Steps)));
-}
-
-/// <summary>Rises in equal parts to the full rate, (step + 1)/Steps, and goes on with another schedule, which starts there.</summary>
-/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
-/// <param name="Steps">Length of the rise, at least 1.</param>
-/// <param name="Then">What follows; a constant rate when null.</param>
-/// <exception cref="OptionException">The length is below 1.</exception>
-public sealed record WarmUp(long Steps, LearningRateSchedule? Then = null) : LearningRateSchedule
-{
-    /// <summary>Length of the rise.</summary>
-    public long Steps { get; } = RequireSteps("a warm-up's length", Steps);
-
-    /// <inheritdoc/>
-    public override double Factor(long step) => step < Steps ? (step + 1.0) / Steps : Then?.CheckedFactor(step - Steps) ?? 1;
 }

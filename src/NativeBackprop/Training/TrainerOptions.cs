@@ -28,7 +28,7 @@ public sealed record TrainerOptions : TrainingStepOptions
     public int CheckpointSegments { get; init; } = 1;
 
     /// <summary>All penalties, the short form's first.</summary>
-    internal IEnumerable<Regularizer> Penalties => L2 > 0 ? Regularizers.Prepend(new L2Penalty(L2)) : Regularizers;
+    internal IEnumerable<Regularizer> Penalties => L2 > 0 ? Regularizers.Prepend(Regularizer.L2(L2)) : Regularizers;
 
     internal new TrainerOptions Validated()
     {

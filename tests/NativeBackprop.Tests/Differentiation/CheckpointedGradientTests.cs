@@ -111,7 +111,7 @@ public class CheckpointedGradientTests
         var layers = new List<Layer>();
         for (int i = 0; i < depth; i++)
         {
-            layers.Add(new Linear(width, width, weightInitializer: new OrthogonalInitializer()));
+            layers.Add(new Linear(width, width, weightInitializer: Initializer.Orthogonal()));
             layers.Add(new Tanh());
             if (dropout)
             {

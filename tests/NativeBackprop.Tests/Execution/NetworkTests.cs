@@ -199,8 +199,8 @@ public sealed class NetworkTests
         };
         int hidden = activation == "maxout" ? 20 : 10, next = activation == "maxout" ? 10 : hidden;
         var model = new Sequential(new Linear(Inputs, hidden), Act(hidden),
-            new Linear(next, hidden, weightInitializer: new GlorotInitializer()), Act(hidden),
-            new Linear(next, Outputs, biasInitializer: new ConstantInitializer(0.1f)));
+            new Linear(next, hidden, weightInitializer: Initializer.Glorot()), Act(hidden),
+            new Linear(next, Outputs, biasInitializer: Initializer.Constant(0.1f)));
         model.Initialize(11);
         return model;
     }

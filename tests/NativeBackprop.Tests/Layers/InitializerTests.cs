@@ -10,7 +10,7 @@ public class InitializerTests
     [TestCase(16, 16)]
     public void OrthogonalMakesTheShorterSideOrthonormal(int rows, int columns)
     {
-        float[] w = Fill(new OrthogonalInitializer(3), rows, columns);
+        float[] w = Fill(Initializer.Orthogonal(3), rows, columns);
         int count = Math.Min(rows, columns), length = Math.Max(rows, columns);
         double Element(int i, int j) => rows <= columns ? w[(i * columns) + j] : w[(j * columns) + i];
         for (int i = 0; i < count; i++)
@@ -26,7 +26,7 @@ public class InitializerTests
     [Test]
     public void UniformStaysWithinItsBoundsAndFillsThem()
     {
-        float[] w = Fill(new UniformInitializer(-1, 3), 100, 100);
+        float[] w = Fill(Initializer.Uniform(-1, 3), 100, 100);
         Assert.That(w, Has.All.InRange(-1f, 3f));
         Assert.That(w.Average(), Is.EqualTo(1).Within(6 * 4 / Math.Sqrt(12.0 * w.Length)));
         Assert.That(w.Max() - w.Min(), Is.GreaterThan(3.9f));
@@ -35,17 +35,17 @@ public class InitializerTests
     [Test]
     public void VariancesAreThoseOfTheFormulas()
     {
-        Assert.That(Variance(new NormalInitializer(0.5f)), Is.EqualTo(0.25).Within(0.01));
-        Assert.That(Variance(new HeInitializer()), Is.EqualTo(2.0 / 200).Within(4e-4));
-        Assert.That(Variance(new HeInitializer(IsUniform: true)), Is.EqualTo(2.0 / 200).Within(4e-4));
-        Assert.That(Variance(new GlorotInitializer()), Is.EqualTo(2.0 / 300).Within(3e-4));
-        Assert.That(Variance(new GlorotInitializer(IsUniform: false)), Is.EqualTo(2.0 / 300).Within(3e-4));
+        Assert.That(Variance(Initializer.Normal(0.5f)), Is.EqualTo(0.25).Within(0.01));
+        Assert.That(Variance(Initializer.He()), Is.EqualTo(2.0 / 200).Within(4e-4));
+        Assert.That(Variance(Initializer.He(uniform: true)), Is.EqualTo(2.0 / 200).Within(4e-4));
+        Assert.That(Variance(Initializer.Glorot()), Is.EqualTo(2.0 / 300).Within(3e-4));
+        Assert.That(Variance(Initializer.Glorot(uniform: false)), Is.EqualTo(2.0 / 300).Within(3e-4));
     }
 
     [Test]
     public void ReluBiasStartsAtATenth()
     {
-        var model = new Sequential(new Linear(2, 3, biasInitializer: new ConstantInitializer(0.1f)));
+        var model = new Sequential(new Linear(2, 3, biasInitializer: Initializer.Constant(0.1f)));
         model.Initialize(1);
         Assert.That(model.Parameters["0.bias"].Value.ToArray(), Is.EqualTo(new[] { 0.1f, 0.1f, 0.1f }));
     }
@@ -53,9 +53,9 @@ public class InitializerTests
     [Test]
     public void OptionsOutsideTheirDomainAreErrors()
     {
-        Assert.That(() => new UniformInitializer(1, 0), Throws.TypeOf<OptionException>());
-        Assert.That(() => new NormalInitializer(-1), Throws.TypeOf<OptionException>());
-        Assert.That(() => new OrthogonalInitializer().Fill(new float[3], 2, 2, new RandomSource(1)), Throws.TypeOf<OptionException>());
+        Assert.That(() => Initializer.Uniform(1, 0), Throws.TypeOf<OptionException>());
+        Assert.That(() => Initializer.Normal(-1), Throws.TypeOf<OptionException>());
+        Assert.That(() => Initializer.Orthogonal().Fill(new float[3], 2, 2, new RandomSource(1)), Throws.TypeOf<OptionException>());
     }
 
     private static double Variance(Initializer initializer)

@@ -88,10 +88,10 @@ public class LayerTreeTests
         Assert.That(model.IsInitialized);
         var random = new RandomSource(5);
         float[] expected = new float[12];
-        new HeInitializer().Fill(expected, 3, 4, random);
+        Initializer.He().Fill(expected, 3, 4, random);
         Assert.That(model.Parameters["0.weight"].Value.ToArray(), Is.EqualTo(expected));
         expected = new float[8];
-        new HeInitializer().Fill(expected, 4, 2, random);
+        Initializer.He().Fill(expected, 4, 2, random);
         Assert.That(model.Parameters["2.weight"].Value.ToArray(), Is.EqualTo(expected), "one stream for all");
 
         model.Initialize(6);
@@ -109,7 +109,7 @@ public class LayerTreeTests
         Assert.That(() => model.Initialize(1), Throws.TypeOf<GraphException>().With.InnerException.TypeOf<TimeZoneNotFoundException>()
             .And.Message.Contains("1.weight"));
         Assert.That(model.Parameters.Any(parameter => parameter.IsInitialized), Is.False);
-        var infinite = new Sequential(new Linear(1, 1, biasInitializer: new ConstantInitializer(float.PositiveInfinity)));
+        var infinite = new Sequential(new Linear(1, 1, biasInitializer: Initializer.Constant(float.PositiveInfinity)));
         Assert.That(() => infinite.Initialize(1), Throws.TypeOf<DataException>().With.Message.Contains("0.bias"));
         var unruly = new Parts(parts => parts.Add("w", (Initializer?)null));
         Assert.That(() => unruly.Initialize(1), Throws.InvalidOperationException.With.Message.Contains("w"));
@@ -168,7 +168,7 @@ public class LayerTreeTests
         Func<Layer, Layer?>[] wrongs = [_ => null, layer => layer, _ => new Linear(1, 1), _ => new Parts(_ => { })];
         foreach (Func<Layer, Layer?> wrong in wrongs)
         {
-            var layer = new Parts(parts => parts.Add("w", new ConstantInitializer())) { Copy = (original, _) => wrong(original) };
+            var layer = new Parts(parts => parts.Add("w", Initializer.Constant())) { Copy = (original, _) => wrong(original) };
             Assert.That(layer.Clone, Throws.TypeOf<NotSupportedException>().With.Message.Contains("Parts.CopyStructure"));
         }
 
@@ -264,7 +264,7 @@ public class LayerTreeTests
         outer.Add("more", new Linear(1, 1));
         Assert.That(outer.Parameters.Count, Is.EqualTo(2), "a refused call has left it as it was");
         Assert.That(() => outer.Add("late", new Linear(1, 1)), Throws.InvalidOperationException);
-        Assert.That(() => outer.Add("late", new ConstantInitializer()), Throws.InvalidOperationException);
+        Assert.That(() => outer.Add("late", Initializer.Constant()), Throws.InvalidOperationException);
         Assert.That(() => outer.AddBuffer("late", 0), Throws.InvalidOperationException);
     }
 

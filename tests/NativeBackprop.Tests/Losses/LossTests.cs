@@ -182,7 +182,7 @@ public class LossTests
         Node x = graph.Input("x", [Shape.Batch, 1]);
         GraphException error = Assert.Throws<GraphException>(() => new Broken().Build(x, x))!;
         Assert.That((error.Message, error.InnerException), Is.EqualTo(("broken: PerExample failed: FormatException: no", Broken.Error)));
-        Assert.That(() => new L1Penalty(1) { AppliesTo = _ => throw Broken.Error }.Covers(new Parameter("w", [1])),
+        Assert.That(() => Regularizer.L1(1, _ => throw Broken.Error).Covers(new Parameter("w", [1])),
             Throws.TypeOf<GraphException>().With.InnerException.SameAs(Broken.Error));
     }
 

@@ -12,9 +12,9 @@ public class RegularizerTests
 {
     private static readonly TestCaseData[] Penalties =
     [
-        new(new L1Penalty(0.5f), 0.5 * 6, new[] { 0.5, -0.5, 0, 0.5 }) { TestName = "L1" },
-        new(new L2Penalty(0.5f), 0.5 * 14, new double[] { 1, -2, 0, 3 }) { TestName = "L2" },
-        new(new ElasticPenalty(0.5f, 0.25f), 3 + 3.5, new[] { 1, -1.5, 0, 2 }) { TestName = "elastic" },
+        new(Regularizer.L1(0.5f), 0.5 * 6, new[] { 0.5, -0.5, 0, 0.5 }) { TestName = "L1" },
+        new(Regularizer.L2(0.5f), 0.5 * 14, new double[] { 1, -2, 0, 3 }) { TestName = "L2" },
+        new(Regularizer.Elastic(0.5f, 0.25f), 3 + 3.5, new[] { 1, -1.5, 0, 2 }) { TestName = "elastic" },
     ];
 
     [TestCaseSource(nameof(Penalties))]
@@ -33,8 +33,9 @@ public class RegularizerTests
     public void FallsOnWeightsUnlessAGroupIsNamed()
     {
         var model = new Sequential(new Linear(2, 3), new Linear(3, 1));
-        Assert.That(model.Parameters.Where(new L2Penalty(1).Covers).Select(model.Parameters.NameOf), Is.EqualTo(new[] { "0.weight", "1.weight" }));
-        var group = new L1Penalty(1) { AppliesTo = parameter => parameter == model.Parameters["1.bias"] };
+        Assert.That(
+            model.Parameters.Where(Regularizer.L2(1).Covers).Select(model.Parameters.NameOf), Is.EqualTo(new[] { "0.weight", "1.weight" }));
+        var group = Regularizer.L1(1, parameter => parameter == model.Parameters["1.bias"]);
         Assert.That(model.Parameters.Where(group.Covers).Select(model.Parameters.NameOf), Is.EqualTo(new[] { "1.bias" }));
     }
 
@@ -42,11 +43,12 @@ public class RegularizerTests
     public void TrainerAddsEachGroupsPenaltyToTheGradient()
     {
         // A zero input leaves the penalties alone in the gradients of the weights.
-        var model = new Sequential(new Linear(1, 1, weightInitializer: new ConstantInitializer(3)), new Linear(1, 1, weightInitializer: new ConstantInitializer(-2)));
+        var model = new Sequential(
+            new Linear(1, 1, weightInitializer: Initializer.Constant(3)), new Linear(1, 1, weightInitializer: Initializer.Constant(-2)));
         using var trainer = new Trainer(model, new MeanSquaredError(), new Sgd(0.1f), new TrainerOptions
         {
             L2 = 0.5f,
-            Regularizers = [new L1Penalty(0.25f) { AppliesTo = parameter => parameter == model.Parameters["1.weight"] }],
+            Regularizers = [Regularizer.L1(0.25f, parameter => parameter == model.Parameters["1.weight"])],
         });
         float loss = trainer.Forward([0], [0f]);
         trainer.Backward();
@@ -64,7 +66,7 @@ public class RegularizerTests
         var model = new Sequential(new Linear(4, 3));
         var graph = new Graph();
         Node x = graph.Input("x", [Shape.Batch, 4]), output = model.Build(x, BuildMode.Training), rate = graph.Input("rate");
-        Node cost = new L2Penalty(0.25f).AddTo(output.Square().Sum(), model.Parameters);
+        Node cost = Regularizer.L2(0.25f).AddTo(output.Square().Sum(), model.Parameters);
         Node[] gradients = graph.Gradient(cost, [.. model.Parameters.Select(parameter => graph.Variable(parameter))]);
         IReadOnlyList<Node> updates = new Sgd(0.1f, weightDecay: 0.125f).AddUpdates([.. model.Parameters.Zip(gradients)], rate);
         PlanProgram program = Lowering.Lower(graph, [.. updates], 8);
@@ -77,8 +79,10 @@ public class RegularizerTests
     [Test]
     public void FactorsMustBeFiniteAndNotNegative()
     {
-        Assert.That(() => new L1Penalty(-1), Throws.TypeOf<OptionException>().With.Message.EqualTo("the L1 factor must be a finite number of at least 0, got -1"));
-        Assert.That(() => new L2Penalty(float.NaN), Throws.TypeOf<OptionException>());
-        Assert.That(() => new ElasticPenalty(0, float.PositiveInfinity), Throws.TypeOf<OptionException>());
+        Assert.That(
+            () => Regularizer.L1(-1),
+            Throws.TypeOf<OptionException>().With.Message.EqualTo("the L1 factor must be a finite number of at least 0, got -1"));
+        Assert.That(() => Regularizer.L2(float.NaN), Throws.TypeOf<OptionException>());
+        Assert.That(() => Regularizer.Elastic(0, float.PositiveInfinity), Throws.TypeOf<OptionException>());
     }
 }

@@ -209,10 +209,10 @@ internal sealed class OpSoundnessTests
             yield return Case("nowhere.Concatenate", (_, x) => nowhere.Concatenate(0, x));
             yield return Case("Build(null, x)", (_, x) => new MeanSquaredError().Build(null!, x));
             yield return Case("Build(x, null)", (_, x) => new SoftmaxCrossEntropy().Build(x, null!));
-            yield return Case("Covers(null)", (_, _) => new L2Penalty(1).Covers(null!));
-            yield return Case("AddTo(null)", (_, _) => new L2Penalty(1).AddTo(null!, []));
-            yield return Case("AddTo(x, null)", (_, x) => new L2Penalty(1).AddTo(x, null!));
-            yield return Case("Penalty(null)", (_, _) => new ElasticPenalty(1, 1).Penalty(null!));
+            yield return Case("Covers(null)", (_, _) => Regularizer.L2(1).Covers(null!));
+            yield return Case("AddTo(null)", (_, _) => Regularizer.L2(1).AddTo(null!, []));
+            yield return Case("AddTo(x, null)", (_, x) => Regularizer.L2(1).AddTo(x, null!));
+            yield return Case("Penalty(null)", (_, _) => Regularizer.Elastic(1, 1).Penalty(null!));
             yield return Case("CreateTargets(null)", (_, _) => new MulticlassHinge().CreateTargets(null!));
         }
     }

@@ -12,26 +12,26 @@ public class GradientTransformTests
 {
     [Test]
     public void ClipByValueBoundsEveryElement() =>
-        Assert.That(Apply(new ClipByValue(0.5f), [-3, -0.5f, 0.2f, 7]), Is.EqualTo(new float[] { -0.5f, -0.5f, 0.2f, 0.5f }));
+        Assert.That(Apply(GradientTransform.ClipByValue(0.5f), [-3, -0.5f, 0.2f, 7]), Is.EqualTo(new float[] { -0.5f, -0.5f, 0.2f, 0.5f }));
 
     [Test]
     public void ClipByNormScalesAllGradientsTogether()
     {
         // The norm over both is 5, so both are multiplied by 2.5 / (5 + 1e-6).
-        float[] clipped = Apply(new ClipByNorm(2.5f), [3], [0, 4]);
+        float[] clipped = Apply(GradientTransform.ClipByNorm(2.5f), [3], [0, 4]);
         Assert.That(clipped, Is.EqualTo(new double[] { 1.5, 0, 2 }).AsCollection.Within(1e-6));
     }
 
     [Test]
     public void ClipByNormLeavesShorterGradientsAlone() =>
-        Assert.That(Apply(new ClipByNorm(6), [3], [0, 4]), Is.EqualTo(new float[] { 3, 0, 4 }));
+        Assert.That(Apply(GradientTransform.ClipByNorm(6), [3], [0, 4]), Is.EqualTo(new float[] { 3, 0, 4 }));
 
     [Test]
     public void TrainerClipsBeforeTheUpdateAndShowsTheGradientAsItWas()
     {
-        var model = new Sequential(new Linear(2, 1, bias: false, new ConstantInitializer(1)));
-        using var trainer = new Trainer(
-            model, new MeanSquaredError(), new Sgd(1), new TrainerOptions { GradientTransforms = [new ClipByNorm(0.5f)] });
+        var model = new Sequential(new Linear(2, 1, bias: false, Initializer.Constant(1)));
+        var options = new TrainerOptions { GradientTransforms = [GradientTransform.ClipByNorm(0.5f)] };
+        using var trainer = new Trainer(model, new MeanSquaredError(), new Sgd(1), options);
 
         // dW = 2(y − t)x with y = 7, t = 2: (30, 40), of norm 50.
         trainer.Forward([3, 4], [2f]);
@@ -44,8 +44,8 @@ public class GradientTransformTests
     [Test]
     public void LimitsMustBePositive()
     {
-        Assert.That(() => new ClipByNorm(0), Throws.TypeOf<OptionException>());
-        Assert.That(() => new ClipByValue(float.PositiveInfinity), Throws.TypeOf<OptionException>());
+        Assert.That(() => GradientTransform.ClipByNorm(0), Throws.TypeOf<OptionException>());
+        Assert.That(() => GradientTransform.ClipByValue(float.PositiveInfinity), Throws.TypeOf<OptionException>());
     }
 
     private static float[] Apply(GradientTransform transform, params float[][] gradients)

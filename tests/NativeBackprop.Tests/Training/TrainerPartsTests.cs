@@ -25,8 +25,8 @@ internal sealed class TrainerPartsTests
         {
             Fuse = fuse,
             L2 = 0.01f,
-            GradientTransforms = clip ? [new ClipByNorm(0.1f)] : [],
-            Schedule = new StepSchedule(2, 0.5),
+            GradientTransforms = clip ? [GradientTransform.ClipByNorm(0.1f)] : [],
+            Schedule = LearningRateSchedule.Step(2, 0.5),
             Groups = [new ParameterGroup(parameter => parameter.Shape.Rank == 1) { LearningRateFactor = 2 }],
         };
         Sequential whole = Model(), parts = Model();

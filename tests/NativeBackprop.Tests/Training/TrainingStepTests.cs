@@ -229,7 +229,7 @@ internal sealed class TrainingStepTests
     [Test]
     public void A_frozen_parameter_has_no_update_no_gradient_and_no_state([Values] bool clip)
     {
-        var options = new TrainingStepOptions { GradientTransforms = clip ? [new ClipByNorm(1)] : [] };
+        var options = new TrainingStepOptions { GradientTransforms = clip ? [GradientTransform.ClipByNorm(1)] : [] };
         using var towers = new Towers(new Adam(0.1f), options, freezeFirst: true);
         float[] before = towers.Parameters[0].Value.ToArray();
         towers.Run(_a, _b, _t);

@@ -70,7 +70,7 @@ public class DepthTests
         var layers = new List<Layer>();
         for (int i = 0; i < depth; i++)
         {
-            layers.AddRange([new Linear(8, 8, weightInitializer: new OrthogonalInitializer()), new Tanh()]);
+            layers.AddRange([new Linear(8, 8, weightInitializer: Initializer.Orthogonal()), new Tanh()]);
         }
 
         var model = new Sequential([.. layers]);

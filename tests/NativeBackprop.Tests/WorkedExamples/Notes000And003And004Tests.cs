@@ -82,7 +82,7 @@ public class Notes000And003And004Tests
     public void NetworkOfTheSeminarLearnsByTheGradientOfItsLogarithm()
     {
         // Notes 004: P(y|x) = σ(Σ wᵒσ(Σ wʰx + bʰ) + bᵒ), trained on −log P, which is the sigmoid cross-entropy.
-        var model = new Sequential(new Linear(2, 3, weightInitializer: new GlorotInitializer()), new Sigmoid(), new Linear(3, 1));
+        var model = new Sequential(new Linear(2, 3, weightInitializer: Initializer.Glorot()), new Sigmoid(), new Linear(3, 1));
         using var trainer = new Trainer(model, new SigmoidCrossEntropy(), new Sgd(2), new TrainerOptions { Seed = 4 });
         float[] inputs = [0, 0, 0, 1, 1, 0, 1, 1], targets = [0, 0, 0, 1];
         float first = trainer.Step(inputs, targets), last = first;

@@ -41,7 +41,7 @@ public class Notes002Tests
     [TestCase(3ul)]
     public void XorIsLearnedFromRandomWeights(ulong seed)
     {
-        var model = new Sequential(new Linear(2, 8, biasInitializer: new ConstantInitializer(0.1f)), new Tanh(), new Linear(8, 1));
+        var model = new Sequential(new Linear(2, 8, biasInitializer: Initializer.Constant(0.1f)), new Tanh(), new Linear(8, 1));
         using var trainer = new Trainer(model, new MeanSquaredError(), new Adam(0.02f), new TrainerOptions { Seed = seed });
         float loss = 1;
         for (int i = 0; i < 1500; i++)
