@@ -11,7 +11,10 @@ namespace NativeBackprop.Diagnostics;
 /// </summary>
 /// <remarks>
 /// Errors are normwise: ‖a − b‖ / max(‖b‖, 10⁻³·‖all gradients‖). The floor keeps a leaf whose gradient is zero but for rounding from
-/// failing on that rounding. Thread safety: a check and its graph are for one thread at a time.
+/// failing on that rounding.
+/// <para>
+/// Thread safety: a check and its graph are for one thread at a time.
+/// </para>
 /// </remarks>
 public sealed class GradientCheck
 {

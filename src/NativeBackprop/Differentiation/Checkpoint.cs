@@ -6,6 +6,7 @@ namespace NativeBackprop;
 /// Activation checkpointing: a backward pass that keeps only some values of the forward pass and computes what lies between them
 /// again when it gets there, so that time is traded for memory (Chen et al. 2016; lecture notes 002, speed and memory).
 /// </summary>
+/// <remarks>Thread safety: a graph is built by one thread at a time.</remarks>
 public static class Checkpoint
 {
     extension(Graph graph)

@@ -5,8 +5,9 @@ namespace NativeBackprop;
 
 /// <summary>
 /// The parameters that a walk through layers has found, in its order: each once, under one name or several. A name is the path
-/// from the layer that was asked (<c>0.weight</c>). Immutable; safe for any number of threads.
+/// from the layer that was asked (<c>0.weight</c>).
 /// </summary>
+/// <remarks>Thread safety: immutable, but for the values of the parameters.</remarks>
 public sealed class ParameterSet : IReadOnlyList<Parameter>
 {
     private readonly (string Name, Parameter Parameter)[] _entries;

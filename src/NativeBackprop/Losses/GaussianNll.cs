@@ -7,7 +7,12 @@ namespace NativeBackprop.Losses;
 /// to the constant ½K log 2π, whose precision β the network learns too (lecture notes 002, other output units). The logarithm keeps β
 /// above 0 without a constraint.
 /// </summary>
-/// <remarks>Outputs are [B, 2K], targets [B, K]. Thread safety: immutable, so that any threads may use one at once.</remarks>
+/// <remarks>
+/// Outputs are [B, 2K], targets [B, K].
+/// <para>
+/// Thread safety: immutable, so that any threads may use one at once.
+/// </para>
+/// </remarks>
 public sealed class GaussianNll : Loss
 {
     /// <inheritdoc/>

@@ -6,7 +6,12 @@ namespace NativeBackprop.Losses;
 /// The mean over a row's outputs of d²/2 for |d| ≤ δ and δ(|d| − δ/2) beyond, with the error d = y − t: squares near 0, where
 /// they are smooth, and absolute values far away, where squares would follow outliers (Huber 1964). PyTorch's <c>HuberLoss</c>.
 /// </summary>
-/// <remarks>Outputs and targets are [B, K]. Thread safety: immutable, so that any threads may use one at once.</remarks>
+/// <remarks>
+/// Outputs and targets are [B, K].
+/// <para>
+/// Thread safety: immutable, so that any threads may use one at once.
+/// </para>
+/// </remarks>
 /// <param name="delta">δ, a finite number above 0.</param>
 public sealed class Huber(float delta = 1) : Loss
 {

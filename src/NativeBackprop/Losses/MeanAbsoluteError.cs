@@ -6,7 +6,12 @@ namespace NativeBackprop.Losses;
 /// The mean over a row's outputs of |y − t|, which a few far outliers move less than squares; the subgradient at y = t is 0, as PyTorch's
 /// <c>L1Loss</c>. <c>l1</c> in model files.
 /// </summary>
-/// <remarks>Outputs and targets are [B, K]. Thread safety: immutable, so that any threads may use one at once.</remarks>
+/// <remarks>
+/// Outputs and targets are [B, K].
+/// <para>
+/// Thread safety: immutable, so that any threads may use one at once.
+/// </para>
+/// </remarks>
 public sealed class MeanAbsoluteError : Loss
 {
     /// <inheritdoc/>

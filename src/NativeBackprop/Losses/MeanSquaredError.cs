@@ -3,7 +3,12 @@ using NativeBackprop.Ops;
 namespace NativeBackprop.Losses;
 
 /// <summary>The mean over a row's outputs of (y − t)²: the cost that goes with linear outputs and numbers as targets.</summary>
-/// <remarks>Outputs and targets are [B, K]. Thread safety: immutable, so that any threads may use one at once.</remarks>
+/// <remarks>
+/// Outputs and targets are [B, K].
+/// <para>
+/// Thread safety: immutable, so that any threads may use one at once.
+/// </para>
+/// </remarks>
 public sealed class MeanSquaredError : Loss
 {
     /// <inheritdoc/>

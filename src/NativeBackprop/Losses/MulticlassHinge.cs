@@ -6,7 +6,12 @@ namespace NativeBackprop.Losses;
 /// Σ over j ≠ y of max(0, s_j − s_y + 1) for scores s and the class y: the multiclass support vector machine's cost, zero once the
 /// right score leads every other by 1 (lecture notes 001). The subgradient at the margin is 0.
 /// </summary>
-/// <remarks>Outputs are [B, K], targets class indices, [B]. Thread safety: immutable, so that any threads may use one at once.</remarks>
+/// <remarks>
+/// Outputs are [B, K], targets class indices, [B].
+/// <para>
+/// Thread safety: immutable, so that any threads may use one at once.
+/// </para>
+/// </remarks>
 public sealed class MulticlassHinge : Loss
 {
     /// <inheritdoc/>

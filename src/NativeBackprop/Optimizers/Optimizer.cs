@@ -9,8 +9,11 @@ namespace NativeBackprop.Optimizers;
 /// </summary>
 /// <remarks>
 /// An optimizer belongs to one trainer or training step until that is disposed of or collected; a second one is refused, unless the
-/// optimizer was made with <c>shared: true</c>. Thread safety: as that of its owner; a shared one may serve several owners on several
-/// threads, as long as no two of them train the same parameter.
+/// optimizer was made with <c>shared: true</c>.
+/// <para>
+/// Thread safety: as that of its owner; a shared one may serve several owners on several threads, as long as no two of them train the
+/// same parameter.
+/// </para>
 /// </remarks>
 public abstract class Optimizer
 {

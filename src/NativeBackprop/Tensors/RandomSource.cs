@@ -10,8 +10,10 @@ namespace NativeBackprop;
 /// The generator is xoshiro256** (D. Blackman, S. Vigna, <i>Scrambled linear pseudorandom number generators</i>, ACM
 /// Transactions on Mathematical Software 47, 2021); its four words of state are the first four outputs of SplitMix64
 /// started at the seed, as its authors recommend. The state is those four words and nothing more: no method keeps a
-/// value back for the next call. An instance is not safe for use by several threads at once; give each its own
-/// <see cref="Split"/>.
+/// value back for the next call.
+/// <para>
+/// Thread safety: for one thread at a time; give each its own <see cref="Split"/>.
+/// </para>
 /// </remarks>
 public sealed class RandomSource
 {

@@ -226,6 +226,7 @@ public sealed class Shape : IEquatable<Shape>, IEnumerable<int>
 }
 
 /// <summary>The number of elements of a shape.</summary>
+/// <remarks>Thread safety: a shape is immutable, so that any threads may ask at once.</remarks>
 public static class ShapeLength
 {
     // An extension, because the compiler takes a type's own Length for the number of items that [.. shape, 1] spreads.

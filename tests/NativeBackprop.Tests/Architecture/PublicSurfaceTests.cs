@@ -1,0 +1,47 @@
+using System.Xml.Linq;
+using NativeBackprop.Tests.Soundness;
+using NUnit.Framework;
+
+namespace NativeBackprop.Tests.Architecture;
+
+/// <summary>The public surface is what a user needs, no more, and says of each type which threads may use it.</summary>
+[TestFixture]
+internal sealed class PublicSurfaceTests
+{
+    private const int MostTypes = 120;
+    private const string ThreadSafety = "Thread safety: ";
+
+    [Test]
+    public void The_library_has_no_more_public_types_than_it_needs() => Assert.That(
+        Surface.Types, Has.Count.LessThanOrEqualTo(MostTypes), string.Join('\n', Surface.Types.Select(Surface.Text)));
+
+    [Test]
+    public void Every_public_type_documents_its_thread_safety()
+    {
+        Dictionary<string, string> documentation = Documentation();
+        IEnumerable<Type> silent =
+            Surface.Types.Where(type => !SaysWhichThreads(documentation.GetValueOrDefault(type.FullName!.Replace('+', '.'), "")));
+        Assert.That(silent.Select(Surface.Text), Is.Empty);
+    }
+
+    /// <summary>The rule itself, tried on documentation that keeps it and that does not.</summary>
+    [TestCase("", false)]
+    [TestCase("Safe on any thread.", false)]
+    [TestCase("Thread safety: ", false)]
+    [TestCase("An option. Thread safety: immutable.", false)]
+    [TestCase("Thread safety: immutable.", true)]
+    [TestCase("An option.\n    Thread safety: immutable.", true)]
+    public void Thread_safety_stands_at_the_start_of_a_line(string text, bool isSaid) =>
+        Assert.That(SaysWhichThreads(text), Is.EqualTo(isSaid));
+
+    private static bool SaysWhichThreads(string text) =>
+        text.Split('\n', StringSplitOptions.TrimEntries).Any(line => line.StartsWith(ThreadSafety, StringComparison.Ordinal));
+
+    /// <summary>What the compiler wrote beside the library, by the name of the type.</summary>
+    private static Dictionary<string, string> Documentation() => XDocument
+        .Load(Path.ChangeExtension(Surface.Library.Location, ".xml"), LoadOptions.PreserveWhitespace)
+        .Descendants("member")
+        .Select(member => (Name: member.Attribute("name")!.Value, Text: member.Value))
+        .Where(member => member.Name.StartsWith("T:", StringComparison.Ordinal))
+        .ToDictionary(member => member.Name[2..], member => member.Text);
+}
