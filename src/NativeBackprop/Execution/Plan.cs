@@ -26,7 +26,7 @@ public sealed unsafe partial class Plan : IDisposable
     private readonly Action<int> _share;
     private readonly List<PlanValue> _unbound = [];
     private readonly Dictionary<PlanValue, PlanValue[]> _views;
-    private readonly HashSet<PlanStep> _firstSteps;
+    private readonly PlanValue[] _restOutputs;
     private readonly HashSet<PlanValue> _firstInputs;
     private readonly Occupancy _use = new("plan");
 
@@ -71,8 +71,8 @@ public sealed unsafe partial class Plan : IDisposable
         var scheduler = new Scheduler(program, _threads, options.ExactThreads);
         _kernels = [.. kernels.Select((kernel, i) => scheduler.Add(i, kernel))];
         _faulty = [.. _kernels.Where(scheduled => scheduled.Step.Operation.CanFault)];
-        _firstSteps = [.. program.Steps[..program.FirstSteps]];
-        _firstInputs = [.. _firstSteps.SelectMany(step => step.Inputs).Select(input => input.Memory)];
+        _restOutputs = [.. program.Steps[program.FirstSteps..].SelectMany(step => step.Outputs)];
+        _firstInputs = [.. program.Steps[..program.FirstSteps].SelectMany(step => step.Inputs).Select(input => input.Memory)];
         _share = Share;
         if (_threads > 1)
         {
@@ -117,6 +117,11 @@ public sealed unsafe partial class Plan : IDisposable
                 throw new GraphException($"{output} is not an output of this plan");
             }
 
+            if (output.Op.ElementType != ElementType.Float32)
+            {
+                throw new GraphException($"{output} holds class indices, which are no tensor of numbers");
+            }
+
             if (_progress != Progress.All && !IsThere(value))
             {
                 throw new InvalidOperationException($"{output} is not computed: it needs a Run, or the half that computes it");
@@ -154,8 +159,22 @@ public sealed unsafe partial class Plan : IDisposable
     {
         Storage.Variable or Storage.Constant => true,
         Storage.Input => !_unbound.Contains(value.Memory),
-        _ => _progress == Progress.First && value.Producer is { } producer && _firstSteps.Contains(producer),
+        _ => _progress == Progress.First && !IsLeftToTheRest(value),
     };
+
+    // A value may be written by several steps: a concatenation is, a part by each operand.
+    private bool IsLeftToTheRest(PlanValue value)
+    {
+        foreach (PlanValue output in _restOutputs)
+        {
+            if (output.Overlaps(value))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     private Kernel CreateKernel(PlanStep step)
     {

@@ -113,7 +113,7 @@ public sealed unsafe partial class Plan
     private Span<float> Slot(PlanValue value)
     {
         Place(value, null);
-        return new Tensor(Owner(value), (float*)_slots[value.Slot], value.Shape).Span;
+        return Owner(value).SpanAt((float*)_slots[value.Slot], value.Length);
     }
 
     // Lets an input read a caller's buffer, or its own memory. What the first half has read must not change before the rest.

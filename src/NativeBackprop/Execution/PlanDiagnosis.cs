@@ -13,13 +13,13 @@ public sealed unsafe partial class Plan
 
         foreach (ScheduledKernel scheduled in _kernels.AsSpan(0, check))
         {
-            // What comes from outside first: a parameter, a bound buffer.
-            NonFiniteException? found = First(scheduled.Step.Inputs, computed: false);
+            // What comes from outside first: a parameter, a bound buffer. A constant is as somebody wants it: a mask may be infinite.
+            NonFiniteException? found = First(scheduled.Step.Inputs, isComputed: false);
             if (found is null)
             {
                 scheduled.Kernel.Run(0, scheduled.Kernel.Units, 0);
                 _ = scheduled.Kernel.TakeFault();
-                found = First(scheduled.Step.Outputs, computed: true);
+                found = First(scheduled.Step.Outputs, isComputed: true);
             }
 
             if (found is not null)
@@ -31,11 +31,12 @@ public sealed unsafe partial class Plan
         return null;
     }
 
-    private NonFiniteException? First(PlanValue[] values, bool computed)
+    private NonFiniteException? First(PlanValue[] values, bool isComputed)
     {
         foreach (PlanValue value in values)
         {
-            if ((value.Storage == Storage.Computed) == computed && NonFinite(value) is { } found)
+            bool isMeant = value.Storage != Storage.Constant && (value.Storage == Storage.Computed) == isComputed;
+            if (isMeant && NonFinite(value) is { } found)
             {
                 return found;
             }

@@ -10,10 +10,16 @@ public sealed unsafe partial class Plan
     /// Lets an input read the start of a buffer, which may be longer, without a copy. The caller has checked the values. An input that
     /// the plan does not read is passed over.
     /// </summary>
+    /// <exception cref="ShapeException">The buffer is too short.</exception>
     internal void Point(Node input, PinnedBuffer buffer)
     {
         if (_program.ByNode.TryGetValue(input, out PlanValue? value))
         {
+            if (buffer.Length < value.Length)
+            {
+                throw new ShapeException($"{input} has the shape {value.Shape} and needs {value.Length} values, got {buffer.Length}");
+            }
+
             Place(value, buffer);
         }
     }
@@ -33,7 +39,13 @@ public sealed unsafe partial class Plan
 
         for (int i = 0; i < variables.Length; i++)
         {
-            Point(_program.ByNode[variables[i]].Memory, memory[i].Pointer);
+            PlanValue variable = _program.ByNode[variables[i]].Memory;
+            if (memory[i].Length < variable.Length)
+            {
+                throw new ShapeException($"{variables[i]} needs {variable.Length} values, got {memory[i].Length}");
+            }
+
+            Point(variable, memory[i].Pointer);
         }
 
         _version = version;

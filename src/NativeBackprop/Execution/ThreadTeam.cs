@@ -27,7 +27,16 @@ internal sealed class ThreadTeam : IDisposable
     {
         Count = threads;
         _core = new TeamCore(threads);
-        _core.Start();
+        try
+        {
+            _core.Start();
+        }
+        catch
+        {
+            // The threads that did start have been stopped: once is enough.
+            GC.SuppressFinalize(this);
+            throw;
+        }
     }
 
     ~ThreadTeam() => _core?.Stop();
@@ -201,10 +210,7 @@ internal sealed class ThreadTeam : IDisposable
             Interlocked.Increment(ref _counters.Generation);
             if (Volatile.Read(ref _counters.Parked) > 0)
             {
-                lock (_parking)
-                {
-                    Monitor.PulseAll(_parking);
-                }
+                Uninterrupted(static (barrier, _) => barrier.Wake(), 0);
             }
 
             return true;
@@ -260,17 +266,55 @@ internal sealed class ThreadTeam : IDisposable
             }
         }
 
-        private void Park(int generation)
+        private void Park(int generation) => Uninterrupted(static (barrier, generation) => barrier.Await(generation), generation);
+
+        // A thread that left early would be one meeting ahead of the others: who is interrupted stays, and is interrupted afterwards.
+        private void Uninterrupted(Action<Barrier, int> action, int argument)
+        {
+            bool isInterrupted = false;
+            while (true)
+            {
+                try
+                {
+                    action(this, argument);
+                    break;
+                }
+                catch (ThreadInterruptedException)
+                {
+                    isInterrupted = true;
+                }
+            }
+
+            if (isInterrupted)
+            {
+                Thread.CurrentThread.Interrupt();
+            }
+        }
+
+        private void Wake()
+        {
+            lock (_parking)
+            {
+                Monitor.PulseAll(_parking);
+            }
+        }
+
+        private void Await(int generation)
         {
             lock (_parking)
             {
                 Interlocked.Increment(ref _counters.Parked);
-                while (Volatile.Read(ref _counters.Generation) == generation)
+                try
                 {
-                    Monitor.Wait(_parking);
+                    while (Volatile.Read(ref _counters.Generation) == generation)
+                    {
+                        Monitor.Wait(_parking);
+                    }
                 }
-
-                Interlocked.Decrement(ref _counters.Parked);
+                finally
+                {
+                    Interlocked.Decrement(ref _counters.Parked);
+                }
             }
         }
 

@@ -71,6 +71,7 @@ public sealed class Predictor : IDisposable
     /// </summary>
     /// <param name="input">Rows of <see cref="InputWidth"/> finite numbers, at most maxBatch of them.</param>
     /// <param name="output">Receives as many rows of <see cref="OutputWidth"/> numbers. After an exception its content is open.</param>
+    /// <exception cref="ArgumentException">The output overlaps the input.</exception>
     /// <exception cref="ShapeException">The lengths do not fit.</exception>
     /// <exception cref="DataException">An input is NaN or infinite.</exception>
     /// <exception cref="GraphException">An op met a value outside its domain, or a user's op failed.</exception>
@@ -87,6 +88,11 @@ public sealed class Predictor : IDisposable
         if (output.Length != (long)rows * OutputWidth)
         {
             throw new ShapeException($"the output must have room for {rows} rows of {OutputWidth} numbers, got {output.Length}");
+        }
+
+        if (input.Overlaps(output))
+        {
+            throw new ArgumentException("the output must not overlap the input: a batch may be computed in parts", nameof(output));
         }
 
         Plan.CheckFinite(_graph.Input, input);

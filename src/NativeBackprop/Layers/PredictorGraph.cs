@@ -23,6 +23,11 @@ internal sealed class PredictorGraph
 
         Input = Graph.Input("x", [Shape.Batch, width]);
         Output = model.Build(Input, new BuildContext(Graph, BuildMode.Evaluation, seed: 0));
+        if (Output.Shape.Rank == 0 || Output.Shape[0] != Shape.Batch || Output.Shape.Without(0).IsSymbolic)
+        {
+            throw new ShapeException($"a predictor needs an output of a row for each example, of the shape [B, ...], got {Output.Shape}");
+        }
+
         _needed = Graph.Needed(Output);
         Variables = [.. Graph.Nodes.Where(node => node.Op is Variable && _needed[node.Index])];
     }

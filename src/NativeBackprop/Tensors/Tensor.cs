@@ -1,7 +1,7 @@
 namespace NativeBackprop;
 
 /// <summary>
-/// A row-major float32 view into memory that a plan, a parameter set or a <see cref="PinnedBuffer"/> owns. The view
+/// A row-major float32 view, for reading, of memory that a plan, a parameter set or a <see cref="PinnedBuffer"/> owns. The view
 /// keeps its memory alive, also when the plan has been disposed of; its contents change when the owner writes.
 /// </summary>
 /// <remarks>
@@ -36,8 +36,10 @@ public readonly unsafe struct Tensor
     /// <summary>Extents, outermost first; <c>[0]</c> for a tensor that is a view of nothing.</summary>
     public Shape Shape => _shape ?? _empty;
 
-    /// <summary>The elements in row-major order.</summary>
-    public Span<float> Span => _owner is null ? default : _owner.SpanAt(Pointer, Shape.Length);
+    /// <summary>
+    /// The elements in row-major order, for reading: what a plan computes with has been checked when it was bound or set.
+    /// </summary>
+    public ReadOnlySpan<float> Span => _owner is null ? default : _owner.SpanAt(Pointer, Shape.Length);
 
     /// <summary>The only element of a scalar tensor.</summary>
     /// <exception cref="ShapeException">The tensor has more than one element.</exception>

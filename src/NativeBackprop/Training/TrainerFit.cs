@@ -176,7 +176,8 @@ public sealed partial class Trainer
 
     private void Check(TrainingGraph graph, Dataset data)
     {
-        int width = graph.Input.Shape[1], targetWidth = graph.TargetWidth, outputs = graph.Output.Shape[1];
+        int width = graph.Input.Shape[1], targetWidth = Math.Max(1, graph.TargetWidth);
+        int classes = _byClass ? graph.Targets.Op.IndexBound : 0;
         if (data.Features != width)
         {
             throw new ShapeException($"{data.Name}: rows of {data.Features} numbers do not fit a model of {width} inputs");
@@ -189,10 +190,10 @@ public sealed partial class Trainer
                 : "numbers as targets, the data has class labels"));
         }
 
-        if (_byClass ? data.Classes > outputs : data.TargetWidth != targetWidth)
+        if (_byClass ? data.Classes > classes : data.TargetWidth != targetWidth)
         {
             throw new ShapeException(_byClass
-                ? $"{data.Name}: {data.Classes} classes do not fit a model of {outputs} outputs"
+                ? $"{data.Name}: {data.Classes} classes do not fit a loss over {classes} of them"
                 : $"{data.Name}: targets of {data.TargetWidth} numbers do not fit a loss that takes {targetWidth}");
         }
     }

@@ -149,7 +149,7 @@ public sealed partial class Trainer
     private int? ModelWidth => UserCode.Call("the model's input width", static model => model.InputWidth, _model);
 
     private TrainingGraph NewGraph(int inputWidth) => inputWidth > 0
-        ? new(_model, _loss, inputWidth, _options)
+        ? new(_model, _loss, inputWidth, _options, _byClass)
         : throw new ShapeException($"the input's width must be at least 1, got {inputWidth}");
 
     // The graph is kept only once it has a step.

@@ -12,17 +12,14 @@ internal sealed class TrainingGraph
     private readonly TrainerOptions _options;
 
     /// <exception cref="ShapeException">The model does not fit the width, or the loss does not fit the model.</exception>
-    public TrainingGraph(Layer model, Loss loss, int inputWidth, TrainerOptions options)
+    public TrainingGraph(Layer model, Loss loss, int inputWidth, TrainerOptions options, bool byClass)
     {
         (_model, _loss, _options) = (model, loss, options);
         var graph = new Graph();
         Context = new BuildContext(graph, BuildMode.Training, options.Seed);
         Input = graph.Input("x", [Shape.Batch, inputWidth]);
         Output = model.Build(Input, Context);
-        if (Output.Shape.Rank != 2)
-        {
-            throw new ShapeException($"a model's output must have the shape [B, K], got {Output.Shape}");
-        }
+        RequireRows("a model's output", Output);
 
         SegmentEnds = Context.SegmentEnds(options.CheckpointSegments);
         Targets = UserCode.Call($"the loss {loss.GetType().Name}", loss.CreateTargets, Output);
@@ -31,6 +28,8 @@ internal sealed class TrainingGraph
             throw new GraphException(
                 $"the loss {loss.GetType().Name} must give an input of the output's graph for the targets, got {Targets}");
         }
+
+        RequireTargets(loss.GetType().Name, byClass);
 
         Loss = Build(Output);
         Cost = Penalised(Loss);
@@ -75,6 +74,34 @@ internal sealed class TrainingGraph
 
     private Node Build(Node output, Node? weights = null) =>
         UserCode.Call($"the loss {_loss.GetType().Name}", node => _loss.Build(node, Targets, weights), output);
+
+    // What is filled in later is a row for each example: checked here once, because a user's loss or layer may give anything.
+    private static void RequireRows(string what, Node node)
+    {
+        if (node.Shape.Rank != 2 || node.Shape[0] != Shape.Batch || node.Shape.With(0, 1).IsSymbolic)
+        {
+            throw new ShapeException($"{what} must have the shape [B, K], got {node.Shape}");
+        }
+    }
+
+    private void RequireTargets(string loss, bool byClass)
+    {
+        if (Targets.Op.ElementType != (byClass ? ElementType.Int32 : ElementType.Float32))
+        {
+            throw new GraphException($"the loss {loss} says that it is {(byClass ? "" : "not ")}a classifier: its targets must be "
+                + $"{(byClass ? "class indices, got numbers" : "numbers, got class indices")}");
+        }
+
+        if (!Targets.Shape.Equals([Shape.Batch]))
+        {
+            RequireRows($"the targets of the loss {loss}, where they are not of the shape [B],", Targets);
+        }
+
+        if (byClass && Targets.Shape.Rank != 1)
+        {
+            throw new ShapeException($"the targets of the loss {loss} must be one class an example, of the shape [B], got {Targets.Shape}");
+        }
+    }
 
     private Node Penalised(Node loss) => _options.Penalties.Aggregate(
         loss, (cost, penalty) => UserCode.Call(penalty.GetType().Name, node => penalty.AddTo(node, _model.Parameters), cost));

@@ -37,7 +37,7 @@ internal sealed class Net(ulong seed = 5)
                 foreach (Node output in outputs)
                 {
                     double norm = Math.Max(Norms.Norm(reference[output]), 0.1), error = 0;
-                    Span<float> actual = plan[output].Span;
+                    ReadOnlySpan<float> actual = plan[output].Span;
                     for (int i = 0; i < actual.Length; i++)
                     {
                         error = Math.Max(error, Math.Abs(actual[i] - reference[output][i]) / norm);

@@ -28,6 +28,30 @@ public sealed class PlanOrderTests
     }
 
     [Test]
+    public void A_concatenation_of_the_first_half_is_there_after_it_and_one_of_the_rest_is_not()
+    {
+        var graph = new Graph();
+        Node x = graph.Input("x", [2]), y = x.Exp(), z = x.Tanh();
+        Node first = graph.Concatenate(0, y, z), rest = graph.Concatenate(0, z.Square(), y.Square());
+        using Plan plan = graph.Compile([first, rest], new PlanOptions { First = [first] });
+        plan.Bind(x, [0, 0]).RunFirst();
+        Assert.That(plan[first].ToArray(), Is.EqualTo(new float[] { 1, 1, 0, 0 }));
+        Assert.That(() => plan[rest], Throws.InvalidOperationException);
+        plan.RunRest();
+        Assert.That(plan[rest].ToArray(), Is.EqualTo(new float[] { 0, 0, 1, 1 }));
+    }
+
+    [Test]
+    public void Class_indices_are_no_tensor_that_a_caller_could_write_to()
+    {
+        var graph = new Graph();
+        Node labels = graph.Labels("labels", 3);
+        using Plan plan = graph.Compile([labels], new PlanOptions { BatchSize = 2 });
+        plan.BindLabels(labels, [0, 1]).Run();
+        Assert.That(() => plan[labels], Throws.TypeOf<GraphException>().With.Message.Contains("class indices"));
+    }
+
+    [Test]
     public void RunRest_needs_a_RunFirst_of_its_own()
     {
         (Plan plan, Node x, Node first, Node rest) = Halves();

@@ -12,6 +12,16 @@ internal sealed class PredictorTests
     private const int Inputs = 6, Outputs = 3;
 
     [Test]
+    public void An_output_that_overlaps_the_input_is_refused()
+    {
+        var model = new Linear(2, 4);
+        model.Initialize(1);
+        using Predictor predictor = model.CreatePredictor(300);
+        float[] buffer = new float[4 * 140];
+        Assert.That(() => predictor.Predict(buffer.AsSpan(0, 2 * 140), buffer), Throws.ArgumentException.With.Message.Contains("overlap"));
+    }
+
+    [Test]
     public void Every_batch_size_gives_what_single_rows_give([Values(1, 7, 64, 100)] int maxBatch, [Values] bool keepsRowsApart)
     {
         Sequential model = keepsRowsApart ? Model() : new Sequential(Model(), new Standing());

@@ -32,7 +32,7 @@ public sealed unsafe class MemorySourceTests
     private static Span<float> SpanOfADroppedBuffer() => new PinnedBuffer(_values).Span;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static Span<float> SpanOfADroppedTensor() => new Tensor(new PinnedBuffer(_values), [2, 2]).Span;
+    private static ReadOnlySpan<float> SpanOfADroppedTensor() => new Tensor(new PinnedBuffer(_values), [2, 2]).Span;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static ReadOnlySpan<float> SpanOfADroppedPlan()

@@ -151,6 +151,20 @@ internal sealed class StepFaultTests
     }
 
     [Test]
+    public void A_value_that_is_not_finite_is_named_also_where_random_streams_are_counted()
+    {
+        var context = new BuildContext(new Graph(), BuildMode.Training);
+        Node x = context.Graph.Input("x", [Shape.Batch, 3]);
+        Node dropped = new Dropout(0.1f).Build(x, context.Child("dropout"));
+        Node root = (dropped - 1).Exp().Reciprocal().Square();
+        var w = new Parameter("w", [3]);
+        w.Set([1, 1, 1]);
+        using var step = new TrainingStep(context, (root * context.Variable(w)).Sum(), [w], new Sgd(0.1f));
+        NonFiniteException error = Assert.Throws<NonFiniteException>(() => step.Bind(x, [-100, -100, -100]).Run());
+        Assert.That(error.Node, Is.EqualTo(root.Inputs[0].ToString()), error.Message);
+    }
+
+    [Test]
     public void Gradients_are_looked_at_when_asked([Values] OnNonFinite mode)
     {
         // The cost of sqrt(0) is 0, its gradient infinite.
