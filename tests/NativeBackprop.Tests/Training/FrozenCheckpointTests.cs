@@ -9,7 +9,7 @@ using NUnit.Framework;
 
 namespace NativeBackprop.Tests.Training;
 
-/// <summary>Checkpoints of runs in which parameters were frozen or thawed: the resumed run goes on bit for bit like the unbroken one.</summary>
+/// <summary>Checkpoints of runs with frozen and thawed parameters: the resumed run goes on bit for bit like the unbroken one.</summary>
 [TestFixture]
 internal sealed class FrozenCheckpointTests
 {
