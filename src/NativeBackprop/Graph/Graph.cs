@@ -25,8 +25,11 @@ public sealed class Graph
     private int _depth;
     private int _readers;
 
+    /// <summary>Makes an empty graph.</summary>
+    public Graph() => Nodes = _nodes.AsReadOnly();
+
     /// <summary>The nodes in creation order, which is a topological order.</summary>
-    public IReadOnlyList<Node> Nodes => _nodes;
+    public IReadOnlyList<Node> Nodes { get; }
 
     /// <summary>
     /// Adds a node. The same pure op on the same inputs gives the node that is there already, so that a repeated

@@ -55,13 +55,19 @@ public sealed unsafe class Parameter
     /// <summary>True for whole numbers, which files hold as 64-bit integers.</summary>
     internal bool IsCount { get; init; }
 
+    /// <summary>True for what a layer keeps besides its parameters.</summary>
+    internal bool IsBuffer { get; init; }
+
     /// <summary>A parameter that starts at zero: an optimizer's state, a counter.</summary>
     internal static Parameter Zeros(string name, Shape shape) => new(name, shape) { IsInitialized = true };
+
+    /// <summary>Whole numbers that start at zero.</summary>
+    internal static Parameter Counts(string name, Shape shape) => new(name, shape) { IsInitialized = true, IsCount = true };
 
     /// <summary>Sets all values.</summary>
     /// <param name="values">As many finite numbers as the shape has elements, in row-major order.</param>
     /// <exception cref="ShapeException">The number of values is not the shape's.</exception>
-    /// <exception cref="DataException">A value is NaN or infinite.</exception>
+    /// <exception cref="DataException">A value is NaN or infinite, or, in a buffer of counts, no whole number of 0 to 2^24.</exception>
     public void Set(ReadOnlySpan<float> values)
     {
         if (values.Length != Shape.Length)
@@ -72,6 +78,11 @@ public sealed unsafe class Parameter
         if (FiniteCheck.IndexOfNonFinite(values) is var at && at >= 0)
         {
             throw new DataException($"parameter {Name}: value {at} is {values[at]}, expected a finite number");
+        }
+
+        if (IsCount && IndexOfNoCount(values) is var wrong && wrong >= 0)
+        {
+            throw new DataException($"parameter {Name}: value {wrong} is {values[wrong]}, expected a count of at most {1 << 24}");
         }
 
         values.CopyTo(_memory.Span);
@@ -91,6 +102,18 @@ public sealed unsafe class Parameter
 
     /// <summary>True for a whole number that float32 tells from its neighbours.</summary>
     internal static bool IsCountable(double value) => value is >= 0 and <= 1 << 24 && value == Math.Floor(value);
+
+    /// <summary>Where the first value stands that cannot be a count, or −1.</summary>
+    internal static int IndexOfNoCount(ReadOnlySpan<float> values)
+    {
+        int i = 0;
+        while (i < values.Length && IsCountable(values[i]))
+        {
+            i++;
+        }
+
+        return i < values.Length ? i : -1;
+    }
 
     /// <summary>Takes over whatever values another parameter of the same shape has, and whether it is frozen.</summary>
     internal void CopyFrom(Parameter other)

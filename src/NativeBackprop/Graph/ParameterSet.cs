@@ -10,21 +10,21 @@ namespace NativeBackprop;
 /// <remarks>Thread safety: immutable, but for the values of the parameters.</remarks>
 public sealed class ParameterSet : IReadOnlyList<Parameter>
 {
-    private readonly (string Name, Parameter Parameter)[] _entries;
     private readonly Parameter[] _parameters;
     private readonly Dictionary<string, Parameter> _byName;
     private readonly Dictionary<Parameter, string> _names = [];
 
     internal ParameterSet(IEnumerable<(string Name, Parameter Parameter)> entries)
     {
-        _entries = [.. entries];
-        _byName = _entries.ToDictionary(entry => entry.Name, entry => entry.Parameter);
-        foreach ((string name, Parameter parameter) in _entries)
+        (string Name, Parameter Parameter)[] all = [.. entries];
+        Entries = Array.AsReadOnly(all);
+        _byName = all.ToDictionary(entry => entry.Name, entry => entry.Parameter);
+        foreach ((string name, Parameter parameter) in all)
         {
             _names.TryAdd(parameter, name);
         }
 
-        _parameters = [.. _entries.Select(entry => entry.Parameter).Distinct()];
+        _parameters = [.. all.Select(entry => entry.Parameter).Distinct()];
     }
 
     /// <summary>Number of parameters; one with several names counts once.</summary>
@@ -34,7 +34,13 @@ public sealed class ParameterSet : IReadOnlyList<Parameter>
     public long Size => _parameters.Sum(parameter => (long)parameter.Shape.Length);
 
     /// <summary>Every name with its parameter, in the walk's order; a shared parameter stands there once for each of its names.</summary>
-    public IReadOnlyList<(string Name, Parameter Parameter)> Entries => _entries;
+    public IReadOnlyList<(string Name, Parameter Parameter)> Entries { get; }
+
+    /// <summary>
+    /// For a set that can become another one by being loaded, as states do: what a file of some names is to be read into. Null for a set
+    /// that stays as it is.
+    /// </summary>
+    internal Func<IReadOnlySet<string>, StateDraft>? Draft { get; init; }
 
     /// <summary>The parameter at a position, each parameter counted once.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such position.</exception>
@@ -65,6 +71,26 @@ public sealed class ParameterSet : IReadOnlyList<Parameter>
             : throw new KeyNotFoundException($"parameter {parameter} is not in the set");
     }
 
+    /// <summary>The same parameters with a number behind each name that is taken already: <c>w</c>, <c>w.1</c>.</summary>
+    internal static IReadOnlyList<(string Name, Parameter Parameter)> WithUniqueNames(
+        IEnumerable<(string Name, Parameter Parameter)> entries)
+    {
+        var taken = new HashSet<string>();
+        var result = new List<(string, Parameter)>();
+        foreach ((string name, Parameter parameter) in entries)
+        {
+            string unique = name;
+            for (int i = 1; !taken.Add(unique); i++)
+            {
+                unique = $"{name}.{i}";
+            }
+
+            result.Add((unique, parameter));
+        }
+
+        return result;
+    }
+
     /// <summary>
     /// Draws values for each parameter that has none yet, in order and from one stream of random numbers. When one cannot be drawn,
     /// none is.
@@ -89,7 +115,7 @@ public sealed class ParameterSet : IReadOnlyList<Parameter>
             {
                 draw(parameter.Span, random);
             }
-            catch (Exception e) when (e is not (NativeBackpropException or OutOfMemoryException))
+            catch (Exception e) when (UserCode.IsForeign(e))
             {
                 throw new GraphException($"the initial values of {name} could not be drawn: {e.Message}", e);
             }
@@ -112,3 +138,8 @@ public sealed class ParameterSet : IReadOnlyList<Parameter>
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 }
+
+/// <summary>What a file is read into before it takes effect.</summary>
+/// <param name="Entries">The parameters to load, by name.</param>
+/// <param name="Commit">Called once they are loaded.</param>
+internal sealed record StateDraft(IReadOnlyList<(string Name, Parameter Parameter)> Entries, Action Commit);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using NativeBackprop.Layers;
+using NativeBackprop.Training;
 
 namespace NativeBackprop.IO;
 
@@ -25,13 +26,17 @@ public static class CheckpointFile
     /// <param name="steps">Updates made so far.</param>
     /// <param name="settings">What <see cref="Load"/> shall find unchanged, by name.</param>
     /// <exception cref="DataException">The system refuses to write.</exception>
-    /// <exception cref="OptionException">The number of steps is negative, or a setting has a name that the file needs.</exception>
+    /// <exception cref="OptionException">
+    /// The number of steps is negative or above 2^53, or a setting has a name that the file needs.
+    /// </exception>
     public static void Save(string path, Layer model, ParameterSet state, long steps, IReadOnlyDictionary<string, string> settings)
     {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(state);
         RequireSettings(settings);
-        if (steps < 0)
+        if (steps is < 0 or > TrainingStep.MostSteps)
         {
-            throw new OptionException($"the number of steps must be at least 0, got {steps}");
+            throw new OptionException($"the number of steps must lie in 0..{TrainingStep.MostSteps}, got {steps}");
         }
 
         var metadata = new Dictionary<string, string>(settings)
@@ -40,11 +45,13 @@ public static class CheckpointFile
             [Version] = CurrentVersion.ToString(CultureInfo.InvariantCulture),
             [Steps] = steps.ToString(CultureInfo.InvariantCulture),
         };
-        SafetensorsFile.Write(path, ParameterTensors.Create(Entries(model, state)), metadata);
+        SafetensorsFile.Write(path, ParameterTensors.Create(Entries(model, state.Entries)), metadata);
     }
 
     /// <summary>
-    /// Reads a checkpoint into a model and the state of its trainer, which must be prepared. On failure both are untouched.
+    /// Reads a checkpoint into a model and the state of its trainer, which must be prepared. On failure both are untouched. Which
+    /// parameters were frozen when it was written, and which are now, makes no difference: each one's state is restored, and one that had
+    /// none starts anew.
     /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="model">What is trained.</param>
@@ -59,12 +66,18 @@ public static class CheckpointFile
         string path, Layer model, ParameterSet state, IReadOnlyDictionary<string, string> settings)
     {
         RequireSettings(settings);
-        List<(string Name, Parameter Parameter)> entries = Entries(model, state);
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(state);
         SafetensorsFile file = SafetensorsFile.Read(path);
         if (file.Metadata.GetValueOrDefault(Format) != Marker || !long.TryParse(
             file.Metadata.GetValueOrDefault(Steps), NumberStyles.None, CultureInfo.InvariantCulture, out long steps))
         {
             throw new DataException($"{path}: expected a checkpoint, found a file without its metadata");
+        }
+
+        if (steps > TrainingStep.MostSteps)
+        {
+            throw new DataException($"{path}: expected at most {TrainingStep.MostSteps} steps, found {steps}");
         }
 
         string? version = file.Metadata.GetValueOrDefault(Version);
@@ -86,20 +99,24 @@ public static class CheckpointFile
         if (version is null)
         {
             (file, bool hasStreams) = WithoutStreams(file);
-            entries.RemoveAll(entry => entry.Name.StartsWith(ContextPrefix, StringComparison.Ordinal));
             notice = hasStreams ? $"{path} is a checkpoint of the first edition: the random masks of dropout start anew" : null;
         }
 
+        StateDraft? draft = state.Draft?.Invoke(file.Tensors.Select(tensor => tensor.Name).ToHashSet());
+        List<(string Name, Parameter Parameter)> entries = Entries(model, draft?.Entries ?? state.Entries);
+        if (version is null)
+        {
+            entries.RemoveAll(entry => entry.Name.StartsWith(ContextPrefix, StringComparison.Ordinal));
+        }
+
         ParameterTensors.Load(file, entries);
+        draft?.Commit();
         return (steps, notice);
     }
 
-    private static List<(string Name, Parameter Parameter)> Entries(Layer model, ParameterSet state)
-    {
-        ArgumentNullException.ThrowIfNull(model);
-        ArgumentNullException.ThrowIfNull(state);
-        return [.. WeightsFile.Entries(model).Select(entry => (ModelPrefix + entry.Name, entry.Parameter)), .. state.Entries];
-    }
+    private static List<(string Name, Parameter Parameter)> Entries(
+        Layer model, IReadOnlyList<(string Name, Parameter Parameter)> state) =>
+        [.. WeightsFile.Entries(model).Select(entry => (ModelPrefix + entry.Name, entry.Parameter)), .. state];
 
     private static (SafetensorsFile File, bool HasStreams) WithoutStreams(SafetensorsFile file)
     {

@@ -96,7 +96,7 @@ internal static class DataSource
         {
             return digits() ?? throw new InvalidOperationException("there is no stream");
         }
-        catch (Exception e) when (e is not (NativeBackpropException or OutOfMemoryException))
+        catch (Exception e) when (UserCode.IsForeign(e))
         {
             throw new DataException($"the digits cannot be opened: {e.Message.ReplaceLineEndings(" ")}", e);
         }

@@ -66,7 +66,10 @@ internal static class ParameterTensors
     {
         int[] expected = FileShape(parameter.Shape);
         SafetensorsDType type = parameter.IsCount ? SafetensorsDType.I64 : SafetensorsDType.F32;
-        if (tensor.DType != type || !tensor.Shape.SequenceEqual(expected))
+
+        // The first edition has counts as float32.
+        bool fits = tensor.DType == type || (parameter.IsCount && tensor.DType == SafetensorsDType.F32);
+        if (!fits || !tensor.Shape.SequenceEqual(expected))
         {
             string found = string.Join(", ", tensor.Shape.ToArray());
             faults.Add($"{name}: expected {type} [{string.Join(", ", expected)}], found {tensor.DType} [{found}]");
@@ -75,10 +78,13 @@ internal static class ParameterTensors
 
         if (parameter.IsCount)
         {
-            long[] counts = tensor.AsInt64().ToArray();
+            double[] counts = tensor.DType == type
+                ? Array.ConvertAll(tensor.AsInt64().ToArray(), count => (double)count)
+                : Array.ConvertAll(tensor.AsSingle().ToArray(), count => (double)count);
             if (Array.FindIndex(counts, count => !Parameter.IsCountable(count)) is var wrong && wrong >= 0)
             {
-                faults.Add($"{name}: element {wrong} is {counts[wrong]}, expected a count of at most {1 << 24}");
+                faults.Add(string.Create(
+                    CultureInfo.InvariantCulture, $"{name}: element {wrong} is {counts[wrong]}, expected a count of at most {1 << 24}"));
             }
 
             return Array.ConvertAll(counts, count => (float)count);

@@ -193,6 +193,7 @@ public sealed class BuildContext
     private sealed class Root(Graph graph, BuildMode mode, ulong seed)
     {
         private readonly List<Node> _effects = [];
+        private IReadOnlyList<Node>? _readOnly;
         private Node? _count;
 
         public Occupancy Use { get; } = new("build context");
@@ -203,13 +204,13 @@ public sealed class BuildContext
 
         public ulong Seed => seed;
 
-        public Parameter Runs { get; } = Parameter.Zeros("runs", DropoutMask.CountShape);
+        public Parameter Runs { get; } = Parameter.Counts("runs", DropoutMask.CountShape);
 
         public Dictionary<Parameter, string> Names { get; } = [];
 
         public List<Node> SegmentEnds { get; } = [];
 
-        public IReadOnlyList<Node> Effects => _effects;
+        public IReadOnlyList<Node> Effects => _readOnly ??= _effects.AsReadOnly();
 
         public void AddEffect(Node effect)
         {

@@ -8,6 +8,7 @@ namespace NativeBackprop.Layers;
 public sealed class CloneContext
 {
     private readonly Dictionary<Layer, Layer> _layers = [];
+    private readonly HashSet<Layer> _inProgress = [];
     private readonly Dictionary<Parameter, Parameter> _parameters = [];
 
     internal CloneContext()
@@ -22,6 +23,12 @@ public sealed class CloneContext
         ArgumentNullException.ThrowIfNull(layer);
         if (!_layers.TryGetValue(layer, out Layer? copy))
         {
+            if (!_inProgress.Add(layer))
+            {
+                throw new NotSupportedException(
+                    $"{layer.GetType().Name}: the copy of a layer cannot be made of the copy of that layer itself, only of its parts");
+            }
+
             copy = layer.CopyWith(this);
             _layers.Add(layer, copy);
         }

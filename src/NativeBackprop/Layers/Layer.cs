@@ -38,7 +38,8 @@ public abstract class Layer
     public bool IsInitialized => Parameters.All(parameter => parameter.IsInitialized);
 
     /// <summary>The width of input that the layer insists on, or null when it takes any or none is known.</summary>
-    public int? InputWidth => InputWidthFor(null);
+    /// <exception cref="GraphException">A layer of one's own has failed; its exception is the inner one.</exception>
+    public int? InputWidth => UserCode.Call("the model's input width", static layer => layer.InputWidthFor(null), this);
 
     /// <summary>Makes the elementwise function a layer.</summary>
     public static implicit operator Layer(Elementwise function) => new Activation(function);
@@ -72,7 +73,7 @@ public abstract class Layer
         {
             output = BuildCore(input, context);
         }
-        catch (Exception e) when (!IsTyped(e))
+        catch (Exception e) when (UserCode.IsForeignToBuilding(e))
         {
             throw new GraphException($"{context.At}a layer of type {GetType().Name} has failed: {e.Message}", e);
         }
@@ -263,12 +264,13 @@ public abstract class Layer
     /// <param name="name">What it is called here; neither empty nor with a dot in it, and not taken.</param>
     /// <param name="parameter">The parameter, which is trained, saved and counted once.</param>
     /// <returns>The parameter.</returns>
-    /// <exception cref="OptionException">The name cannot be used.</exception>
+    /// <exception cref="OptionException">The name cannot be used, or the parameter is another layer's buffer.</exception>
     /// <exception cref="InvalidOperationException">This layer is in use already.</exception>
     protected Parameter AddParameter(string name, Parameter parameter)
     {
         ArgumentNullException.ThrowIfNull(parameter);
-        return Add(_parameters, name, parameter);
+        return !parameter.IsBuffer ? Add(_parameters, name, parameter) : throw new OptionException(
+            $"{name}: {parameter} is a buffer, which is saved and not trained: it cannot be a parameter too");
     }
 
     /// <summary>Makes a buffer of this layer: values that are saved with the parameters and not trained. For constructors.</summary>
@@ -287,15 +289,11 @@ public abstract class Layer
             throw new OptionException($"{name}: a buffer must start at {rule}, got {initial}");
         }
 
-        var buffer = new Parameter(name, shape) { IsCount = isCount };
+        var buffer = new Parameter(name, shape) { IsCount = isCount, IsBuffer = true };
         buffer.Span.Fill(initial);
         buffer.MarkInitialized();
         return Add(_buffers, name, buffer);
     }
-
-    // Ours pass as they are, and so does what a layer of one's own throws in the same sense.
-    private static bool IsTyped(Exception e) => e is NativeBackpropException or ArgumentException or InvalidOperationException
-        or NotSupportedException or OperationCanceledException or OutOfMemoryException;
 
     private ParameterSet Walk(Func<Layer, List<(string Name, Parameter Parameter)>> own)
     {

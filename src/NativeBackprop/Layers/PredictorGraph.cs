@@ -14,8 +14,7 @@ internal sealed class PredictorGraph
     public PredictorGraph(Layer model)
     {
         _model = model;
-        int width = UserCode.Call("the model's input width", static model => model.InputWidth, model)
-            ?? throw new GraphException("the model's input width is not known: no layer fixes it");
+        int width = model.InputWidth ?? throw new GraphException("the model's input width is not known: no layer fixes it");
         if (width < 1)
         {
             throw new GraphException($"the model's input width must be at least 1, got {width}");

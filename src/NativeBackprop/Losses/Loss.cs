@@ -62,7 +62,7 @@ public abstract class Loss
         {
             return PerExample(output, targets) ?? throw new GraphException($"{Name}: PerExample gave null");
         }
-        catch (Exception error) when (error is not (NativeBackpropException or ArgumentException or InvalidOperationException))
+        catch (Exception error) when (UserCode.IsForeignToBuilding(error))
         {
             throw new GraphException($"{Name}: PerExample failed: {error.GetType().Name}: {error.Message}", error);
         }

@@ -50,7 +50,7 @@ public abstract record Regularizer
         {
             return AppliesTo?.Invoke(parameter) ?? parameter.Shape.Rank > 1;
         }
-        catch (Exception error)
+        catch (Exception error) when (UserCode.IsForeign(error))
         {
             throw new GraphException($"{parameter}: {nameof(AppliesTo)} failed: {error.GetType().Name}: {error.Message}", error);
         }

@@ -78,6 +78,11 @@ public abstract class CustomOp
         Widen(rounded, inputGradient);
     }
 
+    /// <summary>The name, whatever the user's code does.</summary>
+    /// <exception cref="GraphException">It failed, or gave null.</exception>
+    internal string CheckedName => UserCode.Call("the name of a custom op", static op => op.Name, this)
+        ?? throw new GraphException($"the name of a custom op of type {GetType().Name} is null");
+
     /// <summary>The user's shape rule, with its result checked.</summary>
     internal Shape CheckedShape(ReadOnlySpan<Shape> inputs)
     {
@@ -86,14 +91,14 @@ public abstract class CustomOp
         {
             shape = InferShape(inputs);
         }
-        catch (Exception error) when (error is not (ShapeException or OutOfMemoryException))
+        catch (Exception error) when (UserCode.IsForeign(error))
         {
-            throw new GraphException($"{Name}: the shape rule failed: {error.GetType().Name}: {error.Message}", error);
+            throw new GraphException($"{CheckedName}: the shape rule failed: {error.GetType().Name}: {error.Message}", error);
         }
 
         if (shape is null)
         {
-            throw new ShapeException($"{Name}: the shape rule gave null");
+            throw new ShapeException($"{CheckedName}: the shape rule gave null");
         }
 
         foreach (Shape input in inputs)
@@ -105,12 +110,12 @@ public abstract class CustomOp
         }
 
         return shape.IsSymbolic
-            ? throw new ShapeException($"{Name}: the shape rule gave {shape}, which depends on the batch size, while no input does")
+            ? throw new ShapeException($"{CheckedName}: the shape rule gave {shape}, which depends on the batch size, while no input does")
             : shape;
     }
 
     /// <summary>What a caller is told when the user's code throws in a reference evaluation.</summary>
-    internal GraphException Failed(Exception error) => new($"{Name}: {Failure(error)}", error);
+    internal GraphException Failed(Exception error) => new($"{CheckedName}: {Failure(error)}", error);
 
     /// <summary>What the user's code threw, as messages say it.</summary>
     internal static string Failure(Exception error) => $"the custom op failed: {error.GetType().Name}: {error.Message}";
@@ -127,9 +132,10 @@ public abstract class CustomOp
 /// <summary>The result of a user's op.</summary>
 internal sealed record CustomForward(CustomOp Function) : Op
 {
-    internal override bool KeepsRowsApart(Node node, ReadOnlySpan<bool> byRow) => Function.KeepsRowsApart;
+    internal override bool KeepsRowsApart(Node node, ReadOnlySpan<bool> byRow) =>
+        UserCode.Call($"{Name}: {nameof(KeepsRowsApart)}", static function => function.KeepsRowsApart, Function);
 
-    public override string Name => Function.Name;
+    public override string Name => Function.CheckedName;
 
     internal override bool CanFault => true;
 
@@ -168,7 +174,7 @@ internal sealed record CustomForward(CustomOp Function) : Op
 /// <summary>The gradient of one input of a user's op. Inputs: those of the op, its result, and the upstream gradient.</summary>
 internal sealed record CustomBackward(CustomOp Function, int Input) : Op
 {
-    public override string Name => $"{Function.Name}_gradient";
+    public override string Name => $"{Function.CheckedName}_gradient";
 
     internal override bool CanFault => true;
 

@@ -16,6 +16,8 @@ public sealed class AdaGrad(float learningRate = 1e-2f, float epsilon = 1e-10f, 
         Require("epsilon", epsilon, 0, float.PositiveInfinity),
         Require("weight decay", weightDecay, 0, float.PositiveInfinity));
 
+    private protected override IReadOnlyList<string> Kinds => ["sum"];
+
     private protected override Node AddUpdate(UpdateTarget target, OptimizerState state, Node? step) => target.Graph.Add(
         _update with { WeightDecay = target.WeightDecay ?? _update.WeightDecay },
         target.Variable, target.Gradient, target.Rate, state.Of(target, "sum"));

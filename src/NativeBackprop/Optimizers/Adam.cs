@@ -36,6 +36,8 @@ public class Adam : Optimizer
     /// <inheritdoc/>
     private protected override bool CountsSteps => true;
 
+    private protected override IReadOnlyList<string> Kinds => ["first_moment", "second_moment"];
+
     private protected override Node AddUpdate(UpdateTarget target, OptimizerState state, Node? step)
     {
         // One pair of corrections for all that count together: the graph gives the node that is there already.

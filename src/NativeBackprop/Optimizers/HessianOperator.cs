@@ -10,6 +10,7 @@ namespace NativeBackprop.Optimizers;
 /// <remarks>Thread safety: for one thread at a time; a second one is refused.</remarks>
 public sealed class HessianOperator : KrylovOperator, IDisposable
 {
+    private readonly Occupancy _use = new("Hessian operator");
     private readonly Node[] _vectors, _products;
     private readonly Node _loss;
     private readonly bool[] _isRead;
@@ -64,9 +65,10 @@ public sealed class HessianOperator : KrylovOperator, IDisposable
     /// <inheritdoc/>
     /// <exception cref="ShapeException">A length is not <see cref="Size"/>.</exception>
     /// <exception cref="DataException">An element of the vector is not finite.</exception>
-    /// <exception cref="InvalidOperationException">An input of the loss is not bound.</exception>
+    /// <exception cref="InvalidOperationException">An input of the loss is not bound, or another thread is inside.</exception>
     public override void Apply(ReadOnlySpan<double> v, Span<double> product)
     {
+        using Occupancy.Guard inside = _use.Enter();
         Require("the vector", v.Length);
         Require("the product", product.Length);
         int at = 0;
@@ -94,6 +96,13 @@ public sealed class HessianOperator : KrylovOperator, IDisposable
         }
     }
 
-    /// <summary>Stops the plan's threads.</summary>
-    public void Dispose() => Plan.Dispose();
+    /// <summary>Stops the plan's threads. Waits for a product on another thread.</summary>
+    /// <exception cref="InvalidOperationException">Called from inside a product.</exception>
+    public void Dispose()
+    {
+        if (_use.Dispose())
+        {
+            Plan.Dispose();
+        }
+    }
 }

@@ -15,13 +15,17 @@ public sealed record NewtonStep(double LossBefore, double LossAfter, double Leng
 /// (H + damping·I)p = −g, where α is halved from 1 until the loss falls enough (Armijo's rule; Nocedal and Wright, chapter 7). For
 /// batches that stay the same over many steps.
 /// </summary>
-/// <remarks>Thread safety: for one thread at a time.</remarks>
+/// <remarks>
+/// <para>A step that throws leaves the parameters where they were.</para>
+/// <para>Thread safety: for one thread at a time; a second one is refused.</para>
+/// </remarks>
 public sealed class NewtonCg : IDisposable
 {
     // The share of the decrease that the slope promises which a length must deliver, and how often it is halved.
     private const double SufficientDecrease = 1e-4;
     private const int Halvings = 30;
 
+    private readonly Occupancy _use = new("Newton solver");
     private readonly Parameter[] _parameters;
     private readonly Node _loss;
     private readonly Node[] _gradients;
@@ -58,6 +62,7 @@ public sealed class NewtonCg : IDisposable
     /// <exception cref="DataException">A value is NaN or infinite.</exception>
     public NewtonCg Bind(Node input, ReadOnlySpan<float> values)
     {
+        using Occupancy.Guard inside = _use.Enter();
         _hessian.Plan.Bind(input, values);
         _gradientPlan.Bind(input, values);
         _lossPlan.Bind(input, values);
@@ -69,6 +74,7 @@ public sealed class NewtonCg : IDisposable
     /// <exception cref="DataException">An index is out of range.</exception>
     public NewtonCg BindLabels(Node input, ReadOnlySpan<int> labels)
     {
+        using Occupancy.Guard inside = _use.Enter();
         _hessian.Plan.BindLabels(input, labels);
         _gradientPlan.BindLabels(input, labels);
         _lossPlan.BindLabels(input, labels);
@@ -80,36 +86,63 @@ public sealed class NewtonCg : IDisposable
     /// <param name="tolerance">The relative residual at which the solve stops.</param>
     /// <param name="maxIterations">Most Hessian-vector products.</param>
     /// <exception cref="OptionException">An option is outside its domain.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// A parameter is frozen: this method moves all that it was made for. Or an input is not bound, or another thread is inside.
+    /// </exception>
     public NewtonStep Step(double damping = 1e-3, double tolerance = 1e-2, int maxIterations = 50)
     {
+        using Occupancy.Guard inside = _use.Enter();
+        if (Array.Find(_parameters, parameter => parameter.IsFrozen) is { } frozen)
+        {
+            throw new InvalidOperationException($"parameter {frozen} is frozen: thaw it, or make a {nameof(NewtonCg)} without it");
+        }
+
         _gradientPlan.Run();
         double before = _gradientPlan[_loss].Item;
         double[] descent = [.. _gradients.SelectMany(gradient => _gradientPlan[gradient].ToArray()).Select(g => -(double)g)];
         ConjugateGradientResult direction = ConjugateGradient.Solve(_hessian, descent, damping, tolerance, maxIterations);
         double slope = -KrylovOperator.Dot(descent, direction.Solution);
         float[][] start = [.. _parameters.Select(parameter => parameter.Value.ToArray())];
-        double length = 1;
-        for (int i = 0; i < Halvings; i++, length /= 2)
+        bool isThere = false;
+        try
         {
-            MoveTo(start, direction.Solution, length);
-            _lossPlan.Run();
-            double after = _lossPlan[_loss].Item;
-            if (after <= before + (SufficientDecrease * length * slope))
+            double length = 1;
+            for (int i = 0; i < Halvings; i++, length /= 2)
             {
-                return new NewtonStep(before, after, length, direction);
+                MoveTo(start, direction.Solution, length);
+                _lossPlan.Run();
+                double after = _lossPlan[_loss].Item;
+                if (after <= before + (SufficientDecrease * length * slope))
+                {
+                    isThere = true;
+                    return new NewtonStep(before, after, length, direction);
+                }
+            }
+
+            return new NewtonStep(before, before, 0, direction);
+        }
+        finally
+        {
+            if (!isThere)
+            {
+                for (int p = 0; p < start.Length; p++)
+                {
+                    start[p].CopyTo(_parameters[p].Span);
+                }
             }
         }
-
-        MoveTo(start, direction.Solution, 0);
-        return new NewtonStep(before, before, 0, direction);
     }
 
-    /// <summary>Stops the plans' threads.</summary>
+    /// <summary>Stops the plans' threads. Waits for a step on another thread.</summary>
+    /// <exception cref="InvalidOperationException">Called from inside a step.</exception>
     public void Dispose()
     {
-        _hessian.Dispose();
-        _gradientPlan.Dispose();
-        _lossPlan.Dispose();
+        if (_use.Dispose())
+        {
+            _hessian.Dispose();
+            _gradientPlan.Dispose();
+            _lossPlan.Dispose();
+        }
     }
 
     private void MoveTo(float[][] start, double[] direction, double length)

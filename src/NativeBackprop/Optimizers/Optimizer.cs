@@ -22,6 +22,7 @@ public abstract class Optimizer
     private IReadOnlyList<(string Name, Parameter Parameter)> _parameters = [];
     private WeakReference<object>? _owner;
     private float _learningRate;
+    private int _countsVersion;
 
     /// <param name="learningRate">η, above 0.</param>
     /// <param name="shared">True lets several owners use the optimizer at once.</param>
@@ -40,12 +41,18 @@ public abstract class Optimizer
 
     /// <summary>
     /// What is remembered of the parameters of the owner that was made last, one tensor for each parameter and kind, named
-    /// <c>0.weight.velocity</c>, and what they share, such as Adam's count <c>step</c>: for a checkpoint to save and restore.
+    /// <c>0.weight.velocity</c>, and Adam's count of each one's steps, <c>0.weight.step</c>: for a checkpoint to save and restore.
     /// </summary>
     public ParameterSet State => StateOf(_parameters);
 
     /// <summary>True for a rule that goes by the number of steps a parameter has made.</summary>
     private protected virtual bool CountsSteps => false;
+
+    /// <summary>What the rule remembers of a parameter: names of tensors of its shape.</summary>
+    private protected abstract IReadOnlyList<string> Kinds { get; }
+
+    /// <summary>Changes whenever a parameter goes by another count of steps than before.</summary>
+    internal int CountsVersion => Volatile.Read(ref _countsVersion);
 
     /// <summary>Makes the optimizer that of a trainer or a step, as often as that asks.</summary>
     /// <exception cref="InvalidOperationException">It belongs to another one.</exception>
@@ -76,11 +83,13 @@ public abstract class Optimizer
     /// <summary>Says whose state <see cref="State"/> lists, by name.</summary>
     internal void Serve(IReadOnlyList<(string Name, Parameter Parameter)> parameters) => _parameters = parameters;
 
-    /// <summary>What is remembered of some parameters, under names that follow theirs.</summary>
-    internal ParameterSet StateOf(IEnumerable<(string Name, Parameter Parameter)> parameters)
+    /// <summary>
+    /// What is remembered of some parameters, under names that follow theirs. The names do not tell which parameters share a count, as that
+    /// comes from the history of freezing, which whoever loads them need not have had.
+    /// </summary>
+    internal ParameterSet StateOf(IReadOnlyList<(string Name, Parameter Parameter)> parameters)
     {
         var entries = new List<(string, Parameter)>();
-        var counts = new HashSet<StepCount>();
         lock (_states)
         {
             foreach ((string name, Parameter parameter) in parameters)
@@ -91,14 +100,83 @@ public abstract class Optimizer
                 }
 
                 entries.AddRange(state.Tensors.Select(tensor => ($"{name}.{tensor.Name}", tensor)));
-                if (state.Count is { } count && counts.Add(count))
+                if (state.Count is { } count)
                 {
-                    entries.Add((counts.Count == 1 ? StepCount.Name : $"{name}.{StepCount.Name}", count.Value));
+                    entries.Add(($"{name}.{StepCount.Name}", count.Value));
                 }
             }
         }
 
-        return new ParameterSet(entries);
+        return new ParameterSet(entries) { Draft = names => DraftOf(parameters, entries, names) };
+    }
+
+    // Whatever the names are of that belong to one of the parameters is to be loaded, also where there is no state yet; a parameter that
+    // they say nothing about starts anew, as one does that was frozen so far. Names without any state cannot be those of this optimizer.
+    private StateDraft DraftOf(
+        IReadOnlyList<(string Name, Parameter Parameter)> parameters, IReadOnlyList<(string, Parameter)> current,
+        IReadOnlySet<string> names)
+    {
+        string[] kinds = [.. Kinds, .. CountsSteps ? [StepCount.Name] : Array.Empty<string>()];
+        var named = parameters.Where(entry => kinds.Any(kind => names.Contains($"{entry.Name}.{kind}"))).ToHashSet();
+        if (named.Count == 0)
+        {
+            return new StateDraft(current, static () => { });
+        }
+
+        // The first edition has one count for all.
+        Parameter? common = CountsSteps && names.Contains(StepCount.Name)
+            && !parameters.Any(entry => names.Contains($"{entry.Name}.{StepCount.Name}")) ? Parameter.Counts(StepCount.Name, [1]) : null;
+        var entries = new List<(string, Parameter)>();
+        var drafts = new List<(Parameter Parameter, OptimizerState State, Parameter? Count)>();
+        lock (_states)
+        {
+            foreach ((string name, Parameter parameter) in parameters.Where(named.Contains))
+            {
+                OptimizerState state = _states.TryGetValue(parameter, out OptimizerState? known) ? known : NewState(parameter);
+                Parameter? count = CountsSteps ? common ?? Parameter.Counts(StepCount.Name, [1]) : null;
+                entries.AddRange(state.Tensors.Select(tensor => ($"{name}.{tensor.Name}", tensor)));
+                if (count is not null && common is null)
+                {
+                    entries.Add(($"{name}.{StepCount.Name}", count));
+                }
+
+                drafts.Add((parameter, state, count));
+            }
+        }
+
+        if (common is not null)
+        {
+            entries.Add((StepCount.Name, common));
+        }
+
+        Parameter[] others = [.. parameters.Where(entry => !named.Contains(entry)).Select(entry => entry.Parameter)];
+        return new StateDraft(entries, () => Restore(drafts, others));
+    }
+
+    private void Restore(
+        IReadOnlyList<(Parameter Parameter, OptimizerState State, Parameter? Count)> loaded, IReadOnlyList<Parameter> others)
+    {
+        lock (_states)
+        {
+            var numbers = new List<(OptimizerState, float?)>();
+            foreach ((Parameter parameter, OptimizerState state, Parameter? count) in loaded)
+            {
+                _states.AddOrUpdate(parameter, state);
+                numbers.Add((state, count?.Span[0]));
+            }
+
+            foreach (Parameter parameter in others)
+            {
+                if (_states.TryGetValue(parameter, out OptimizerState? state))
+                {
+                    state.Clear();
+                    numbers.Add((state, null));
+                }
+            }
+
+            StepCount.Restore(numbers);
+            _countsVersion++;
+        }
     }
 
     /// <summary>Adds the nodes that update the parameters in place, and returns them.</summary>
@@ -106,7 +184,7 @@ public abstract class Optimizer
     /// <param name="rate">The learning rate's node, a scalar.</param>
     internal IReadOnlyList<Node> AddUpdates(IReadOnlyList<(Parameter Parameter, Node Gradient)> parameters, Node rate)
     {
-        Serve([.. parameters.Select(pair => (pair.Parameter.Name, pair.Parameter))]);
+        Serve(ParameterSet.WithUniqueNames(parameters.Select(pair => (pair.Parameter.Name, pair.Parameter))));
         return AddUpdates([.. parameters.Select(pair => new UpdateTarget(pair.Parameter, pair.Gradient, rate, null))]);
     }
 
@@ -155,14 +233,16 @@ public abstract class Optimizer
 
     private OptimizerState[] StatesOf(IEnumerable<Parameter> parameters)
     {
-        OptimizerState[] states = [.. parameters.Select(parameter => _states.GetValue(parameter, static _ => new OptimizerState()))];
-        if (CountsSteps)
+        OptimizerState[] states = [.. parameters.Select(parameter => _states.GetValue(parameter, NewState))];
+        if (CountsSteps && StepCount.Assign(states))
         {
-            StepCount.Assign(states);
+            _countsVersion++;
         }
 
         return states;
     }
+
+    private OptimizerState NewState(Parameter parameter) => new(Kinds, parameter.Shape);
 
     /// <summary>Checks an option.</summary>
     private protected static float Require(string name, float value, float low, float high) => value >= low && value < high

@@ -3,9 +3,11 @@ using NativeBackprop.Ops;
 namespace NativeBackprop.Optimizers;
 
 /// <summary>What an optimizer remembers of one parameter: tensors by kind, and the count of its steps where the rule needs one.</summary>
-internal sealed class OptimizerState
+/// <param name="kinds">The kinds of tensors that the rule needs.</param>
+/// <param name="shape">The parameter's shape, and that of each tensor.</param>
+internal sealed class OptimizerState(IReadOnlyList<string> kinds, Shape shape)
 {
-    private readonly List<Parameter> _tensors = [];
+    private readonly Parameter[] _tensors = [.. kinds.Select(kind => Parameter.Zeros(kind, shape))];
 
     /// <summary>The tensors, each named by its kind: <c>velocity</c>.</summary>
     public IReadOnlyList<Parameter> Tensors => _tensors;
@@ -14,18 +16,19 @@ internal sealed class OptimizerState
     public StepCount? Count { get; private set; }
 
     /// <summary>The leaf of the tensor of a kind, of the parameter's shape, zero at first.</summary>
-    public Node Of(UpdateTarget target, string kind)
-    {
-        Parameter? tensor = _tensors.Find(tensor => tensor.Name == kind);
-        if (tensor is null)
-        {
-            _tensors.Add(tensor = Parameter.Zeros(kind, target.Parameter.Shape));
-        }
+    public Node Of(UpdateTarget target, string kind) =>
+        target.Graph.Variable(Array.Find(_tensors, tensor => tensor.Name == kind)!);
 
-        return target.Graph.Variable(tensor);
+    /// <summary>Forgets everything but the count.</summary>
+    public void Clear()
+    {
+        foreach (Parameter tensor in _tensors)
+        {
+            tensor.Span.Clear();
+        }
     }
 
-    public void CountWith(StepCount count) => Count = count;
+    public void CountWith(StepCount? count) => Count = count;
 }
 
 /// <summary>
@@ -40,16 +43,19 @@ internal sealed class StepCount
     private int _users;
 
     /// <summary>The number, [1].</summary>
-    public Parameter Value { get; } = Parameter.Zeros(Name, [1]);
+    public Parameter Value { get; } = Parameter.Counts(Name, [1]);
 
     /// <summary>Gives the parameters that are to be updated together as few counts as their pasts allow.</summary>
-    public static void Assign(IReadOnlyList<OptimizerState> states)
+    /// <returns>True when one goes by another count than before.</returns>
+    public static bool Assign(IReadOnlyList<OptimizerState> states)
     {
+        bool hasChanged = false;
         foreach (IGrouping<StepCount?, OptimizerState> group in states.GroupBy(state => state.Count).ToArray())
         {
             if (group.Key is null || group.Key._users > group.Count())
             {
                 // The others stay behind, or have not begun: what goes on takes the number along.
+                hasChanged = true;
                 var count = new StepCount { _users = group.Count() };
                 group.Key?.Value.Span.CopyTo(count.Value.Span);
                 if (group.Key is { } left)
@@ -62,6 +68,36 @@ internal sealed class StepCount
                     state.CountWith(count);
                 }
             }
+        }
+
+        return hasChanged;
+    }
+
+    /// <summary>Gives some parameters new counts by the numbers that they have made, equal ones one count; null for none.</summary>
+    public static void Restore(IEnumerable<(OptimizerState State, float? Number)> numbers)
+    {
+        var counts = new Dictionary<float, StepCount>();
+        foreach ((OptimizerState state, float? number) in numbers)
+        {
+            if (state.Count is { } left)
+            {
+                left._users--;
+            }
+
+            if (number is not { } made)
+            {
+                state.CountWith(null);
+                continue;
+            }
+
+            if (!counts.TryGetValue(made, out StepCount? count))
+            {
+                counts.Add(made, count = new StepCount());
+                count.Value.Span[0] = made;
+            }
+
+            count._users++;
+            state.CountWith(count);
         }
     }
 }

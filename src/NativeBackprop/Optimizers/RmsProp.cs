@@ -19,6 +19,8 @@ public sealed class RmsProp(
         Require("epsilon", epsilon, 0, float.PositiveInfinity),
         Require("weight decay", weightDecay, 0, float.PositiveInfinity));
 
+    private protected override IReadOnlyList<string> Kinds => ["square_average"];
+
     private protected override Node AddUpdate(UpdateTarget target, OptimizerState state, Node? step) => target.Graph.Add(
         _update with { WeightDecay = target.WeightDecay ?? _update.WeightDecay },
         target.Variable, target.Gradient, target.Rate, state.Of(target, "square_average"));

@@ -19,6 +19,8 @@ public sealed class Sgd(float learningRate, float momentum = 0, float weightDeca
     private readonly float _momentum = Require("momentum", momentum, 0, 1);
     private readonly float _weightDecay = Require("weight decay", weightDecay, 0, float.PositiveInfinity);
 
+    private protected override IReadOnlyList<string> Kinds => _momentum == 0 ? [] : ["velocity"];
+
     private protected override Node AddUpdate(UpdateTarget target, OptimizerState state, Node? step)
     {
         float decay = target.WeightDecay ?? _weightDecay;

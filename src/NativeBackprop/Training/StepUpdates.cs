@@ -56,6 +56,9 @@ internal sealed class StepUpdates
     /// <summary>The counts that they go by.</summary>
     public IReadOnlyList<StepCount> Counts { get; }
 
+    /// <summary>When it was last looked at whether the parameters still go by these counts.</summary>
+    public int CountsVersion { get; set; }
+
     /// <summary>One node for each of them.</summary>
     public Node[] Updates { get; }
 

@@ -81,9 +81,15 @@ public sealed partial class Trainer : IDisposable
     /// Updates made so far, by which the schedule goes; a run that is taken up again sets it to where the last one stopped.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is negative or above 2^53.</exception>
+    /// <exception cref="ObjectDisposedException">The trainer has been disposed of.</exception>
     public long Steps
     {
-        get => _step?.Steps ?? _steps;
+        get
+        {
+            _use.ThrowIfDisposed();
+            return _step?.Steps ?? _steps;
+        }
+
         set
         {
             TrainingStep.RequireSteps(value);
@@ -94,7 +100,15 @@ public sealed partial class Trainer : IDisposable
     }
 
     /// <summary>How many threads ran the last step; 0 before the first.</summary>
-    public int Threads => _step?.Threads ?? 0;
+    /// <exception cref="ObjectDisposedException">The trainer has been disposed of.</exception>
+    public int Threads
+    {
+        get
+        {
+            _use.ThrowIfDisposed();
+            return _step?.Threads ?? 0;
+        }
+    }
 
     /// <summary>
     /// What training goes by besides the model's parameters and buffers, for a checkpoint; there is none before the first step or

@@ -49,7 +49,7 @@ public sealed partial class Trainer
             throw new DataException("a minibatch needs at least one row, got none");
         }
 
-        TrainingGraph graph = _graph ?? NewGraph(ModelWidth ?? Width(inputs.Length, given));
+        TrainingGraph graph = _graph ?? NewGraph(_model.InputWidth ?? Width(inputs.Length, given));
         int width = graph.Input.Shape[1], targetWidth = Math.Max(1, graph.TargetWidth), rows = given / targetWidth;
         if (given % targetWidth != 0 || inputs.Length != (long)rows * width)
         {
@@ -144,9 +144,7 @@ public sealed partial class Trainer
         }
     }
 
-    private TrainingGraph GraphFor(int inputWidth) => _graph ?? NewGraph(ModelWidth ?? inputWidth);
-
-    private int? ModelWidth => UserCode.Call("the model's input width", static model => model.InputWidth, _model);
+    private TrainingGraph GraphFor(int inputWidth) => _graph ?? NewGraph(_model.InputWidth ?? inputWidth);
 
     private TrainingGraph NewGraph(int inputWidth) => inputWidth > 0
         ? new(_model, _loss, inputWidth, _options, _byClass)

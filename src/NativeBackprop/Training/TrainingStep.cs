@@ -22,7 +22,7 @@ public sealed partial class TrainingStep : IDisposable
     internal const int PlansKept = 8;
 
     // Beyond it a schedule could not tell one step from the next.
-    private const long MostSteps = 1L << 53;
+    internal const long MostSteps = 1L << 53;
 
     private readonly Occupancy _use = new("training step");
     private readonly BuildContext _context;
@@ -44,6 +44,7 @@ public sealed partial class TrainingStep : IDisposable
     private ThreadTeam? _team;
     private Plan? _last;
     private long _steps;
+    private int _threads, _countsVersion;
 
     /// <summary>
     /// Adds gradients and updates to the cost's graph, and makes the optimizer's state. Parameters that have no values yet draw them with
@@ -94,7 +95,12 @@ public sealed partial class TrainingStep : IDisposable
         }
         catch
         {
-            optimizer.Release(_owner);
+            // A trainer keeps its optimizer: it may make another step.
+            if (_owner == this)
+            {
+                optimizer.Release(this);
+            }
+
             throw;
         }
     }
@@ -103,9 +109,15 @@ public sealed partial class TrainingStep : IDisposable
     /// Updates made so far, by which the schedule goes; a run that is taken up again sets it to where the last one stopped.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is negative or above 2^53.</exception>
+    /// <exception cref="ObjectDisposedException">The step has been disposed of.</exception>
     public long Steps
     {
-        get => _steps;
+        get
+        {
+            _use.ThrowIfDisposed();
+            return _steps;
+        }
+
         set
         {
             RequireSteps(value);
@@ -115,18 +127,42 @@ public sealed partial class TrainingStep : IDisposable
     }
 
     /// <summary>How many threads ran the last plan; 0 before the first.</summary>
-    public int Threads { get; private set; }
+    /// <exception cref="ObjectDisposedException">The step has been disposed of.</exception>
+    public int Threads
+    {
+        get
+        {
+            _use.ThrowIfDisposed();
+            return _threads;
+        }
+    }
 
     /// <summary>
     /// What a step goes by besides the parameters and buffers: the optimizer's state, as <c>optimizer.0.weight.velocity</c>, and the
     /// context's, such as the count that streams of random numbers draw from.
     /// </summary>
-    public ParameterSet State => new(
-    [
-        .. _optimizer.StateOf(_parameters.Select(parameter => (parameter.Name, parameter.Parameter))).Entries
-            .Select(entry => ($"optimizer.{entry.Name}", entry.Parameter)),
-        .. _context.State.Entries.Select(entry => ($"context.{entry.Name}", entry.Parameter)),
-    ]);
+    /// <exception cref="ObjectDisposedException">The step has been disposed of.</exception>
+    public ParameterSet State
+    {
+        get
+        {
+            const string prefix = "optimizer.";
+            _use.ThrowIfDisposed();
+            ParameterSet own = _optimizer.StateOf([.. _parameters.Select(parameter => (parameter.Name, parameter.Parameter))]);
+            (string, Parameter)[] context = [.. _context.State.Entries.Select(entry => ($"context.{entry.Name}", entry.Parameter))];
+            return new ParameterSet(With(own.Entries)) { Draft = Draft };
+
+            IReadOnlyList<(string, Parameter)> With(IReadOnlyList<(string Name, Parameter Parameter)> entries) =>
+                [.. entries.Select(entry => (prefix + entry.Name, entry.Parameter)), .. context];
+
+            StateDraft Draft(IReadOnlySet<string> names)
+            {
+                StateDraft draft = own.Draft!(names.Where(name => name.StartsWith(prefix, StringComparison.Ordinal))
+                    .Select(name => name[prefix.Length..]).ToHashSet());
+                return draft with { Entries = With(draft.Entries) };
+            }
+        }
+    }
 
     /// <summary>The cost or a watched node, as the last <see cref="Run"/> or <see cref="Forward"/> computed it.</summary>
     /// <exception cref="InvalidOperationException">None has succeeded since the step was made or changed.</exception>

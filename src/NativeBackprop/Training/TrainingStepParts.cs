@@ -67,6 +67,12 @@ public sealed partial class TrainingStep
         using Occupancy.Guard inside = _use.Enter();
         StepUpdates updates = _kept
             ?? throw new InvalidOperationException("Update needs gradients: call Forward, Backward, Update in this order");
+        if (updates.CountsVersion != _optimizer.CountsVersion)
+        {
+            // A state was loaded since: the same gradients, by other counts.
+            updates = UpdatesOf(updates.Trained);
+        }
+
         double factor = ScheduleFactor();
         if (_fromKept?.Updates != updates)
         {

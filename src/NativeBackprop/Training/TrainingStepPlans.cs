@@ -64,8 +64,8 @@ public sealed partial class TrainingStep
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(parameters);
-        return [.. parameters.Distinct().Select(parameter =>
-            (context.NameOf(parameter ?? throw new ArgumentNullException(nameof(parameters), "a parameter is null")), parameter))];
+        return ParameterSet.WithUniqueNames(parameters.Distinct().Select(parameter =>
+            (context.NameOf(parameter ?? throw new ArgumentNullException(nameof(parameters), "a parameter is null")), parameter)));
     }
 
     private static void RequireCost(Graph graph, Node cost, IReadOnlyList<(string Name, Parameter Parameter)> parameters)
@@ -93,10 +93,10 @@ public sealed partial class TrainingStep
         return input.Fill(length, rows);
     }
 
-    // What trains the parameters that are not frozen now. Plans of another choice are of no more use.
+    // What trains the parameters that are not frozen now, by the counts that they go by. Plans of another choice are of no more use.
     private StepUpdates Adapt()
     {
-        bool isSame = _updates is not null;
+        bool isSame = _updates is not null && _countsVersion == _optimizer.CountsVersion;
         for (int i = 0; i < _parameters.Length && isSame; i++)
         {
             isSame = _frozen[i] == _parameters[i].Parameter.IsFrozen;
@@ -108,8 +108,21 @@ public sealed partial class TrainingStep
     private StepUpdates AdaptAnew()
     {
         bool[] frozen = [.. _parameters.Select(parameter => parameter.Parameter.IsFrozen)];
-        TrainedParameter[] trained = [.. _parameters.Where((_, i) => !frozen[i])];
+        StepUpdates updates = UpdatesOf([.. _parameters.Where((_, i) => !frozen[i])]);
+        if (updates != _updates)
+        {
+            DropPlans();
+        }
+
+        frozen.CopyTo(_frozen, 0);
+        _countsVersion = updates.CountsVersion;
+        return _updates = updates;
+    }
+
+    private StepUpdates UpdatesOf(TrainedParameter[] trained)
+    {
         IReadOnlyList<StepCount> counts = _optimizer.CountsOf(trained.Select(parameter => parameter.Parameter));
+        int version = _optimizer.CountsVersion;
         StepUpdates? updates = _known.Find(known => known.Trained.SequenceEqual(trained) && known.Counts.SequenceEqual(counts));
         if (updates is null)
         {
@@ -119,9 +132,8 @@ public sealed partial class TrainingStep
             _known.Add(updates);
         }
 
-        DropPlans();
-        frozen.CopyTo(_frozen, 0);
-        return _updates = updates;
+        updates.CountsVersion = version;
+        return updates;
     }
 
     private Plan Compile(int rows, ReadOnlySpan<Node> outputs, IReadOnlyList<Node> first) => _context.Graph.Compile(outputs, new PlanOptions
@@ -162,7 +174,7 @@ public sealed partial class TrainingStep
             throw error.AtStep(_steps + 1);
         }
 
-        Threads = plan.Threads;
+        _threads = plan.Threads;
         _inputs.EndRound();
     }
 
@@ -170,11 +182,23 @@ public sealed partial class TrainingStep
 
     private void SetRates(double factor)
     {
-        foreach ((Parameter rate, float groupFactor) in _rates)
+        for (int i = 0; i < _rates.Length; i++)
         {
-            rate.Span[0] = (float)(_optimizer.LearningRate * factor * groupFactor);
+            if (!float.IsFinite(Rate(i, factor)))
+            {
+                string group = i == 0 ? "" : $" times the factor {_rates[i].Factor} of parameter group {i - 1}";
+                throw new OptionException(
+                    $"the learning rate {_optimizer.LearningRate} times the schedule's {factor}{group} is too large for float32");
+            }
+        }
+
+        for (int i = 0; i < _rates.Length; i++)
+        {
+            _rates[i].Rate.Span[0] = Rate(i, factor);
         }
     }
+
+    private float Rate(int group, double factor) => (float)(_optimizer.LearningRate * factor * _rates[group].Factor);
 
     private void DropPlans()
     {

@@ -171,7 +171,7 @@ public class LayerFileTests
         Assert.That(model.Parameters["3.bias"].Value.ToArray(), Is.EqualTo(file["model.3.bias"].ToSingle()));
         const string moment = "optimizer.0.bias.first_moment";
         Assert.That(trainer.State[moment].Value.ToArray(), Is.EqualTo(file[moment].ToSingle()));
-        Assert.That(trainer.State["optimizer.step"].Value.ToArray(), Is.EqualTo(new[] { 50f }));
+        Assert.That(trainer.State["optimizer.0.bias.step"].Value.ToArray(), Is.EqualTo(new[] { 50f }));
         Assert.That(trainer.State["context.runs"].Value.ToArray(), Is.EqualTo(new float[] { 0, 0 }));
 
         Dictionary<string, string> metadata = new(file.Metadata);

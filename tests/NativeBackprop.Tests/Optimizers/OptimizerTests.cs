@@ -98,7 +98,7 @@ public class OptimizerTests
         using Plan plan = graph.Compile([.. updates]);
         plan.Bind(rate, 0.1f).Run();
         plan.Run();
-        Assert.That(adam.State["step"].Value[0], Is.EqualTo(2));
+        Assert.That(adam.State["w0.step"].Value[0], Is.EqualTo(2));
         Assert.That(graph.Nodes.Count(node => node.Op is AdamCorrections), Is.EqualTo(1));
         Assert.That(
             Enumerable.Range(0, 6).Where(updates[0].Op.Updates),
@@ -149,7 +149,7 @@ public class OptimizerTests
         Assert.That(States(adam, w), Is.EqualTo(before));
         Assert.That(
             adam.StateOf([("head.weight", w)]).Entries.Select(entry => entry.Name),
-            Is.EqualTo(new[] { "head.weight.first_moment", "head.weight.second_moment", "step" }));
+            Is.EqualTo(new[] { "head.weight.first_moment", "head.weight.second_moment", "head.weight.step" }));
     }
 
     [Test]
@@ -163,9 +163,9 @@ public class OptimizerTests
         Step(0, 1, 2);
         Assert.That(parameters.Select(Count), Is.EqualTo(new float[] { 4, 3, 2 }));
         Assert.That(
-            adam.StateOf(parameters.Select(p => (p.Name, p))).Entries
+            adam.StateOf([.. parameters.Select(p => (p.Name, p))]).Entries
                 .Select(entry => entry.Name).Where(name => name.EndsWith("step", StringComparison.Ordinal)),
-            Is.EqualTo(new[] { "step", "w1.step", "w2.step" }));
+            Is.EqualTo(new[] { "w0.step", "w1.step", "w2.step" }));
 
         void Step(params int[] which)
         {

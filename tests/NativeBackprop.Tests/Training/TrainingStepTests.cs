@@ -255,7 +255,7 @@ internal sealed class TrainingStepTests
         first.Thaw();
         towers.Step.Run();
         Assert.That(first.Value.ToArray(), Is.Not.EqualTo(moved));
-        Assert.That(towers.Step.State["optimizer.step"].Value[0], Is.EqualTo(2), "it has made two steps");
+        Assert.That(towers.Step.State["optimizer.left.0.weight.step"].Value[0], Is.EqualTo(2), "it has made two steps");
         Assert.That(towers.Step.State["optimizer.left.0.bias.step"].Value[0], Is.EqualTo(3), "the others three");
     }
 
