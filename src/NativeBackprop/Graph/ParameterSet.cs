@@ -102,7 +102,7 @@ public sealed class ParameterSet : IReadOnlyList<Parameter>
 
         foreach (Parameter parameter in drawn)
         {
-            parameter.MarkInitialized();
+            parameter.MarkWritten();
         }
     }
 

@@ -127,6 +127,21 @@ public abstract class CustomOp
 /// <summary>The result of a user's op.</summary>
 internal sealed record CustomForward(CustomOp Function) : Op
 {
+    /// <summary>The same op, as the user's class may say it.</summary>
+    public bool Equals(CustomForward? other) => other is not null && AreSame(Function, other.Function);
+
+    public override int GetHashCode() => Hash(Function);
+
+    /// <summary>The user's own equality.</summary>
+    /// <exception cref="GraphException">It failed.</exception>
+    public static bool AreSame(CustomOp one, CustomOp other) => one == other
+        || UserCode.Call($"{one.GetType().Name}.{nameof(Equals)}", one.Equals, (object)other);
+
+    /// <summary>The user's own hash code.</summary>
+    /// <exception cref="GraphException">It failed.</exception>
+    public static int Hash(CustomOp function) =>
+        UserCode.Call($"{function.GetType().Name}.{nameof(GetHashCode)}", static function => function.GetHashCode(), function);
+
     internal override bool KeepsRowsApart(Node node, ReadOnlySpan<bool> byRow) => Function.KeepsRowsApart;
 
     public override string Name => Function.Name;
@@ -168,6 +183,11 @@ internal sealed record CustomForward(CustomOp Function) : Op
 /// <summary>The gradient of one input of a user's op. Inputs: those of the op, its result, and the upstream gradient.</summary>
 internal sealed record CustomBackward(CustomOp Function, int Input) : Op
 {
+    public bool Equals(CustomBackward? other) =>
+        other is not null && Input == other.Input && CustomForward.AreSame(Function, other.Function);
+
+    public override int GetHashCode() => HashCode.Combine(CustomForward.Hash(Function), Input);
+
     public override string Name => $"{Function.Name}_gradient";
 
     internal override bool CanFault => true;

@@ -19,6 +19,7 @@ public abstract class Optimizer
     private IReadOnlyList<(string Name, Parameter Parameter)> _parameters = [];
     private WeakReference<object>? _owner;
     private float _learningRate;
+    private int _countsVersion;
 
     /// <param name="learningRate">η, above 0.</param>
     /// <param name="shared">True lets several owners use the optimizer at once.</param>
@@ -132,15 +133,22 @@ public abstract class Optimizer
         }
     }
 
+    /// <summary>Changes when any parameter begins to go by another count than before, whichever owner asked for that.</summary>
+    internal int CountsVersion => Volatile.Read(ref _countsVersion);
+
     /// <summary>
     /// Which count each of some parameters goes by that are to be updated together from now on; none where the rule does not count.
     /// Updates that were added while they went by others are of no more use.
     /// </summary>
-    internal IReadOnlyList<StepCount> CountsOf(IEnumerable<Parameter> parameters)
+    /// <param name="parameters">The parameters.</param>
+    /// <param name="version">The <see cref="CountsVersion"/> as of which this holds.</param>
+    internal IReadOnlyList<StepCount> CountsOf(IEnumerable<Parameter> parameters, out int version)
     {
         lock (_states)
         {
-            return CountsSteps ? [.. StatesOf(parameters).Select(state => state.Count!)] : [];
+            IReadOnlyList<StepCount> counts = CountsSteps ? [.. StatesOf(parameters).Select(state => state.Count!)] : [];
+            version = _countsVersion;
+            return counts;
         }
     }
 
@@ -153,9 +161,9 @@ public abstract class Optimizer
     private OptimizerState[] StatesOf(IEnumerable<Parameter> parameters)
     {
         OptimizerState[] states = [.. parameters.Select(parameter => _states.GetValue(parameter, static _ => new OptimizerState()))];
-        if (CountsSteps)
+        if (CountsSteps && StepCount.Assign(states))
         {
-            StepCount.Assign(states);
+            _countsVersion++;
         }
 
         return states;

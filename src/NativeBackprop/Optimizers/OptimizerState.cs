@@ -43,13 +43,16 @@ internal sealed class StepCount
     public Parameter Value { get; } = Parameter.Zeros(Name, [1]);
 
     /// <summary>Gives the parameters that are to be updated together as few counts as their pasts allow.</summary>
-    public static void Assign(IReadOnlyList<OptimizerState> states)
+    /// <returns>True when some go by another count than before.</returns>
+    public static bool Assign(IReadOnlyList<OptimizerState> states)
     {
+        bool isChanged = false;
         foreach (IGrouping<StepCount?, OptimizerState> group in states.GroupBy(state => state.Count).ToArray())
         {
             if (group.Key is null || group.Key._users > group.Count())
             {
                 // The others stay behind, or have not begun: what goes on takes the number along.
+                isChanged = true;
                 var count = new StepCount { _users = group.Count() };
                 group.Key?.Value.Span.CopyTo(count.Value.Span);
                 if (group.Key is { } left)
@@ -63,5 +66,7 @@ internal sealed class StepCount
                 }
             }
         }
+
+        return isChanged;
     }
 }

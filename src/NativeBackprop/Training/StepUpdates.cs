@@ -53,6 +53,9 @@ internal sealed class StepUpdates
     /// <summary>The parameters that these updates change.</summary>
     public TrainedParameter[] Trained { get; }
 
+    /// <summary>True when these parameters are the ones.</summary>
+    public bool Trains(TrainedParameter[] parameters) => Trained.AsSpan().SequenceEqual(parameters);
+
     /// <summary>The counts that they go by.</summary>
     public IReadOnlyList<StepCount> Counts { get; }
 
