@@ -101,7 +101,7 @@ public sealed class GradientCheck
         network.Check(batch);
         var check = new GradientCheck(network.Graph, network.Loss, batch.Count, options);
         check.Set(network.Input, batch.Inputs);
-        _ = loss.IsClassifier ? check.SetLabels(network.Targets, batch.Labels) : check.Set(network.Targets, batch.Targets);
+        _ = loss.TakesLabels ? check.SetLabels(network.Targets, batch.Labels) : check.Set(network.Targets, batch.Targets);
         return check.Run(network.Leaves);
     }
 

@@ -20,7 +20,7 @@ internal sealed class NetworkGradients
         (_loss, _inputWidth) = (loss, inputWidth);
         Input = Graph.Input("x", [Shape.Batch, inputWidth]);
         Output = model.Build(Input, new BuildContext(Graph, BuildMode.Evaluation));
-        Targets = loss.CreateTargets(Output);
+        Targets = loss.CheckedTargets(Output);
         Loss = loss.Build(Output, Targets);
         Parameters = model.Parameters;
         Leaves = [.. Parameters.Select(parameter => Graph.Variable(parameter)), Input];
@@ -52,7 +52,7 @@ internal sealed class NetworkGradients
         Check(batch);
         Plan plan = Graph.Compile([Loss, Output, .. Gradients], new PlanOptions { BatchSize = batch.Count, Threads = threads });
         plan.Bind(Input, batch.Inputs);
-        return _loss.IsClassifier ? plan.BindLabels(Targets, batch.Labels) : plan.Bind(Targets, batch.Targets);
+        return _loss.TakesLabels ? plan.BindLabels(Targets, batch.Labels) : plan.Bind(Targets, batch.Targets);
     }
 
     /// <summary>Checks that a batch has what model and loss take.</summary>
@@ -64,17 +64,18 @@ internal sealed class NetworkGradients
             throw new DataException($"{batch.Name}: expected rows of {_inputWidth} inputs, as the model takes them, found {batch.Features}");
         }
 
-        if (batch.IsClassification != _loss.IsClassifier)
+        if (batch.IsClassification != _loss.TakesLabels)
         {
-            throw new DataException(_loss.IsClassifier
-                ? $"{batch.Name}: the loss {_loss.Name} needs class labels, found numbers as targets"
-                : $"{batch.Name}: the loss {_loss.Name} needs numbers as targets, found class labels");
+            throw new DataException(_loss.TakesLabels
+                ? $"{batch.Name}: the loss {_loss.CheckedName} needs class labels, found numbers as targets"
+                : $"{batch.Name}: the loss {_loss.CheckedName} needs numbers as targets, found class labels");
         }
 
         int width = Targets.Shape.Rank > 1 ? Targets.Shape[1] : 0;
-        if (!_loss.IsClassifier && batch.TargetWidth != width)
+        if (!_loss.TakesLabels && batch.TargetWidth != width)
         {
-            throw new DataException($"{batch.Name}: expected targets of {width} numbers, as the loss {_loss.Name} takes them, found {batch.TargetWidth}");
+            throw new DataException(
+                $"{batch.Name}: expected targets of {width} numbers, as the loss {_loss.CheckedName} takes them, found {batch.TargetWidth}");
         }
     }
 }

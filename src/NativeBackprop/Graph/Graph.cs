@@ -57,7 +57,7 @@ public sealed class Graph
         bool writes = CheckWrites(op, operands);
         int time = writes ? _nodes.Count : _readTime ?? _nodes.Count;
         var key = new NodeKey(op, operands, VersionsRead(op, operands, time));
-        if (op.IsPure && _known.TryGetValue(key, out Node? known))
+        if (op.IsPure && _known.TryGetValue(key, out Node? known) && Holds(known))
         {
             return known;
         }
@@ -65,11 +65,12 @@ public sealed class Graph
         Shape shape = InferShape(op, operands, shapes);
         CheckIndices(op, operands, shapes);
         var node = new Node(this, _nodes.Count, op, operands, shape, time);
-        _nodes.Add(node);
         if (op.IsPure)
         {
-            _known.TryAdd(key, node);
+            _known[key] = node; // First: a user's op may fail to compare itself.
         }
+
+        _nodes.Add(node);
 
         for (int i = 0; writes && i < operands.Length; i++)
         {
@@ -133,6 +134,25 @@ public sealed class Graph
         }
 
         return needed;
+    }
+
+    /// <summary>A variable that a node, or what it depends on, reads after a write at or behind a position; null for none.</summary>
+    internal Node? ReadAfterWrite(Node output, int from)
+    {
+        bool[] needed = Needed(output);
+        foreach (Node node in _nodes)
+        {
+            for (int i = 0; needed[node.Index] && !node.Op.IsTransparent && i < node.Inputs.Length; i++)
+            {
+                if (!node.Op.Updates(i) && node.Inputs[i].Variable is { } read && _writes.TryGetValue(read, out List<int>? writes)
+                    && writes.Exists(write => write >= from && write < node.ReadTime))
+                {
+                    return read;
+                }
+            }
+        }
+
+        return null;
     }
 
     /// <summary>Holds the graph for the current thread until the result is disposed of; the same thread may enter again.</summary>
@@ -297,11 +317,14 @@ public sealed class Graph
 
     private void TakeOut(int from)
     {
-        if (from == _nodes.Count)
+        foreach (List<int> writes in _writes.Values)
         {
-            return;
+            writes.RemoveAll(index => index >= from);
         }
 
+        _nodes.RemoveRange(from, _nodes.Count - from);
+
+        // Last: a user's op may fail to compare itself. What then stays is passed over.
         foreach ((NodeKey key, Node node) in _known)
         {
             if (node.Index >= from)
@@ -309,14 +332,9 @@ public sealed class Graph
                 _known.Remove(key);
             }
         }
-
-        foreach (List<int> writes in _writes.Values)
-        {
-            writes.RemoveAll(index => index >= from);
-        }
-
-        _nodes.RemoveRange(from, _nodes.Count - from);
     }
+
+    private bool Holds(Node node) => node.Index < _nodes.Count && _nodes[node.Index] == node;
 
     private void Leave(int? readTime)
     {
@@ -359,12 +377,17 @@ public sealed class Graph
 
         public void Dispose()
         {
-            if (!_isComplete)
+            try
             {
-                _graph.TakeOut(_from);
+                if (!_isComplete)
+                {
+                    _graph.TakeOut(_from);
+                }
             }
-
-            _graph.Leave(_readTime);
+            finally
+            {
+                _graph.Leave(_readTime);
+            }
         }
     }
 }

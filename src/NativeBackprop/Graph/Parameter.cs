@@ -52,6 +52,9 @@ public sealed unsafe class Parameter
     /// <summary>Draws the first values, or null when there is no rule for them. May be a user's code.</summary>
     internal Action<Span<float>, RandomSource>? Draw { get; set; }
 
+    /// <summary>Another one whenever the values were drawn, set, loaded, restored or trained.</summary>
+    internal int Version { get; private set; }
+
     /// <summary>True for whole numbers, which files hold as 64-bit integers.</summary>
     internal bool IsCount { get; init; }
 
@@ -86,7 +89,7 @@ public sealed unsafe class Parameter
         }
 
         values.CopyTo(_memory.Span);
-        IsInitialized = true;
+        MarkWritten();
     }
 
     /// <summary>
@@ -120,9 +123,15 @@ public sealed unsafe class Parameter
     {
         other.Span.CopyTo(Span);
         (IsInitialized, IsFrozen) = (other.IsInitialized, other.IsFrozen);
+        Version++;
     }
 
-    internal void MarkInitialized() => IsInitialized = true;
+    /// <summary>Says that the values have been written: they are there now, and are others than before.</summary>
+    internal void MarkWritten()
+    {
+        IsInitialized = true;
+        Version++;
+    }
 
     /// <inheritdoc/>
     public override string ToString() => $"{Name} {Shape}";

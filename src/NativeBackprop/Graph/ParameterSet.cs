@@ -129,7 +129,7 @@ public sealed class ParameterSet : IReadOnlyList<Parameter>
 
         foreach (Parameter parameter in drawn)
         {
-            parameter.MarkInitialized();
+            parameter.MarkWritten();
         }
     }
 

@@ -73,8 +73,8 @@ internal static class LossFormats
     /// <exception cref="DataException">The loss is a user's own.</exception>
     public static void Write(Utf8JsonWriter json, string key, Loss loss)
     {
-        LossFormat format = Find(loss.Name) is { } found && found.Default().GetType() == loss.GetType() ? found
-            : throw new DataException($"a model file cannot hold the loss {loss.Name}: it is not one of the engine's own");
+        LossFormat format = Find(loss.CheckedName) is { } found && found.Default().GetType() == loss.GetType() ? found
+            : throw new DataException($"a model file cannot hold the loss {loss.CheckedName}: it is not one of the engine's own");
         JsonObject options = format.Options(loss);
         if (options.Count == 0)
         {

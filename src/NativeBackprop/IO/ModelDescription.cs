@@ -34,7 +34,7 @@ public sealed class ModelDescription
         Loss known = CreateLoss(denseTargets: false);
         Node input = CreateInput(InputWidth), output = model.Build(input, new BuildContext(input.Graph, BuildMode.Evaluation));
         OutputWidth = output.Shape.Rank == 2 ? output.Shape[1] : throw new ShapeException($"the output must have the shape [B, K], got {output.Shape}");
-        known.Build(output, known.CreateTargets(output));
+        known.Build(output, known.CheckedTargets(output));
     }
 
     /// <summary>The names of the losses.</summary>
@@ -53,7 +53,7 @@ public sealed class ModelDescription
     public Sequential Model { get; }
 
     /// <summary>The loss's name.</summary>
-    public string LossName => _loss.Name;
+    public string LossName => _loss.CheckedName;
 
     /// <summary>The loss for one kind of targets.</summary>
     /// <param name="denseTargets">True when the targets are numbers, false when they are class indices; only a loss that takes either asks.</param>

@@ -116,6 +116,7 @@ public abstract class Layer
     /// <exception cref="NotSupportedException">
     /// A class does not say how to copy it, or says it wrongly: see <see cref="CopyStructure"/>.
     /// </exception>
+    /// <exception cref="GraphException">A layer of one's own has failed to copy itself; its exception is the inner one.</exception>
     public Layer Clone() => new CloneContext().Copy(this);
 
     /// <summary>A copy of all values of parameters and buffers, for <see cref="Restore"/>.</summary>
@@ -150,7 +151,16 @@ public abstract class Layer
     /// <summary>The copy of this layer for a clone, with its values.</summary>
     internal Layer CopyWith(CloneContext context)
     {
-        Layer copy = CopyStructure(context);
+        Layer copy;
+        try
+        {
+            copy = CopyStructure(context);
+        }
+        catch (Exception e) when (UserCode.IsForeignToBuilding(e))
+        {
+            throw UserCode.Failed($"{GetType().Name}.{nameof(CopyStructure)}", e);
+        }
+
         if (copy is null || copy == this || copy.GetType() != GetType())
         {
             throw NotCopied("must give a new layer of its type");
@@ -291,7 +301,7 @@ public abstract class Layer
 
         var buffer = new Parameter(name, shape) { IsCount = isCount, IsBuffer = true };
         buffer.Span.Fill(initial);
-        buffer.MarkInitialized();
+        buffer.MarkWritten();
         return Add(_buffers, name, buffer);
     }
 

@@ -25,7 +25,7 @@ public sealed class LayerSnapshot
         foreach ((Parameter parameter, float[] values) in parameters.Concat(buffers).Zip(_values))
         {
             values.CopyTo(parameter.Span);
-            parameter.MarkInitialized();
+            parameter.MarkWritten();
         }
     }
 

@@ -71,7 +71,7 @@ internal sealed class PredictorGraph
 
             // A layer may make its user's op anew each time it is built.
             (CustomForward f, CustomForward g) =>
-                f.Function.Equals(g.Function) || (isSameModel && f.Function.GetType() == g.Function.GetType()),
+                f.Equals(g) || (isSameModel && f.Function.GetType() == g.Function.GetType()),
             _ => a.Op.Equals(b.Op),
         };
         for (int k = 0; isSame && k < a.Inputs.Length; k++)

@@ -25,10 +25,25 @@ public abstract class Loss
     {
         ArgumentNullException.ThrowIfNull(output);
         RequireLogits(output.Shape);
-        return IsClassifier
+        return TakesLabels
             ? output.Graph.Labels("targets", output.Shape[1])
-            : output.Graph.Input("targets", [Shape.Batch, TargetWidth(output.Shape[1])]);
+            : output.Graph.Input("targets", [Shape.Batch, Call(nameof(TargetWidth), loss => loss.TargetWidth(output.Shape[1]))]);
     }
+
+    /// <summary>The name, which may be a user's code.</summary>
+    /// <exception cref="GraphException">It failed.</exception>
+    internal string CheckedName => Call(nameof(Name), static loss => loss.Name);
+
+    /// <summary>True when the targets are class indices, as a user's code may say it.</summary>
+    /// <exception cref="GraphException">It failed.</exception>
+    internal bool TakesLabels => Call(nameof(IsClassifier), static loss => loss.IsClassifier);
+
+    /// <summary>The targets' leaf, as a user's code may make it.</summary>
+    /// <exception cref="GraphException">It failed, or gave no input of the output's graph.</exception>
+    internal Node CheckedTargets(Node output) =>
+        Call(nameof(CreateTargets), loss => loss.CreateTargets(output)) is { Op: Input or Labels } targets && targets.Graph == output.Graph
+            ? targets
+            : throw new GraphException($"{GetType().Name}.{nameof(CreateTargets)} must give an input of the output's graph");
 
     /// <summary>
     /// Adds the scalar loss: the mean of <see cref="PerExample"/> over the batch, each example times its weight if there are weights. The
@@ -49,22 +64,24 @@ public abstract class Loss
         {
             losses = sampleWeights.Shape.Equals(losses.Shape)
                 ? losses * sampleWeights
-                : throw new ShapeException($"{Name}: expected sample weights of shape {losses.Shape}, got {sampleWeights.Shape}");
+                : throw new ShapeException($"{CheckedName}: expected sample weights of shape {losses.Shape}, got {sampleWeights.Shape}");
         }
 
         return Average(losses, targets);
     }
+
+    private T Call<T>(string member, Func<Loss, T> call) => UserCode.Call($"{GetType().Name}.{member}", call, this);
 
     // A user's own loss may do anything.
     private Node Examples(Node output, Node targets)
     {
         try
         {
-            return PerExample(output, targets) ?? throw new GraphException($"{Name}: PerExample gave null");
+            return PerExample(output, targets) ?? throw new GraphException($"{CheckedName}: PerExample gave null");
         }
         catch (Exception error) when (UserCode.IsForeignToBuilding(error))
         {
-            throw new GraphException($"{Name}: PerExample failed: {error.GetType().Name}: {error.Message}", error);
+            throw new GraphException($"{CheckedName}: PerExample failed: {error.GetType().Name}: {error.Message}", error);
         }
     }
 
@@ -85,7 +102,7 @@ public abstract class Loss
         ArgumentNullException.ThrowIfNull(output);
         if (output.Rank != 2)
         {
-            throw new ShapeException($"{Name}: expected an output of shape [N, K], got {output}");
+            throw new ShapeException($"{CheckedName}: expected an output of shape [N, K], got {output}");
         }
     }
 
@@ -97,7 +114,7 @@ public abstract class Loss
         RequireLogits(expected);
         if (!targets.Shape.Equals(expected))
         {
-            throw new ShapeException($"{Name}: expected targets of shape {expected}, got {targets.Shape}");
+            throw new ShapeException($"{CheckedName}: expected targets of shape {expected}, got {targets.Shape}");
         }
     }
 }

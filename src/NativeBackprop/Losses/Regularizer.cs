@@ -57,13 +57,16 @@ public abstract record Regularizer
     }
 
     /// <summary>Adds the penalties of all parameters that are covered to a cost.</summary>
+    /// <exception cref="GraphException">A penalty of one's own has failed; its exception is the inner one.</exception>
     public Node AddTo(Node cost, IEnumerable<Parameter> parameters)
     {
         ArgumentNullException.ThrowIfNull(cost);
         ArgumentNullException.ThrowIfNull(parameters);
         foreach (Parameter parameter in parameters.Where(Covers))
         {
-            cost += Penalty(cost.Graph.Variable(parameter));
+            Node penalty = UserCode.Call($"{GetType().Name}.{nameof(Penalty)}", Penalty, cost.Graph.Variable(parameter))
+                ?? throw new GraphException($"{GetType().Name}.{nameof(Penalty)} gave null for {parameter}");
+            cost += penalty;
         }
 
         return cost;

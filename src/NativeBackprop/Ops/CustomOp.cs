@@ -135,6 +135,21 @@ internal sealed record CustomForward(CustomOp Function) : Op
     internal override bool KeepsRowsApart(Node node, ReadOnlySpan<bool> byRow) =>
         UserCode.Call($"{Name}: {nameof(KeepsRowsApart)}", static function => function.KeepsRowsApart, Function);
 
+    /// <summary>The same op, as the user's class may say it.</summary>
+    public bool Equals(CustomForward? other) => other is not null && AreSame(Function, other.Function);
+
+    public override int GetHashCode() => Hash(Function);
+
+    /// <summary>The user's own equality.</summary>
+    /// <exception cref="GraphException">It failed.</exception>
+    public static bool AreSame(CustomOp one, CustomOp other) => one == other
+        || UserCode.Call($"{one.GetType().Name}.{nameof(Equals)}", one.Equals, (object)other);
+
+    /// <summary>The user's own hash code.</summary>
+    /// <exception cref="GraphException">It failed.</exception>
+    public static int Hash(CustomOp function) =>
+        UserCode.Call($"{function.GetType().Name}.{nameof(GetHashCode)}", static function => function.GetHashCode(), function);
+
     public override string Name => Function.CheckedName;
 
     internal override bool CanFault => true;
@@ -175,6 +190,12 @@ internal sealed record CustomForward(CustomOp Function) : Op
 internal sealed record CustomBackward(CustomOp Function, int Input) : Op
 {
     public override string Name => $"{Function.CheckedName}_gradient";
+
+    public bool Equals(CustomBackward? other) =>
+        other is not null && Input == other.Input && CustomForward.AreSame(Function, other.Function);
+
+    public override int GetHashCode() => HashCode.Combine(CustomForward.Hash(Function), Input);
+
 
     internal override bool CanFault => true;
 

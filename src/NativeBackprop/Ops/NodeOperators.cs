@@ -45,7 +45,9 @@ public static class NodeOperators
         public static Node operator /(Node a, Node b) => NodeFunctions.GraphOf(a).Add(Binary.Divide, a, b);
 
         /// <summary>a / k.</summary>
-        public static Node operator /(Node a, float k) => (1 / k) * a;
+        public static Node operator /(Node a, float k) => float.IsNormal(k) && float.IsNormal(1 / k)
+            ? (1 / k) * a
+            : a / NodeFunctions.GraphOf(a).Constant(k);
 
         /// <summary>k / a.</summary>
         public static Node operator /(float k, Node a) => k * a.Reciprocal();

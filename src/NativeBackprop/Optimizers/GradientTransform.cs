@@ -27,7 +27,8 @@ public abstract record GradientTransform
     /// <exception cref="GraphException">The transform failed, or does not give as many gradients of the same shapes.</exception>
     internal IReadOnlyList<Node> CheckedApply(IReadOnlyList<Node> gradients)
     {
-        IReadOnlyList<Node> changed = UserCode.Call(GetType().Name, Apply, gradients);
+        IReadOnlyList<Node> changed = UserCode.Call(
+            GetType().Name, given => Apply(given)?.ToArray(), gradients)!;
         if (changed is null || changed.Count != gradients.Count)
         {
             throw new GraphException(

@@ -15,7 +15,7 @@ public sealed class HessianOperator : KrylovOperator, IDisposable
     private readonly Node _loss;
     private readonly bool[] _isRead;
 
-    /// <summary>Adds the products to the loss's graph and makes their plan.</summary>
+    /// <summary>Adds the products to the loss's graph and makes their plan. Refused, it adds nothing.</summary>
     /// <param name="loss">The scalar f.</param>
     /// <param name="withRespectTo">The nodes whose elements are the rows and columns, in order; of known shapes.</param>
     /// <param name="options">How the plan is made.</param>
@@ -35,6 +35,7 @@ public sealed class HessianOperator : KrylovOperator, IDisposable
             ArgumentNullException.ThrowIfNull(node, nameof(withRespectTo));
         }
 
+        using Graph.Building building = loss.Graph.Begin();
         _vectors = new Node[withRespectTo.Length];
         for (int i = 0; i < _vectors.Length; i++)
         {
@@ -51,6 +52,7 @@ public sealed class HessianOperator : KrylovOperator, IDisposable
 
         // With the loss among the outputs the plan reads every input that the loss reads, also those that its Hessian does not depend on.
         Plan = loss.Graph.Compile([loss, .. _products], options);
+        building.Complete();
     }
 
     /// <inheritdoc/>

@@ -51,9 +51,6 @@ public abstract class Optimizer
     /// <summary>What the rule remembers of a parameter: names of tensors of its shape.</summary>
     private protected abstract IReadOnlyList<string> Kinds { get; }
 
-    /// <summary>Changes whenever a parameter goes by another count of steps than before.</summary>
-    internal int CountsVersion => Volatile.Read(ref _countsVersion);
-
     /// <summary>Makes the optimizer that of a trainer or a step, as often as that asks.</summary>
     /// <exception cref="InvalidOperationException">It belongs to another one.</exception>
     internal void Claim(object owner)
@@ -213,15 +210,22 @@ public abstract class Optimizer
         }
     }
 
+    /// <summary>Changes when any parameter begins to go by another count than before, whichever owner asked for that.</summary>
+    internal int CountsVersion => Volatile.Read(ref _countsVersion);
+
     /// <summary>
     /// Which count each of some parameters goes by that are to be updated together from now on; none where the rule does not count.
     /// Updates that were added while they went by others are of no more use.
     /// </summary>
-    internal IReadOnlyList<StepCount> CountsOf(IEnumerable<Parameter> parameters)
+    /// <param name="parameters">The parameters.</param>
+    /// <param name="version">The <see cref="CountsVersion"/> as of which this holds.</param>
+    internal IReadOnlyList<StepCount> CountsOf(IEnumerable<Parameter> parameters, out int version)
     {
         lock (_states)
         {
-            return CountsSteps ? [.. StatesOf(parameters).Select(state => state.Count!)] : [];
+            IReadOnlyList<StepCount> counts = CountsSteps ? [.. StatesOf(parameters).Select(state => state.Count!)] : [];
+            version = _countsVersion;
+            return counts;
         }
     }
 

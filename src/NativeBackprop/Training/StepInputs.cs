@@ -40,6 +40,17 @@ internal sealed class StepInputs
                 : $"{node} takes class indices, not numbers: use BindLabels");
     }
 
+    /// <summary>True for an input, or a view of one, that was bound since the last run: no run has read what its memory holds.</summary>
+    public bool IsFresh(Node node)
+    {
+        while (node.Op.IsView)
+        {
+            node = node.Inputs[0];
+        }
+
+        return _inputs.TryGetValue(node, out StepInput? input) && input.IsFresh;
+    }
+
     /// <summary>The batch size that a number of values stands for; 0 for an input that does not depend on it.</summary>
     /// <exception cref="ShapeException">The number does not fit the input, or the inputs bound since the last run.</exception>
     public int RowsOf(StepInput input, int length)

@@ -53,11 +53,11 @@ internal sealed class StepUpdates
     /// <summary>The parameters that these updates change.</summary>
     public TrainedParameter[] Trained { get; }
 
+    /// <summary>True when these parameters are the ones.</summary>
+    public bool Trains(TrainedParameter[] parameters) => Trained.AsSpan().SequenceEqual(parameters);
+
     /// <summary>The counts that they go by.</summary>
     public IReadOnlyList<StepCount> Counts { get; }
-
-    /// <summary>When it was last looked at whether the parameters still go by these counts.</summary>
-    public int CountsVersion { get; set; }
 
     /// <summary>One node for each of them.</summary>
     public Node[] Updates { get; }

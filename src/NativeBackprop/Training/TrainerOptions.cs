@@ -30,14 +30,16 @@ public sealed record TrainerOptions : TrainingStepOptions
     /// <summary>All penalties, the short form's first.</summary>
     internal IEnumerable<Regularizer> Penalties => L2 > 0 ? Regularizers.Prepend(Regularizer.L2(L2)) : Regularizers;
 
+    /// <inheritdoc cref="TrainingStepOptions.Validated"/>
     internal new TrainerOptions Validated()
     {
-        base.Validated();
         string? error = BatchSize < 1 ? $"the batch size must be at least 1, got {BatchSize}"
             : !(L2 >= 0) || float.IsInfinity(L2) ? $"the L2 factor must be a finite number of at least 0, got {L2}"
             : CheckpointSegments < 1 ? $"the number of checkpoint segments must be at least 1, got {CheckpointSegments}"
-            : Regularizers is null || Regularizers.Contains(null!) ? "a regularizer, or their list, is null"
             : null;
-        return error is null ? this : throw new OptionException(error);
+        return error is not null ? throw new OptionException(error) : (TrainerOptions)base.Validated() with
+        {
+            Regularizers = Copied(nameof(Regularizers), Regularizers),
+        };
     }
 }

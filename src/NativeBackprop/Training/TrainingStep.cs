@@ -41,10 +41,14 @@ public sealed partial class TrainingStep : IDisposable
     private StepUpdates? _updates;
     private Node _cost;
     private Node[] _checks = [];
+    private Parameter[] _read = [];
+    private int[] _readVersions = [];
+    private int _firstUpdate;
+    private int _countsVersion;
     private ThreadTeam? _team;
     private Plan? _last;
     private long _steps;
-    private int _threads, _countsVersion;
+    private int _threads;
 
     /// <summary>
     /// Adds gradients and updates to the cost's graph, and makes the optimizer's state. Parameters that have no values yet draw them with
@@ -72,7 +76,7 @@ public sealed partial class TrainingStep : IDisposable
     {
         ArgumentNullException.ThrowIfNull(cost);
         ArgumentNullException.ThrowIfNull(optimizer);
-        options.Validated();
+        options = options.Validated();
         (_context, _cost, _optimizer, _options, _segmentEnds) = (context, cost, optimizer, options, segmentEnds);
         (_owner, _effects) = (owner ?? this, [.. context.Effects]);
         RequireCost(context.Graph, cost, parameters);
@@ -165,7 +169,9 @@ public sealed partial class TrainingStep : IDisposable
     }
 
     /// <summary>The cost or a watched node, as the last <see cref="Run"/> or <see cref="Forward"/> computed it.</summary>
-    /// <exception cref="InvalidOperationException">None has succeeded since the step was made or changed.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// None has succeeded since the step was made or changed; or the node is an input that has been bound anew since.
+    /// </exception>
     /// <exception cref="GraphException">The node is neither the cost nor watched.</exception>
     public Tensor this[Node node]
     {
@@ -173,19 +179,38 @@ public sealed partial class TrainingStep : IDisposable
         {
             ArgumentNullException.ThrowIfNull(node);
             using Occupancy.Guard inside = _use.Enter();
-            return node == _cost || _watched.Contains(node)
-                ? (_last ?? throw new InvalidOperationException($"{node} has no value yet: call Run, or Forward, first"))[node]
-                : throw new GraphException($"{node} is neither the cost nor watched: call Watch before a run");
+            if (node != _cost && !_watched.Contains(node))
+            {
+                throw new GraphException($"{node} is neither the cost nor watched: call Watch before a run");
+            }
+
+            Plan last = _last ?? throw new InvalidOperationException($"{node} has no value yet: call Run, or Forward, first");
+            return !_inputs.IsFresh(node) ? last[node] : throw new InvalidOperationException(
+                $"{node} shows an input that has been bound since the last run: call Run, or Forward, first");
         }
     }
 
-    /// <summary>Computes some more nodes at every run, to be read by <see cref="this[Node]"/>. Plans are made anew.</summary>
-    /// <exception cref="GraphException">A node belongs to another graph.</exception>
+    /// <summary>
+    /// Computes some more nodes at every run, to be read by <see cref="this[Node]"/>. Plans are made anew. What they read of the parameters
+    /// is what the cost reads, the values before the update of that run; a parameter itself, watched, shows what it holds after the run.
+    /// </summary>
+    /// <exception cref="GraphException">
+    /// A node belongs to another graph, or was built after the step and reads what the step updates.
+    /// </exception>
     public TrainingStep Watch(params ReadOnlySpan<Node> nodes)
     {
         using Occupancy.Guard inside = _use.Enter();
         Node[] added = nodes.ToArray();
         _inputs.Require(_context.Graph, added);
+        foreach (Node node in added)
+        {
+            if (_context.Graph.ReadAfterWrite(node, _firstUpdate) is { } variable)
+            {
+                throw new GraphException(
+                    $"{node} was built after the step, and reads {variable}, which the step updates: build it before the step is made");
+            }
+        }
+
         _watched.AddRange(added.Distinct().Except(_watched));
         DropPlans();
         return this;
@@ -240,8 +265,9 @@ public sealed partial class TrainingStep : IDisposable
         SetRates(factor);
         Begin(plan);
         Execute(plan, Part.All);
+        _inputs.EndRound();
         (_last, _kept) = (plan, null);
-        _steps++;
+        Count(updates);
         return plan[_cost].Item;
     }
 

@@ -26,13 +26,27 @@ public record TrainingStepOptions
     /// <summary>False runs one kernel a node, for comparison.</summary>
     public bool Fuse { get; init; } = true;
 
+    /// <summary>These options, checked, with lists of their own: what is done to the caller's lists later changes nothing.</summary>
+    /// <exception cref="OptionException">An option is outside its domain.</exception>
+    /// <exception cref="GraphException">A list of a user's own failed.</exception>
     internal TrainingStepOptions Validated()
     {
-        string? error = Groups is null || Groups.Contains(null!) ? "a parameter group, or their list, is null"
-            : GradientTransforms is null || GradientTransforms.Contains(null!) ? "a gradient transform, or their list, is null"
-            : !Enum.IsDefined(OnNonFinite) ? $"OnNonFinite has no value {(int)OnNonFinite}"
+        string? error = !Enum.IsDefined(OnNonFinite) ? $"OnNonFinite has no value {(int)OnNonFinite}"
             : Threads is < 0 or > PlanOptions.MaxThreads ? $"the thread count must lie in 0..{PlanOptions.MaxThreads}, got {Threads}"
             : null;
-        return error is null ? this : throw new OptionException(error);
+        return error is not null ? throw new OptionException(error) : this with
+        {
+            Groups = Copied(nameof(Groups), Groups),
+            GradientTransforms = Copied(nameof(GradientTransforms), GradientTransforms),
+        };
+    }
+
+    private protected static IReadOnlyList<T> Copied<T>(string name, IReadOnlyList<T>? list)
+        where T : class
+    {
+        T[] copy = UserCode.Call(
+            $"the list {name}", static list => list.ToArray(), list ?? throw new OptionException($"{name} must not be null"));
+        int at = Array.IndexOf(copy, null);
+        return at < 0 ? Array.AsReadOnly(copy) : throw new OptionException($"{name}: element {at} is null");
     }
 }

@@ -22,7 +22,13 @@ public sealed partial class TrainingStep
         Plan plan = _halves.Find(rows) ?? _halves.Add(rows, CompileHalves(rows, updates));
         Begin(plan);
         Execute(plan, Part.First);
+        _inputs.EndRound();
         (_last, _pending) = (plan, (plan, updates));
+        for (int i = 0; i < _read.Length; i++)
+        {
+            _readVersions[i] = _read[i].Version;
+        }
+
         return plan[_cost].Item;
     }
 
@@ -35,8 +41,8 @@ public sealed partial class TrainingStep
     /// mean: who wants the mean over all batches divides the learning rate, or the costs.
     /// </param>
     /// <exception cref="InvalidOperationException">
-    /// No <see cref="Forward"/> went before that has not been used, or parameters were frozen or thawed since the gradients that are to
-    /// be added to.
+    /// No <see cref="Forward"/> went before that has not been used; or a parameter was set, loaded, restored or trained by another since
+    /// that; or parameters were frozen or thawed since the gradients that are to be added to.
     /// </exception>
     /// <exception cref="NonFiniteException">A gradient is NaN or infinite, and the options ask for that check.</exception>
     public void Backward(bool accumulate = false)
@@ -47,10 +53,19 @@ public sealed partial class TrainingStep
             throw new InvalidOperationException("Backward needs a Forward of its own: call Forward, Backward, Update in this order");
         }
 
-        if (accumulate && _kept is not null && !_kept.Trained.AsSpan().SequenceEqual(updates.Trained))
+        for (int i = 0; i < _read.Length; i++)
+        {
+            if (_read[i].Version != _readVersions[i])
+            {
+                throw new InvalidOperationException(
+                    $"parameter {_context.NameOf(_read[i])} changed since the Forward: call Forward again");
+            }
+        }
+
+        if (accumulate && _kept is not null && !_kept.Trains(updates.Trained))
         {
             throw new InvalidOperationException(
-                "parameters were frozen or thawed since the last Backward: call Update, or Backward without accumulating, first");
+                "parameters were frozen or thawed since the last Backward: call Backward without accumulating");
         }
 
         _keep.Span[0] = accumulate && _kept is not null ? 1 : 0;
@@ -59,31 +74,56 @@ public sealed partial class TrainingStep
         _kept = updates;
     }
 
-    /// <summary>Updates the parameters by the gradients that <see cref="Backward"/> has left, and counts a step.</summary>
-    /// <exception cref="InvalidOperationException">There are none.</exception>
+    /// <summary>
+    /// Updates the parameters by the gradients that <see cref="Backward"/> has left, and counts a step, also where all are frozen.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">
+    /// There are none, or a <see cref="Forward"/> has found parameters frozen or thawed since: they are of no more use.
+    /// </exception>
     /// <exception cref="NonFiniteException">A gradient is NaN or infinite, and the options ask for that check.</exception>
     public void Update()
     {
         using Occupancy.Guard inside = _use.Enter();
-        StepUpdates updates = _kept
+        StepUpdates kept = _kept
             ?? throw new InvalidOperationException("Update needs gradients: call Forward, Backward, Update in this order");
-        if (updates.CountsVersion != _optimizer.CountsVersion)
+        if (_updates?.Trains(kept.Trained) == false)
         {
-            // A state was loaded since: the same gradients, by other counts.
-            updates = UpdatesOf(updates.Trained);
+            throw new InvalidOperationException(
+                "parameters were frozen or thawed since the last Backward: call Forward, Backward, Update in this order");
         }
 
         double factor = ScheduleFactor();
-        if (_fromKept?.Updates != updates)
+
+        // The gradients are the same ones whatever counts the parameters have come to go by since.
+        StepUpdates updates = _updates is not null && _optimizer.CountsVersion == _countsVersion
+            ? _updates
+            : UpdatesOf(kept.Trained, out _);
+        Node[] nodes = updates.Keep(_keep).Updates;
+        if (nodes.Length > 0 && _fromKept?.Updates != updates)
         {
-            Plan made = Compile(0, updates.Keep(_keep).Updates, first: []);
+            Plan made = Compile(0, nodes, first: []);
             _fromKept?.Plan.Dispose();
             _fromKept = (made, updates);
         }
 
         SetRates(factor);
-        Execute(_fromKept.Value.Plan, Part.All);
+        if (nodes.Length > 0)
+        {
+            Execute(_fromKept!.Value.Plan, Part.All);
+        }
+
         (_kept, _pending) = (null, null);
+        Count(updates);
+    }
+
+    // One more step has been made.
+    private void Count(StepUpdates updates)
+    {
+        foreach (TrainedParameter trained in updates.Trained)
+        {
+            trained.Parameter.MarkWritten();
+        }
+
         _steps++;
     }
 

@@ -24,6 +24,11 @@ public sealed partial class TrainingStep
         _watched.AddRange(watched);
         _checks = _options.OnNonFinite == OnNonFinite.Continue ? [] : [_context.Graph.Add(new CheckFinite(), cost)];
         _cost = cost;
+        bool[] needed = _context.Graph.Needed(cost);
+        _read = [.. _context.Graph.Nodes.Take(needed.Length)
+            .Where(node => needed[node.Index]).Select(node => node.Op).OfType<Variable>().Select(variable => variable.Parameter)];
+        _readVersions = new int[_read.Length];
+        _firstUpdate = _context.Graph.Nodes.Count;
         _known.Clear();
         _updates = null;
         DropPlans();
@@ -93,10 +98,11 @@ public sealed partial class TrainingStep
         return input.Fill(length, rows);
     }
 
-    // What trains the parameters that are not frozen now, by the counts that they go by. Plans of another choice are of no more use.
+    // What trains the parameters that are not frozen now, by the counts that the optimizer has them go by now: another owner of a shared
+    // one may have parted them. Plans of another choice are of no more use.
     private StepUpdates Adapt()
     {
-        bool isSame = _updates is not null && _countsVersion == _optimizer.CountsVersion;
+        bool isSame = _updates is not null && _optimizer.CountsVersion == _countsVersion;
         for (int i = 0; i < _parameters.Length && isSame; i++)
         {
             isSame = _frozen[i] == _parameters[i].Parameter.IsFrozen;
@@ -108,21 +114,21 @@ public sealed partial class TrainingStep
     private StepUpdates AdaptAnew()
     {
         bool[] frozen = [.. _parameters.Select(parameter => parameter.Parameter.IsFrozen)];
-        StepUpdates updates = UpdatesOf([.. _parameters.Where((_, i) => !frozen[i])]);
+        TrainedParameter[] trained = [.. _parameters.Where((_, i) => !frozen[i])];
+        StepUpdates updates = UpdatesOf(trained, out int version);
         if (updates != _updates)
         {
             DropPlans();
         }
 
         frozen.CopyTo(_frozen, 0);
-        _countsVersion = updates.CountsVersion;
+        _countsVersion = version;
         return _updates = updates;
     }
 
-    private StepUpdates UpdatesOf(TrainedParameter[] trained)
+    private StepUpdates UpdatesOf(TrainedParameter[] trained, out int version)
     {
-        IReadOnlyList<StepCount> counts = _optimizer.CountsOf(trained.Select(parameter => parameter.Parameter));
-        int version = _optimizer.CountsVersion;
+        IReadOnlyList<StepCount> counts = _optimizer.CountsOf(trained.Select(parameter => parameter.Parameter), out version);
         StepUpdates? updates = _known.Find(known => known.Trained.SequenceEqual(trained) && known.Counts.SequenceEqual(counts));
         if (updates is null)
         {
@@ -132,7 +138,6 @@ public sealed partial class TrainingStep
             _known.Add(updates);
         }
 
-        updates.CountsVersion = version;
         return updates;
     }
 
@@ -175,7 +180,6 @@ public sealed partial class TrainingStep
         }
 
         _threads = plan.Threads;
-        _inputs.EndRound();
     }
 
     private double ScheduleFactor() => _options.Schedule?.CheckedFactor(_steps) ?? 1;

@@ -177,6 +177,20 @@ public class SecondOrderTests
         Assert.That(() => graph.HessianVectorProduct(x.Square().Sum(), [x], []), Throws.TypeOf<ShapeException>());
     }
 
+    [Test]
+    public void A_hessian_that_is_refused_adds_nothing()
+    {
+        var graph = new Graph();
+        Node a = graph.Input("a", [2]), cost = a.Square().Sum(), notScalar = a * 3f;
+        int count = graph.Nodes.Count;
+        Assert.That(() => new HessianOperator(notScalar, [a]), Throws.TypeOf<GraphException>());
+        Assert.That(() => new HessianOperator(cost, [a, new Graph().Input("b", [2])]), Throws.TypeOf<GraphException>());
+        Assert.That(() => new HessianOperator(cost, [a], new PlanOptions { Threads = -1 }), Throws.TypeOf<OptionException>());
+        Assert.That(graph.Nodes, Has.Count.EqualTo(count));
+        using var hessian = new HessianOperator(cost, [a]);
+        Assert.That(hessian.Size, Is.EqualTo(2));
+    }
+
     // 2 inputs, 2 hidden units, 1 output: 9 parameters, away from the symmetric point.
     private static Problem Xor()
     {

@@ -22,6 +22,26 @@ internal sealed class SpecialValueTests
 
     private static IEnumerable<OpRow> Smooth => OpTable.ElementwiseRows.Where(row => ((Elementwise)new OpCase(row, 1, 1).Result.Op).Domain is null);
 
+    [TestCase(1e-39f)]
+    [TestCase(-1e-39f)]
+    [TestCase(3e38f)]
+    [TestCase(3f)]
+    public void A_quotient_by_a_number_is_the_quotient(float k)
+    {
+        var graph = new Graph();
+        Node x = graph.Input("x", [4]), y = x / k;
+        float[] values = [0, 1e-3f, -2, 3e38f];
+        using Plan plan = graph.Compile([y, graph.Gradient(y.Sum(), [x])[0]]);
+        plan.Bind(x, values).Run();
+        float[] expected = [.. values.Select(value => value / k)], got = plan[y].Span.ToArray();
+        for (int i = 0; i < values.Length; i++)
+        {
+            Assert.That(
+                got[i],
+                float.IsNormal(expected[i]) ? Is.EqualTo(expected[i]).Within(1).Ulps : Is.EqualTo(expected[i]).Within(1.2e-38f));
+        }
+    }
+
     [TestCaseSource(nameof(Smooth))]
     public void Forward_OfSpecialValues_IsTheReferencesRounded(object source)
     {

@@ -10,7 +10,8 @@ internal sealed class Towers : IDisposable
 {
     private readonly Sequential _left = new(new Linear(2, 1)), _right = new(new Linear(1, 1, bias: false));
 
-    public Towers(Optimizer optimizer, TrainingStepOptions? options = null, ulong seed = 1, bool freezeFirst = false)
+    public Towers(
+        Optimizer optimizer, TrainingStepOptions? options = null, ulong seed = 1, bool freezeFirst = false, Func<Node, Node?>? build = null)
     {
         var context = new BuildContext(new Graph(), BuildMode.Training, seed);
         A = context.Graph.Input("a", [Shape.Batch, 2]);
@@ -24,6 +25,7 @@ internal sealed class Towers : IDisposable
             Parameters[0].Freeze();
         }
 
+        _ = build?.Invoke(Output);
         Step = new TrainingStep(context, Cost, Parameters, optimizer, options);
     }
 
