@@ -115,6 +115,7 @@ public abstract class Layer
     /// <exception cref="NotSupportedException">
     /// A class does not say how to copy it, or says it wrongly: see <see cref="CopyStructure"/>.
     /// </exception>
+    /// <exception cref="GraphException">A class of one's own has failed; its exception is the inner one.</exception>
     public Layer Clone() => new CloneContext().Copy(this);
 
     /// <summary>A copy of all values of parameters and buffers, for <see cref="Restore"/>.</summary>
@@ -149,7 +150,16 @@ public abstract class Layer
     /// <summary>The copy of this layer for a clone, with its values.</summary>
     internal Layer CopyWith(CloneContext context)
     {
-        Layer copy = CopyStructure(context);
+        Layer copy;
+        try
+        {
+            copy = CopyStructure(context);
+        }
+        catch (Exception e) when (!IsTyped(e))
+        {
+            throw new GraphException($"{GetType().Name}.{nameof(CopyStructure)} has failed: {e.Message}", e);
+        }
+
         if (copy is null || copy == this || copy.GetType() != GetType())
         {
             throw NotCopied("must give a new layer of its type");
