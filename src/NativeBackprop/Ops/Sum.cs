@@ -37,7 +37,7 @@ internal sealed unsafe class SumKernel : Kernel
     public SumKernel(Operand x, int outer, int reduce, int inner, float scale, Operand y)
     {
         (_x, _outer, _reduce, _inner, _scale, _y) = (x, outer, reduce, inner, scale, y);
-        (Units, Grain) = outer > 1 ? (outer, 1) : (inner, PinnedBuffer.AlignmentInFloats);
+        (Units, Grain) = outer != 1 ? (outer, 1) : (inner, PinnedBuffer.AlignmentInFloats);
         (Flops, Bytes) = (x.Length, sizeof(float) * ((long)x.Length + y.Length));
     }
 
@@ -46,9 +46,9 @@ internal sealed unsafe class SumKernel : Kernel
     public override void Run(int begin, int end, int thread)
     {
         (nuint reduce, nuint inner, nuint count) = ((nuint)_reduce, (nuint)_inner, (nuint)(end - begin));
-        float* y = _outer > 1 ? _y.Data + ((long)begin * _inner) : _y.Data + begin;
+        float* y = _outer != 1 ? _y.Data + ((long)begin * _inner) : _y.Data + begin;
         nuint n;
-        if (_outer > 1)
+        if (_outer != 1)
         {
             Kernels.nb_sum_f32(_x.Data + ((long)begin * _reduce * _inner), count, reduce, inner, inner, y);
             n = count * inner;

@@ -272,7 +272,7 @@ internal sealed class TrainCommandTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(Nbp.Fail(CliHost.Failure, "train", csv, "--classes", "2"), Does.Contain("line 3, column 2: '2' is not a class in 0..1"));
-            Assert.That(Nbp.Fail(CliHost.Failure, "train", batch, "--model", model, "--test-split", "0"), Does.Contain("6 classes do not fit a model of 3 outputs"));
+            Assert.That(Nbp.Fail(CliHost.Failure, "train", batch, "--model", model, "--test-split", "0"), Does.Contain("6 classes do not fit a loss over 3 of them"));
         }
     }
 

@@ -172,6 +172,8 @@ public class LayerTreeTests
             Assert.That(layer.Clone, Throws.TypeOf<NotSupportedException>().With.Message.Contains("Parts.CopyStructure"));
         }
 
+        var failing = new Parts(_ => { }) { Copy = (_, _) => throw new TimeZoneNotFoundException("no copy") };
+        Assert.That(failing.Clone, Throws.TypeOf<GraphException>().With.InnerException.TypeOf<TimeZoneNotFoundException>());
         var child = new Linear(1, 1);
         var sharing = new Parts(parts => parts.Add("child", child)) { Copy = (_, _) => new Parts(parts => parts.Add("child", child)) };
         Assert.That(sharing.Clone, Throws.TypeOf<NotSupportedException>().With.Message.Contains("child"), "the child must be a copy");

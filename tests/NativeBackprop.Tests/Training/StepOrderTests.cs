@@ -52,7 +52,7 @@ internal sealed class StepOrderTests
         }
 
         Assert.That(second.State["optimizer.1.weight.step"].Value[0], Is.EqualTo(12));
-        Assert.That(first.State["optimizer.step"].Value[0], Is.EqualTo(11), "the layer of its own");
+        Assert.That(first.State["optimizer.0.weight.step"].Value[0], Is.EqualTo(11), "the layer of its own");
         Step(second);
         Assert.That(first.State["optimizer.1.weight.step"].Value[0], Is.EqualTo(13));
 
