@@ -89,6 +89,7 @@ public static class ConjugateGradient
 
     private static void Check(KrylovOperator matrix, int length, double damping, double tolerance, int? maxIterations)
     {
+        ArgumentNullException.ThrowIfNull(matrix);
         if (length != matrix.Size)
         {
             throw new ShapeException($"the right-hand side must have {matrix.Size} elements, got {length}");

@@ -26,6 +26,7 @@ public static class Lanczos
     /// <exception cref="DataException">A product is not finite.</exception>
     public static LanczosResult Leading(KrylovOperator matrix, int count = 1, double tolerance = 1e-6, int? maxIterations = null, ulong seed = 1)
     {
+        ArgumentNullException.ThrowIfNull(matrix);
         if (count < 1 || count > matrix.Size)
         {
             throw new OptionException($"the number of eigenvalues must lie in 1..{matrix.Size}, got {count}");

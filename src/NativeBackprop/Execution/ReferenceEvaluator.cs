@@ -12,32 +12,61 @@ public sealed class ReferenceEvaluator
     private readonly Graph _graph;
     private readonly int? _batchSize;
     private readonly Dictionary<Node, double[]> _leaves = [];
+    private readonly Occupancy _use = new("reference evaluator");
     private double[]?[] _values = [];
 
     // What each variable that the run updates holds from a position in creation order on.
     private readonly Dictionary<Node, List<(int From, double[] Values)>> _held = [];
 
     /// <summary>Makes an evaluator for one batch size.</summary>
+    /// <exception cref="OptionException">The batch size is below 1.</exception>
     public ReferenceEvaluator(Graph graph, int? batchSize = null)
     {
-        (_graph, _batchSize) = (graph, batchSize);
+        ArgumentNullException.ThrowIfNull(graph);
+        (_graph, _batchSize) = (graph, batchSize is < 1
+            ? throw new OptionException($"the batch size must be at least 1, got {batchSize}")
+            : batchSize);
     }
 
     /// <summary>The value of a node after <see cref="Run"/>.</summary>
-    public double[] this[Node node] => _values[node.Index] ?? throw new GraphException($"{node} was not among the evaluated outputs");
+    /// <exception cref="GraphException">The node belongs to another graph, or was not evaluated.</exception>
+    public double[] this[Node node]
+    {
+        get
+        {
+            _graph.Require(node, nameof(node));
+            double[]?[] values = _values;
+            return (node.Index < values.Length ? values[node.Index] : null)
+                ?? throw new GraphException($"{node} was not among the evaluated outputs");
+        }
+    }
 
     /// <summary>Sets a leaf: an input, class indices, or a parameter.</summary>
     /// <exception cref="ShapeException">The number of values is not the leaf's.</exception>
+    /// <exception cref="DataException">A class index is not a whole number in its range.</exception>
+    /// <exception cref="GraphException">The node belongs to another graph, or is no leaf.</exception>
+    /// <exception cref="InvalidOperationException">The evaluator is in use.</exception>
     public ReferenceEvaluator Set(Node leaf, ReadOnlySpan<double> values)
     {
+        _graph.Require(leaf, nameof(leaf));
+        using Occupancy.Guard inside = _use.Enter();
+        if (leaf.Op is not Ops.Leaf)
+        {
+            throw new GraphException($"{leaf} is computed: only an input or a parameter can be set");
+        }
+
         int length = Resolve(leaf).Length;
-        _leaves[leaf] = values.Length == length
-            ? values.ToArray()
-            : throw new ShapeException($"{leaf} of shape {Resolve(leaf)} needs {length} values, got {values.Length}");
+        if (values.Length != length)
+        {
+            throw new ShapeException($"{leaf} of shape {Resolve(leaf)} needs {length} values, got {values.Length}");
+        }
+
+        CheckIndices(leaf, values);
+        _leaves[leaf] = values.ToArray();
         return this;
     }
 
-    /// <summary>Sets a leaf from float32 values.</summary>
+    /// <inheritdoc cref="Set(Node, ReadOnlySpan{double})"/>
     public ReferenceEvaluator Set(Node leaf, ReadOnlySpan<float> values)
     {
         var copy = new double[values.Length];
@@ -50,8 +79,10 @@ public sealed class ReferenceEvaluator
     }
 
     /// <summary>The current value of a leaf, for changing single elements in place.</summary>
+    /// <exception cref="GraphException">The leaf has no value, or belongs to another graph.</exception>
     public double[] Leaf(Node leaf)
     {
+        _graph.Require(leaf, nameof(leaf));
         if (!_leaves.TryGetValue(leaf, out double[]? values))
         {
             if (leaf.Op is not Variable variable)
@@ -59,8 +90,8 @@ public sealed class ReferenceEvaluator
                 throw new GraphException($"{leaf} has no value: set it first");
             }
 
-            Set(leaf, variable.Parameter.Span);
-            values = _leaves[leaf];
+            values = Array.ConvertAll(variable.Parameter.Value.ToArray(), value => (double)value);
+            _leaves[leaf] = values;
         }
 
         return values;
@@ -69,9 +100,12 @@ public sealed class ReferenceEvaluator
     /// <summary>Evaluates everything that the outputs need.</summary>
     /// <exception cref="ArgumentNullException">An output is null.</exception>
     /// <exception cref="GraphException">A leaf has no value, or an output belongs to another graph.</exception>
+    /// <exception cref="DataException">A class index, changed in place, is not a whole number in its range.</exception>
+    /// <exception cref="InvalidOperationException">The evaluator is in use.</exception>
     public ReferenceEvaluator Run(params ReadOnlySpan<Node> outputs)
     {
         bool[] needed = _graph.Needed(outputs);
+        using Occupancy.Guard inside = _use.Enter();
         _values = new double[]?[needed.Length];
         _held.Clear();
         foreach (Node node in _graph.Nodes)
@@ -79,6 +113,7 @@ public sealed class ReferenceEvaluator
             if (needed[node.Index] && node.Op is Ops.Leaf)
             {
                 _values[node.Index] = Leaf(node);
+                CheckIndices(node, Leaf(node));
             }
             else if (needed[node.Index] && (node.Variable is null || node.Writes))
             {
@@ -101,6 +136,17 @@ public sealed class ReferenceEvaluator
         }
 
         return this;
+    }
+
+    private static void CheckIndices(Node leaf, ReadOnlySpan<double> values)
+    {
+        for (int i = 0; leaf.Op.ElementType == ElementType.Int32 && i < values.Length; i++)
+        {
+            if (!(values[i] >= 0 && values[i] < leaf.Op.IndexBound && Math.Floor(values[i]) == values[i]))
+            {
+                throw new DataException($"{leaf}: label {values[i]} at position {i} lies outside 0..{leaf.Op.IndexBound - 1}");
+            }
+        }
     }
 
     // Every value that a variable has during the run stays as it is: an update works on a copy.

@@ -8,14 +8,7 @@ internal sealed record Max(int Axis, int Axes, bool KeepDimensions = false) : Re
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs)
     {
         Shape shape = base.InferShape(inputs);
-        for (int i = Axis; i < Axis + Axes; i++)
-        {
-            if (inputs[0][i] == 0)
-            {
-                throw new ShapeException($"the maximum of no elements is not defined: axis {i} of {inputs[0]} is empty");
-            }
-        }
-
+        RequireElements("maximum", inputs[0]);
         return shape;
     }
 

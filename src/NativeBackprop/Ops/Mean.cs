@@ -3,6 +3,13 @@ namespace NativeBackprop.Ops;
 /// <summary>The mean over adjacent axes. Its gradient is spread evenly: every term gets dy / count.</summary>
 internal sealed record Mean(int Axis, int Axes, bool KeepDimensions = false) : Reduction(Axis, Axes, KeepDimensions)
 {
+    internal override Shape InferShape(ReadOnlySpan<Shape> inputs)
+    {
+        Shape shape = base.InferShape(inputs);
+        RequireElements("mean", inputs[0]);
+        return shape;
+    }
+
     internal override Node? Gradient(Node node, int input, Node dy)
     {
         Shape shape = node.Inputs[0].Shape;

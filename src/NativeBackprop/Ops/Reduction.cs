@@ -28,6 +28,19 @@ internal abstract record Reduction(int Axis, int Axes, bool KeepDimensions) : Op
         }
     }
 
+    /// <summary>Refuses a reduction that is not defined for no elements at all.</summary>
+    /// <exception cref="ShapeException">A reduced axis is empty.</exception>
+    private protected void RequireElements(string name, Shape x)
+    {
+        for (int i = Axis; i < Axis + Axes; i++)
+        {
+            if (x[i] == 0)
+            {
+                throw new ShapeException($"the {name} of no elements is not defined: axis {i} of {x} is empty");
+            }
+        }
+    }
+
     /// <summary>The extents of [outer, reduce, inner].</summary>
     protected (int Outer, int Reduce, int Inner) Split(Shape x) =>
         (x.Product(0, Axis), x.Product(Axis, Axes), x.Product(Axis + Axes, x.Rank - Axis - Axes));
