@@ -10,7 +10,7 @@ public enum ConjugateGradientStatus
     /// <summary>The iterations ran out first; the result is the best so far.</summary>
     IterationLimit,
 
-    /// <summary>A direction along which the matrix does not curve upward: it is not positive definite, and more damping is needed.</summary>
+    /// <summary>A direction along which the matrix does not curve upward: it is not positive definite, and needs more damping.</summary>
     NegativeCurvature,
 }
 
@@ -23,8 +23,8 @@ public enum ConjugateGradientStatus
 public sealed record ConjugateGradientResult(double[] Solution, ConjugateGradientStatus Status, int Iterations, double RelativeResidual);
 
 /// <summary>
-/// Solves (A + damping·I)x = b for a symmetric A by conjugate gradients (Hestenes and Stiefel 1952): x ≈ H⁻¹b without an inverse, when A
-/// is a Hessian. Vectors are kept in double precision.
+/// Solves (A + damping·I)x = b for a symmetric A by conjugate gradients (Hestenes and Stiefel 1952): x ≈ H⁻¹b without an inverse,
+/// when A is a Hessian. Vectors are kept in double precision.
 /// </summary>
 /// <remarks>Thread safety: nothing is kept between calls; the matrix is used by the thread that calls.</remarks>
 public static class ConjugateGradient
@@ -41,7 +41,8 @@ public static class ConjugateGradient
     /// <exception cref="ShapeException">b has another size than A.</exception>
     /// <exception cref="OptionException">An option is outside its domain.</exception>
     /// <exception cref="DataException">A product is not finite.</exception>
-    public static ConjugateGradientResult Solve(KrylovOperator matrix, ReadOnlySpan<double> b, double damping = 0, double tolerance = 1e-6, int? maxIterations = null)
+    public static ConjugateGradientResult Solve(
+        KrylovOperator matrix, ReadOnlySpan<double> b, double damping = 0, double tolerance = 1e-6, int? maxIterations = null)
     {
         Check(matrix, b.Length, damping, tolerance, maxIterations);
         double[] x = new double[b.Length], r = b.ToArray(), p = b.ToArray(), product = new double[b.Length];
@@ -54,7 +55,7 @@ public static class ConjugateGradient
                 return Result(ConjugateGradientStatus.IterationLimit);
             }
 
-            matrix.Apply(p, product);
+            matrix.Multiply(p, product);
             iterations++;
             KrylovOperator.AddScaled(product, damping, p);
             double curvature = KrylovOperator.Dot(p, product);
@@ -87,7 +88,8 @@ public static class ConjugateGradient
 
         return Result(ConjugateGradientStatus.Converged);
 
-        ConjugateGradientResult Result(ConjugateGradientStatus status) => new(x, status, iterations, norm == 0 ? 0 : Math.Sqrt(squared) / norm);
+        ConjugateGradientResult Result(ConjugateGradientStatus status) =>
+            new(x, status, iterations, norm == 0 ? 0 : Math.Sqrt(squared) / norm);
     }
 
     private static void Check(KrylovOperator matrix, int length, double damping, double tolerance, int? maxIterations)

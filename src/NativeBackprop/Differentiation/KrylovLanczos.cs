@@ -3,7 +3,7 @@ namespace NativeBackprop;
 /// <summary>What Lanczos's method found.</summary>
 /// <param name="Eigenvalues">The largest eigenvalues, in descending order.</param>
 /// <param name="Eigenvectors">Their eigenvectors, of length 1.</param>
-/// <param name="Residuals">‖Av − λv‖ of each pair, as the method estimates it; no eigenvalue is farther than that from its estimate.</param>
+/// <param name="Residuals">‖Av − λv‖ of each pair, as the method estimates it: an eigenvalue is no farther away.</param>
 /// <param name="Iterations">Products with the matrix.</param>
 /// <param name="IsConverged">True when every residual is below the tolerance times the largest magnitude seen.</param>
 /// <remarks>Thread safety: safe to share as long as nobody changes its arrays.</remarks>
@@ -26,7 +26,8 @@ public static class Lanczos
     /// <param name="seed">Of the random vector that it starts with.</param>
     /// <exception cref="OptionException">An option is outside its domain.</exception>
     /// <exception cref="DataException">A product is not finite.</exception>
-    public static LanczosResult Leading(KrylovOperator matrix, int count = 1, double tolerance = 1e-6, int? maxIterations = null, ulong seed = 1)
+    public static LanczosResult Leading(
+        KrylovOperator matrix, int count = 1, double tolerance = 1e-6, int? maxIterations = null, ulong seed = 1)
     {
         ArgumentNullException.ThrowIfNull(matrix);
         if (count < 1 || count > matrix.Size)
@@ -36,7 +37,8 @@ public static class Lanczos
 
         if (!(tolerance > 0) || maxIterations < count)
         {
-            throw new OptionException($"Lanczos's method needs a tolerance above 0 and at least {count} iterations, got {tolerance} and {maxIterations}");
+            throw new OptionException(
+                $"Lanczos's method needs a tolerance above 0 and at least {count} iterations, got {tolerance} and {maxIterations}");
         }
 
         int limit = Math.Min(matrix.Size, maxIterations ?? 40 + (4 * count));
@@ -49,7 +51,7 @@ public static class Lanczos
             double[] q = next;
             basis.Add(q);
             next = new double[matrix.Size];
-            matrix.Apply(q, next);
+            matrix.Multiply(q, next);
             double alpha = KrylovOperator.Dot(q, next);
             if (!double.IsFinite(alpha))
             {
@@ -75,7 +77,8 @@ public static class Lanczos
         }
     }
 
-    private static LanczosResult Result(List<double[]> basis, List<double> diagonal, List<double> offDiagonal, double beta, int count, double tolerance)
+    private static LanczosResult Result(
+        List<double[]> basis, List<double> diagonal, List<double> offDiagonal, double beta, int count, double tolerance)
     {
         (double[] values, double[][] vectors) = Eigen(diagonal, offDiagonal);
         int[] order = [.. Enumerable.Range(0, values.Length).OrderByDescending(i => values[i]).Take(count)];

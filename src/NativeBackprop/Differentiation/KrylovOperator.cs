@@ -15,6 +15,19 @@ public abstract class KrylovOperator
     /// <param name="product">Receives the product.</param>
     public abstract void Apply(ReadOnlySpan<double> v, Span<double> product);
 
+    /// <summary>A·v for a Krylov method; what a user's own matrix throws is the inner exception of ours.</summary>
+    internal void Multiply(ReadOnlySpan<double> v, Span<double> product)
+    {
+        try
+        {
+            Apply(v, product);
+        }
+        catch (Exception error) when (UserCode.IsForeign(error) && error is not InvalidOperationException)
+        {
+            throw UserCode.Failed($"the product with {GetType().Name}", error);
+        }
+    }
+
     /// <summary>⟨a, b⟩.</summary>
     internal static double Dot(ReadOnlySpan<double> a, ReadOnlySpan<double> b)
     {

@@ -15,8 +15,9 @@ internal sealed unsafe partial class GuardedMemory : MemorySource
     private const long Chunk = 1L << 30;
     private const int None = 0, ReadWrite = 3, PrivateAnonymousNoReserve = 0x4022, DontNeed = 4;
 
-    // Larger values are refused like memory that is not there; sequences of calls ask for absurd sizes on purpose.
-    private const long LargestBytes = 64L << 20;
+    // Larger values are refused like memory that is not there: sequences of calls ask for absurd sizes on purpose, and what then does
+    // as it is told for minutes is no hang.
+    private const long LargestBytes = 128L << 10;
 
     private readonly Lock _lock = new();
     private readonly HashSet<Region> _live = [];

@@ -12,18 +12,7 @@ namespace NativeBackprop.Tests.Soundness;
 [Platform("Linux")]
 internal sealed class SoundnessTests
 {
-    /// <summary>What may never be, not even for a while: the typed exceptions are the matter of the test below.</summary>
     [Test]
-    public void No_sequence_of_public_calls_crashes_hangs_leaks_or_writes_where_it_may_not()
-    {
-        var exploration = new Exploration();
-        exploration.Run(first: 1, count: 5000);
-        Finding[] grave = [.. exploration.Findings.Where(finding => finding.Member is "crash" or "hang" or "memory" or "leak")];
-        Assert.That(grave, Is.Empty, () => string.Join("\n\n", grave.Take(5).Select(finding => finding.ToString())));
-        Assert.That(exploration.Sequences, Is.EqualTo(5000));
-    }
-
-    [Test, Explicit]
     public void Any_sequence_of_public_calls_is_sound() => AssertSound(first: 1, count: 20_000);
 
     /// <summary>Hours of it, with other sequences every day.</summary>
@@ -64,7 +53,7 @@ internal sealed class SoundnessTests
         var exploration = new Exploration();
         exploration.Run(first, count);
         TestContext.Out.WriteLine(exploration.Summary());
-        IGrouping<string, Finding>[] kinds = [.. exploration.Findings.GroupBy(finding => $"{finding.Member} {finding.What}")];
+        IGrouping<string, Finding>[] kinds = [.. exploration.Findings.GroupBy(finding => $"{finding.Member} {finding.What}").Take(20)];
         using (Assert.EnterMultipleScope())
         {
             Assert.That(kinds, Is.Empty, () => string.Join("\n\n", kinds.Select(kind => $"{kind.Count()} times, first {kind.First()}")));
