@@ -13,7 +13,8 @@ if (args is ["embedding", ..])
 
 // In this process: what is measured is native code, and its libraries are loaded and checked here.
 SystemInfo system = SystemInfo.Collect();
-Console.WriteLine($"{system.Cpu}; kernels {system.Native.ActiveIsa}; OpenBLAS {system.Native.BlasVersion} {system.Native.BlasCore}; {system.Runtime}");
+Console.WriteLine(
+    $"{system.Cpu}; kernels {system.Native.ActiveIsa}; OpenBLAS {system.Native.BlasVersion} {system.Native.BlasCore}; {system.Runtime}");
 foreach (string warning in system.Native.Warnings)
 {
     Console.WriteLine($"warning: {warning}");
@@ -21,7 +22,9 @@ foreach (string warning in system.Native.Warnings)
 
 IConfig config = DefaultConfig.Instance
     .AddJob(Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance))
-    .AddColumn(new ThroughputColumn("GFLOP/s", static work => work.FlopsPerElement), new ThroughputColumn("GB/s", static work => work.BytesPerElement))
+    .AddColumn(
+        new ThroughputColumn("GFLOP/s", static work => work.FlopsPerElement),
+        new ThroughputColumn("GB/s", static work => work.BytesPerElement))
     .WithOption(ConfigOptions.DisableOptimizationsValidator, true);
 BenchmarkSwitcher.FromAssembly(typeof(ThroughputColumn).Assembly).Run(args.Length > 0 ? args : ["--filter", "*"], config);
 return 0;

@@ -8,7 +8,8 @@ Node cost = graph.Add(new MultiplyGate(), x, y).Sum();
 Node[] d = graph.Gradient(cost, x, y);
 using Plan plan = graph.Compile([cost, .. d]);
 plan.Bind(x, [2f, 3f]).Bind(y, [-4f, 5f]).Run();
-Console.WriteLine($"x.y = {plan[cost].Item}, dx = ({string.Join(", ", plan[d[0]].ToArray())}), dy = ({string.Join(", ", plan[d[1]].ToArray())})");
+Console.WriteLine(
+    $"x.y = {plan[cost].Item}, dx = ({string.Join(", ", plan[d[0]].ToArray())}), dy = ({string.Join(", ", plan[d[1]].ToArray())})");
 
 internal sealed class MultiplyGate : CustomOp
 {

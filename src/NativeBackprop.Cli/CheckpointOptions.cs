@@ -11,9 +11,11 @@ internal sealed class CheckpointOptions
 {
     private const string FileName = "checkpoint.safetensors";
 
-    private readonly Option<string?> _folder = Options.Text("--checkpoint", "DIR", $"Keep {FileName} there, written after each epoch and after Ctrl-C");
+    private readonly Option<string?> _folder = Options.Text(
+        "--checkpoint", "DIR", $"Keep {FileName} there, written after each epoch and after Ctrl-C");
 
-    public Option<bool> Resume { get; } = Options.Flag("--resume", "Go on from the checkpoint in DIR; --epochs and --steps count from the run's beginning");
+    public Option<bool> Resume { get; } = Options.Flag(
+        "--resume", "Go on from the checkpoint in DIR; --epochs and --steps count from the run's beginning");
 
     public void AddTo(Command command)
     {
@@ -34,7 +36,8 @@ internal sealed class CheckpointOptions
     /// <summary>Reads the checkpoint if the run is to be resumed, and returns what writes the next ones.</summary>
     /// <returns>Steps that the run has made already, and what to call when a checkpoint is due.</returns>
     public (int CompletedSteps, Action Save) Open(
-        ParseResult result, TextWriter output, ModelDescription description, OptimizerChoice choice, Trainer trainer, TrainerOptions options, Dataset train)
+        ParseResult result, TextWriter output, ModelDescription description, OptimizerChoice choice, Trainer trainer,
+        TrainerOptions options, Dataset train)
     {
         if (result.GetValue(_folder) is not { } folder)
         {

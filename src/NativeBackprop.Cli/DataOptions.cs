@@ -13,9 +13,11 @@ internal sealed class DataOptions
         Description = "digits (built in), a folder of IDX files, a .csv or .csv.gz file, or a .safetensors batch (x, y)",
     };
 
-    private readonly Option<string?> _target = Options.Text("--target", "COLUMN", "CSV: the column with the class or the target [default: the last]");
+    private readonly Option<string?> _target = Options.Text(
+        "--target", "COLUMN", "CSV: the column with the class or the target [default: the last]");
     private readonly Option<bool> _regression = Options.Flag("--regression", "CSV: the target is a number, not a class");
-    private readonly Option<int?> _classes = Options.Count("--classes", "Number of classes [default: the largest class that occurs, plus 1]");
+    private readonly Option<int?> _classes = Options.Count(
+        "--classes", "Number of classes [default: the largest class that occurs, plus 1]");
 
     public void AddTo(Command command) => command.Add(_data);
 

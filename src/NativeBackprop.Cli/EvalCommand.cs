@@ -31,7 +31,8 @@ internal static class EvalCommand
 
             // Evaluation alone needs no optimizer; the trainer asks for one and never steps with it.
             using var trainer = new Trainer(
-                description.Model, description.CreateLoss(denseTargets: !rows.IsClassification), new Sgd(1), new TrainerOptions { Threads = result.GetValue(threads)!.Value });
+                description.Model, description.CreateLoss(
+                    denseTargets: !rows.IsClassification), new Sgd(1), new TrainerOptions { Threads = result.GetValue(threads)!.Value });
             Evaluation evaluation = trainer.Evaluate(rows);
             if (result.GetValue(json))
             {

@@ -10,11 +10,13 @@ namespace NativeBackprop.Cli;
 /// <summary><c>nbp gradcheck</c>: holds a model's gradients against double precision and against differences.</summary>
 internal sealed class GradcheckCommand
 {
-    private readonly ModelOptions _model = new(modelRequired: true, weightsRequired: false, "Weights of the model (safetensors) [default: random]");
+    private readonly ModelOptions _model = new(
+        modelRequired: true, weightsRequired: false, "Weights of the model (safetensors) [default: random]");
     private readonly Option<string?> _batch = Options.Text("--batch", "B", "Batch file (safetensors) [default: random rows]");
     private readonly Option<int?> _rows = Options.Count("--rows", "Random rows, when there is no --batch", 4);
     private readonly Option<int?> _elements = Options.Number<int>(
-        "--elements", "N", "Elements of each parameter that are compared with differences; 0 for all", "a whole number of at least 0", value => value >= 0, 100);
+        "--elements", "N", "Elements of each parameter that are compared with differences; 0 for all", "a whole number of at least 0",
+        value => value >= 0, 100);
     private readonly Option<ulong?> _seed = Options.Seed("Seed of whatever is random");
     private readonly Option<bool> _json = JsonText.Option();
 
@@ -26,7 +28,9 @@ internal sealed class GradcheckCommand
     {
         var check = new GradcheckCommand();
         var command = new Command(
-            "gradcheck", "Check a model's gradients: the engine's in float32 against a double-precision evaluation, and that against central differences.");
+            "gradcheck",
+            "Check a model's gradients: the engine's in float32 against a double-precision evaluation, and that against central " +
+                "differences.");
         check._model.AddTo(command);
         Option[] options = [check._batch, check._rows, check._elements, check._seed, check._json];
         foreach (Option option in options)
@@ -46,10 +50,14 @@ internal sealed class GradcheckCommand
             description.Model.Initialize(seed);
         }
 
-        Dataset batch = result.GetValue(_batch) is { } path ? DataSource.OpenBatch(path) : RandomRows(description, result.GetValue(_rows)!.Value, seed);
+        Dataset batch = result.GetValue(_batch) is { } path
+            ? DataSource.OpenBatch(path)
+            : RandomRows(description, result.GetValue(_rows)!.Value, seed);
         ModelOptions.CheckWidth(description, batch);
-        var options = new GradientCheckOptions { MaxElements = result.GetValue(_elements)!.Value, Seed = seed, CancellationToken = cancellation };
-        GradientReport report = GradientCheck.Run(description.Model, description.CreateLoss(denseTargets: !batch.IsClassification), batch, options);
+        var options =
+            new GradientCheckOptions { MaxElements = result.GetValue(_elements)!.Value, Seed = seed, CancellationToken = cancellation };
+        GradientReport report = GradientCheck.Run(
+            description.Model, description.CreateLoss(denseTargets: !batch.IsClassification), batch, options);
         if (result.GetValue(_json))
         {
             JsonText.Write(output, Document(report, options));
@@ -86,25 +94,34 @@ internal sealed class GradcheckCommand
 
     private static void Write(TextWriter output, GradientReport report, GradientCheckOptions options)
     {
-        int name = Math.Max("parameter".Length, report.Leaves.Max(leaf => leaf.Name.Length)), shape = report.Leaves.Max(leaf => leaf.Shape.ToString().Length);
+        int name = Math.Max(
+            "parameter".Length,
+            report.Leaves.Max(leaf => leaf.Name.Length)), shape = report.Leaves.Max(leaf => leaf.Shape.ToString().Length);
         output.WriteLine($"{"parameter".PadRight(name)}  {"shape".PadRight(shape)}  compared  kinks  engine error  difference error");
         foreach (LeafReport leaf in report.Leaves)
         {
             output.WriteLine(
-                $"{leaf.Name.PadRight(name)}  {leaf.Shape.ToString().PadRight(shape)}  {leaf.Compared,8}  {leaf.Kinks,5}  {Text(leaf.EngineError),12}  {Text(leaf.DifferenceError),16}  {(leaf.Passed ? "ok" : "FAILED")}");
+                $"{leaf.Name.PadRight(name)}  {leaf.Shape.ToString().PadRight(shape)}  {leaf.Compared,8}  {leaf.Kinks,5}  " +
+                    $"{Text(leaf.EngineError),12}  {Text(leaf.DifferenceError),16}  {(leaf.Passed ? "ok" : "FAILED")}");
             if (!leaf.Passed && leaf.Worst is { } worst)
             {
-                output.WriteLine($"  worst at {Coordinates(worst.Position, leaf.Shape)}: double {Text(worst.Analytic)}, engine {Text(worst.Engine)}, difference {Text(worst.Difference)}");
+                output.WriteLine(
+                    $"  worst at {Coordinates(worst.Position, leaf.Shape)}: double {Text(worst.Analytic)}, engine " +
+                        $"{Text(worst.Engine)}, difference {Text(worst.Difference)}");
             }
         }
 
-        output.WriteLine($"loss: double {report.Loss.ToString("G9", CultureInfo.InvariantCulture)}, engine {report.EngineLoss.ToString("G9", CultureInfo.InvariantCulture)}  {(report.LossPassed ? "ok" : "FAILED")}");
+        output.WriteLine(
+            $"loss: double {report.Loss.ToString("G9", CultureInfo.InvariantCulture)}, engine " +
+                $"{report.EngineLoss.ToString("G9", CultureInfo.InvariantCulture)}  {(report.LossPassed ? "ok" : "FAILED")}");
         if (report.Leaves.Sum(leaf => leaf.Kinks) is var kinks && kinks > 0)
         {
             output.WriteLine($"{kinks} of the elements stand at a kink, where there is no derivative; they do not count");
         }
 
-        output.WriteLine($"{(report.Passed ? "passed" : "failed")}: allowed are {Text(options.EngineTolerance)} for the engine and {Text(options.DifferenceTolerance)} for differences, relative to the norm");
+        output.WriteLine(
+            $"{(report.Passed ? "passed" : "failed")}: allowed are {Text(options.EngineTolerance)} for the engine and " +
+                $"{Text(options.DifferenceTolerance)} for differences, relative to the norm");
     }
 
     private static object Document(GradientReport report, GradientCheckOptions options) => new

@@ -11,10 +11,13 @@ internal static class GradientsCommand
     public static Command Create()
     {
         var model = new ModelOptions(modelRequired: true, weightsRequired: true, "Weights of the model (safetensors)");
-        Option<string?> batch = Options.Text("--batch", "B", "Batch file (safetensors): x F32 [N, …], y I64 [N] or F32 [N, K]", required: true);
-        Option<string?> file = Options.Text("--out", "G", "Write there (safetensors): each parameter's gradient under its name, x, output, loss", required: true);
+        Option<string?> batch = Options.Text(
+            "--batch", "B", "Batch file (safetensors): x F32 [N, …], y I64 [N] or F32 [N, K]", required: true);
+        Option<string?> file = Options.Text(
+            "--out", "G", "Write there (safetensors): each parameter's gradient under its name, x, output, loss", required: true);
         Option<int?> threads = Options.Threads();
-        var command = new Command("gradients", "Write the gradients of a model's loss on one batch, as PyTorch names and lays them out. Dropout is off.");
+        var command = new Command(
+            "gradients", "Write the gradients of a model's loss on one batch, as PyTorch names and lays them out. Dropout is off.");
         model.AddTo(command);
         command.Add(batch);
         command.Add(file);
@@ -24,7 +27,8 @@ internal static class GradientsCommand
             ModelDescription description = model.ReadWithWeights(result);
             Dataset rows = DataSource.OpenBatch(result.GetRequiredValue(batch)!);
             ModelOptions.CheckWidth(description, rows);
-            var network = new NetworkGradients(description.Model, description.CreateLoss(denseTargets: !rows.IsClassification), rows.Features);
+            var network = new NetworkGradients(
+                description.Model, description.CreateLoss(denseTargets: !rows.IsClassification), rows.Features);
             using Plan plan = network.Compile(rows, result.GetValue(threads)!.Value);
             plan.Run();
             SafetensorsFile.Write(result.GetRequiredValue(file)!, Tensors(network, plan, rows));

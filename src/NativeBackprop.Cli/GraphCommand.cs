@@ -13,7 +13,10 @@ internal static class GraphCommand
         var model = Options.Text("--model", "M.json", "Model file: input shape, layers, loss", required: true);
         Option<bool> forward = Options.Flag("--forward", "Leave the gradients out");
         Option<string?> file = Options.Text("--out", "FILE", "Write there instead");
-        var command = new Command("graph", "Print the graph of a model, its loss and its gradients as DOT text; draw it with: nbp graph --model M.json | dot -Tsvg > M.svg")
+        var command = new Command(
+            "graph",
+            "Print the graph of a model, its loss and its gradients as DOT text; draw it with: nbp graph --model M.json | dot -Tsvg > " +
+                "M.svg")
         {
             model, forward, file,
         };
@@ -28,7 +31,9 @@ internal static class GraphCommand
                 network.Graph.SetName(network.Gradients[i], $"gradient of {network.Leaves[i]}");
             }
 
-            ReadOnlySpan<Node> outputs = result.GetValue(forward) ? [network.Output, network.Loss] : [network.Output, network.Loss, .. network.Gradients];
+            ReadOnlySpan<Node> outputs = result.GetValue(forward)
+                ? [network.Output, network.Loss]
+                : [network.Output, network.Loss, .. network.Gradients];
             if (result.GetValue(file) is { } path)
             {
                 using var text = new StringWriter();

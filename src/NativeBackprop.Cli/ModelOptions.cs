@@ -49,7 +49,8 @@ internal sealed class ModelOptions
     {
         if (data.Features != description.InputWidth)
         {
-            throw new DataException($"{data.Name}: expected rows of {description.InputWidth} inputs, as the model takes them, found {data.Features}");
+            throw new DataException(
+                $"{data.Name}: expected rows of {description.InputWidth} inputs, as the model takes them, found {data.Features}");
         }
     }
 }

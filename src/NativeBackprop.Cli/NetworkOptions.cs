@@ -81,7 +81,10 @@ internal sealed class NetworkOptions
         int[] widths = new int[parts.Length];
         for (int i = 0; i < parts.Length; i++)
         {
-            if (!int.TryParse(parts[i], NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out widths[i]) || widths[i] < 1)
+            if (
+                !int.TryParse(
+                    parts[i], NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out widths[i])
+                    || widths[i] < 1)
             {
                 return null;
             }

@@ -11,14 +11,18 @@ namespace NativeBackprop.Cli;
 internal static class Options
 {
     /// <summary>An option with a number; null when it is not given and has no default.</summary>
-    public static Option<T?> Number<T>(string name, string placeholder, string description, string expected, Func<T, bool> accepts, T? fallback = null)
+    public static Option<T?> Number<T>(
+        string name, string placeholder, string description, string expected, Func<T, bool> accepts, T? fallback = null)
         where T : struct, ISpanParsable<T>
     {
         var option = new Option<T?>(name)
         {
             HelpName = placeholder,
             Description = description,
-            CustomParser = result => Parse(result, expected, text => T.TryParse(text, CultureInfo.InvariantCulture, out T value) && accepts(value) ? value : (T?)null),
+            CustomParser = result =>
+                Parse(
+                    result, expected,
+                    text => T.TryParse(text, CultureInfo.InvariantCulture, out T value) && accepts(value) ? value : (T?)null),
         };
         if (fallback is not null)
         {
@@ -33,7 +37,8 @@ internal static class Options
         Number(name, "N", description, "a whole number of at least 1", value => value >= 1, fallback);
 
     /// <summary>An option with one of some names.</summary>
-    public static Option<string> Choice(string name, string placeholder, string description, IReadOnlyCollection<string> choices, string fallback)
+    public static Option<string> Choice(
+        string name, string placeholder, string description, IReadOnlyCollection<string> choices, string fallback)
     {
         string all = string.Join(", ", choices);
         return new Option<string>(name)
@@ -54,7 +59,8 @@ internal static class Options
 
     /// <summary><c>--threads</c>.</summary>
     public static Option<int?> Threads() => Number<int>(
-        "--threads", "N", "Threads that run a step; 0 lets the amount of work decide", "a whole number in 0..1024", value => value is >= 0 and <= 1024, 0);
+        "--threads", "N", "Threads that run a step; 0 lets the amount of work decide", "a whole number in 0..1024", value =>
+            value is >= 0 and <= 1024, 0);
 
     /// <summary><c>--seed</c>.</summary>
     public static Option<ulong?> Seed(string description) =>

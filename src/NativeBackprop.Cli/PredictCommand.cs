@@ -19,8 +19,10 @@ internal sealed class PredictCommand
     };
 
     private readonly ModelOptions _model = new(modelRequired: true, weightsRequired: true, "Weights of the model (safetensors)");
-    private readonly Option<bool> _argmax = Options.Flag("--argmax", "Print the position of the largest output of each row, the class, instead of the outputs");
-    private readonly Option<string?> _out = Options.Text("--out", "FILE", "Write there instead: safetensors with the tensor output if it ends in .safetensors, else CSV");
+    private readonly Option<bool> _argmax = Options.Flag(
+        "--argmax", "Print the position of the largest output of each row, the class, instead of the outputs");
+    private readonly Option<string?> _out = Options.Text(
+        "--out", "FILE", "Write there instead: safetensors with the tensor output if it ends in .safetensors, else CSV");
     private readonly Option<int?> _threads = Options.Threads();
 
     private PredictCommand()
@@ -76,7 +78,8 @@ internal sealed class PredictCommand
     {
         int rows = inputs.Length / description.InputWidth;
         float[] outputs = new float[checked(rows * description.OutputWidth)];
-        using Predictor predictor = description.Model.CreatePredictor(Math.Min(BatchSize, rows), new PredictorOptions { Threads = threads });
+        using Predictor predictor = description.Model.CreatePredictor(
+            Math.Min(BatchSize, rows), new PredictorOptions { Threads = threads });
         for (int first = 0; first < rows; first += BatchSize)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -103,7 +106,8 @@ internal sealed class PredictCommand
         Dataset data = DataOptions.Open(spec, new DataSourceOptions { Regression = true }).Train;
         return data.Features == width ? data.Inputs.ToArray()
             : data.Features == width - 1 && data.TargetWidth == 1 ? Joined(data)
-            : throw new DataException($"{spec}: expected rows of {width} inputs, as the model takes them, found {data.Features + data.TargetWidth} columns");
+            : throw new DataException(
+                $"{spec}: expected rows of {width} inputs, as the model takes them, found {data.Features + data.TargetWidth} columns");
     }
 
     private static float[] Joined(Dataset data)

@@ -15,22 +15,30 @@ internal sealed class TrainCommand
     private readonly NetworkOptions _network = new();
     private readonly CheckpointOptions _checkpoint = new();
     private readonly Option<int?> _epochs = Options.Count("--epochs", "Passes over the training rows", 30);
-    private readonly Option<int?> _steps = Options.Count("--steps", "Updates in all, instead of --epochs; goes on past the end of an epoch");
+    private readonly Option<int?> _steps = Options.Count(
+        "--steps", "Updates in all, instead of --epochs; goes on past the end of an epoch");
     private readonly Option<int?> _batchSize = Options.Count("--batch-size", "Rows of a minibatch", 32);
     private readonly Option<double?> _testSplit = Options.Number<double>(
-        "--test-split", "SHARE", "Share of the rows held out for testing; 0 trains on everything", "a number in [0, 1)", value => value is >= 0 and < 1, 0.2);
-    private readonly Option<string> _optimizer = Options.Choice("--optimizer", "NAME", "What makes the updates", OptimizerChoice.Names, "adam");
+        "--test-split", "SHARE", "Share of the rows held out for testing; 0 trains on everything", "a number in [0, 1)", value =>
+            value is >= 0 and < 1, 0.2);
+    private readonly Option<string> _optimizer = Options.Choice(
+        "--optimizer", "NAME", "What makes the updates", OptimizerChoice.Names, "adam");
     private readonly Option<float?> _rate = Options.Number<float>(
-        "--lr", "RATE", $"Learning rate [default: {Defaults(choice => choice.LearningRate)}]", "a finite number above 0", value => value > 0 && float.IsFinite(value));
+        "--lr", "RATE", $"Learning rate [default: {Defaults(choice => choice.LearningRate)}]", "a finite number above 0", value =>
+            value > 0 && float.IsFinite(value));
     private readonly Option<float?> _weightDecay = Options.Number<float>(
-        "--weight-decay", "FACTOR", $"Times the parameter, added to its gradient; decoupled for adamw [default: {Defaults(choice => choice.WeightDecay)}]",
+        "--weight-decay", "FACTOR",
+        $"Times the parameter, added to its gradient; decoupled for adamw [default: {Defaults(choice => choice.WeightDecay)}]",
         "a finite number of at least 0", value => value >= 0 && float.IsFinite(value));
     private readonly Option<float?> _l2 = Options.Number<float>(
-        "--l2", "FACTOR", "Times the sum of all squared weights (not biases), added to the cost", "a finite number of at least 0", value => value >= 0 && float.IsFinite(value), 0);
+        "--l2", "FACTOR", "Times the sum of all squared weights (not biases), added to the cost", "a finite number of at least 0", value =>
+            value >= 0 && float.IsFinite(value), 0);
     private readonly Option<ulong?> _seed = Options.Seed("Seed of the initial weights, the split and the shuffling");
     private readonly Option<int?> _threads = Options.Threads();
-    private readonly Option<bool> _noShuffle = Options.Flag("--no-shuffle", "Keep the order of the file, for the split and for the batches");
-    private readonly Option<string?> _save = Options.Text("--save", "W", "Write the weights there at the end (safetensors), after Ctrl-C too");
+    private readonly Option<bool> _noShuffle = Options.Flag(
+        "--no-shuffle", "Keep the order of the file, for the split and for the batches");
+    private readonly Option<string?> _save = Options.Text(
+        "--save", "W", "Write the weights there at the end (safetensors), after Ctrl-C too");
     private readonly Option<string?> _saveModel = Options.Text("--save-model", "M.json", "Write the model file there at the end");
     private readonly Option<string?> _json = Options.Text("--json", "LOG", "Write one JSON object a line there: each epoch, and a summary");
 
@@ -42,10 +50,12 @@ internal sealed class TrainCommand
 
     private Command ToCommand()
     {
-        var command = new Command("train", "Train a network on a data set. Ctrl-C stops it at the next step; the summary comes all the same, and exit code 1.");
+        var command = new Command(
+            "train", "Train a network on a data set. Ctrl-C stops it at the next step; the summary comes all the same, and exit code 1.");
         _data.AddTo(command);
         _network.AddTo(command);
-        Option[] options = [_epochs, _steps, _batchSize, _testSplit, _optimizer, _rate, _weightDecay, _l2, _seed, _threads, _noShuffle, _save, _saveModel];
+        Option[] options = [
+            _epochs, _steps, _batchSize, _testSplit, _optimizer, _rate, _weightDecay, _l2, _seed, _threads, _noShuffle, _save, _saveModel];
         foreach (Option option in options)
         {
             command.Add(option);
@@ -63,7 +73,8 @@ internal sealed class TrainCommand
         _network.Check(result);
         _checkpoint.Check(result, _network.Weights);
         OptimizerChoice choice = OptimizerChoice.Find(result.GetRequiredValue(_optimizer));
-        Optimizer optimizer = choice.Create(result.GetValue(_rate) ?? choice.LearningRate, result.GetValue(_weightDecay) ?? choice.WeightDecay);
+        Optimizer optimizer = choice.Create(
+            result.GetValue(_rate) ?? choice.LearningRate, result.GetValue(_weightDecay) ?? choice.WeightDecay);
         var options = new TrainerOptions
         {
             BatchSize = result.GetValue(_batchSize)!.Value,
@@ -81,11 +92,16 @@ internal sealed class TrainCommand
         }
 
         using var log = new TrainingLog(result.GetValue(_json), append: result.GetValue(_checkpoint.Resume));
-        using var trainer = new Trainer(description.Model, description.CreateLoss(denseTargets: !data.Train.IsClassification), optimizer, options);
+        using var trainer = new Trainer(
+            description.Model, description.CreateLoss(denseTargets: !data.Train.IsClassification), optimizer, options);
         (int completed, Action saveCheckpoint) = _checkpoint.Open(result, output, description, choice, trainer, options, data.Train);
         string resumed = completed > 0 ? $", {completed} steps made before" : "";
         output.WriteLine($"{data.Train.Name}: {data.Train.Count} rows to train on, {data.Test?.Count ?? 0} held out");
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{description.Model.Parameters.Size} parameters, {choice.Name} at {optimizer.LearningRate}, batches of {options.BatchSize}{resumed}"));
+        output.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{description.Model.Parameters.Size} parameters, {choice.Name} at {optimizer.LearningRate}, batches of " +
+                    $"{options.BatchSize}{resumed}"));
 
         FitResult fit = Fit(result, output, trainer, data, options.BatchSize, completed, log, saveCheckpoint, cancellation);
         if (fit.IsCancelled)
@@ -115,7 +131,8 @@ internal sealed class TrainCommand
     }
 
     private FitResult Fit(
-        ParseResult result, TextWriter output, Trainer trainer, DataSplit data, int batchSize, int completed, TrainingLog log, Action saveCheckpoint, CancellationToken cancellation)
+        ParseResult result, TextWriter output, Trainer trainer, DataSplit data, int batchSize, int completed, TrainingLog log,
+        Action saveCheckpoint, CancellationToken cancellation)
     {
         int batches = (int)(((long)data.Train.Count + batchSize - 1) / batchSize);
         int? steps = result.GetValue(_steps);
@@ -130,7 +147,8 @@ internal sealed class TrainCommand
                     saveCheckpoint();
                 },
                 (onEpoch, onStep) => trainer.Fit(
-                    data.Train, data.Test, new FitOptions { Epochs = epochs, Steps = steps, CompletedSteps = completed, StepProgress = onStep },
+                    data.Train, data.Test,
+                    new FitOptions { Epochs = epochs, Steps = steps, CompletedSteps = completed, StepProgress = onStep },
                     onEpoch, cancellation));
         }
         catch (NonFiniteException error)
@@ -155,6 +173,7 @@ internal sealed class TrainCommand
         }
     }
 
-    private static string Defaults(Func<OptimizerChoice, float> value) => string.Join("; ", OptimizerChoice.All.GroupBy(value).Select(group =>
+    private static string Defaults(Func<OptimizerChoice, float> value) =>
+        string.Join("; ", OptimizerChoice.All.GroupBy(value).Select(group =>
         string.Create(CultureInfo.InvariantCulture, $"{group.Key} for {string.Join(", ", group.Select(choice => choice.Name))}")));
 }

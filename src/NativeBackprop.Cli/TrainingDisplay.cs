@@ -23,7 +23,9 @@ internal static class TrainingDisplay
             return fit(
                 new Listener<EpochReport>(report =>
                 {
-                    output.WriteLine($"epoch {report.Epoch.ToString(CultureInfo.InvariantCulture).PadLeft(Digits(epochs))}/{epochs}  {Describe(report)}  {Text(report.Seconds, "0.00")} s");
+                    output.WriteLine(
+                        $"epoch {report.Epoch.ToString(CultureInfo.InvariantCulture).PadLeft(Digits(epochs))}/{epochs}  " +
+                            $"{Describe(report)}  {Text(report.Seconds, "0.00")} s");
                     onEpoch(report);
                 }),
                 null);
@@ -31,10 +33,13 @@ internal static class TrainingDisplay
 
         FitResult? result = null;
         AnsiConsole.Progress()
-            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn { Width = 20 }, new PercentageColumn(), new RemainingTimeColumn())
+            .Columns(
+                new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn { Width = 20 }, new PercentageColumn(),
+                new RemainingTimeColumn())
             .Start(context =>
             {
-                ProgressTask bar = context.AddTask($"epoch {Math.Min((firstStep / Math.Max(1, steps / epochs)) + 1, epochs)}/{epochs}", maxValue: steps);
+                ProgressTask bar = context.AddTask(
+                    $"epoch {Math.Min((firstStep / Math.Max(1, steps / epochs)) + 1, epochs)}/{epochs}", maxValue: steps);
                 bar.Value = firstStep;
                 result = fit(
                     new Listener<EpochReport>(report =>
@@ -48,11 +53,13 @@ internal static class TrainingDisplay
         return result!;
     }
 
-    private static string Describe(EpochReport report) => $"train {Describe(report.Train)}{(report.Test is { } test ? $"  held-out {Describe(test)}" : "")}";
+    private static string Describe(EpochReport report) =>
+        $"train {Describe(report.Train)}{(report.Test is { } test ? $"  held-out {Describe(test)}" : "")}";
 
     // What fits beside a bar on 80 columns.
     private static string Brief(EpochReport report) =>
-        $"loss {Text(report.Train.Loss, "0.0000")}{((report.Test ?? report.Train).Accuracy is { } accuracy ? $" accuracy {Text(accuracy, "0.0000")}" : "")}";
+        $"loss {Text(report.Train.Loss, "0.0000")}" +
+        $"{((report.Test ?? report.Train).Accuracy is { } accuracy ? $" accuracy {Text(accuracy, "0.0000")}" : "")}";
 
     private static string Describe(Evaluation evaluation) =>
         $"loss {Text(evaluation.Loss, "0.0000")}{(evaluation.Accuracy is { } accuracy ? $" accuracy {Text(accuracy, "0.0000")}" : "")}";

@@ -19,7 +19,9 @@ internal sealed record TrainingSummary(
 {
     public void WriteTo(TextWriter output)
     {
-        string steps = string.Create(CultureInfo.InvariantCulture, $"{Steps} in {Epochs} {(Epochs == 1 ? "epoch" : "epochs")}{(IsInterrupted ? ", interrupted" : "")}");
+        string steps = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Steps} in {Epochs} {(Epochs == 1 ? "epoch" : "epochs")}{(IsInterrupted ? ", interrupted" : "")}");
         (string, string?)[] rows =
         [
             ("Held-out accuracy", Accuracy(Test)),

@@ -19,6 +19,7 @@ function(run what)
   endif()
 endfunction()
 
+run("the check of line lengths" -P cmake/CheckLineLengths.cmake)
 run("configure" --preset release)
 cmake_host_system_information(RESULT cores QUERY NUMBER_OF_LOGICAL_CORES)
 run("build" --build --preset release --target ${TARGET} --parallel ${cores})

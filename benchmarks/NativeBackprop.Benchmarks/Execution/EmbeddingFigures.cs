@@ -66,12 +66,21 @@ internal static class EmbeddingFigures
     private static void Sizes()
     {
         string folder = AppContext.BaseDirectory;
-        string[] engine = ["NativeBackprop.dll", "CsvHelper.dll", "Microsoft.Extensions.Logging.Abstractions.dll", "Microsoft.Extensions.DependencyInjection.Abstractions.dll"];
+        string[] engine =
+        [
+            "NativeBackprop.dll", "CsvHelper.dll", "Microsoft.Extensions.Logging.Abstractions.dll",
+            "Microsoft.Extensions.DependencyInjection.Abstractions.dll",
+        ];
         long managed = engine.Select(name => new FileInfo(Path.Combine(folder, name))).Where(file => file.Exists).Sum(file => file.Length);
-        FileInfo[] native = [.. Directory.EnumerateFiles(folder, "*nativebackprop.*", SearchOption.AllDirectories).Select(path => new FileInfo(path)).Where(file => file.Extension is ".so" or ".dylib" || file.Name == "nativebackprop.dll")];
+        FileInfo[] native =
+        [
+            .. Directory.EnumerateFiles(folder, "*nativebackprop.*", SearchOption.AllDirectories).Select(path => new FileInfo(path))
+                .Where(file => file.Extension is ".so" or ".dylib" || file.Name == "nativebackprop.dll"),
+        ];
+        double library = native.Sum(file => file.Length) / 1024.0, all = library + (managed / 1024.0);
         Console.WriteLine();
         Console.WriteLine(FormattableString.Invariant(
-            $"native library {native.Sum(file => file.Length) / 1024.0:0} KiB; with the managed assemblies {(managed + native.Sum(file => file.Length)) / 1024.0:0} KiB, without OpenBLAS and the .NET runtime"));
+            $"native library {library:0} KiB; with the managed assemblies {all:0} KiB, without OpenBLAS and the .NET runtime"));
     }
 
     // Each model on a thread of its own, its plan on that thread alone.
@@ -82,7 +91,10 @@ internal static class EmbeddingFigures
         Console.WriteLine("| ---: | ---: |");
         foreach (int models in (ReadOnlySpan<int>)[1, 2, 4, 8])
         {
-            WorkloadStep[] steps = [.. Enumerable.Range(0, models).Select(_ => new WorkloadStep(Workload.Find("small"), static () => new Sgd(0.01f), 1))];
+            WorkloadStep[] steps =
+            [
+                .. Enumerable.Range(0, models).Select(_ => new WorkloadStep(Workload.Find("small"), static () => new Sgd(0.01f), 1)),
+            ];
             long done = 0;
             var time = TimeSpan.FromSeconds(2);
             Thread[] threads = [.. steps.Select(step => new Thread(() =>

@@ -163,7 +163,8 @@ internal static class BenchCommand
         }
 
         // Ticks of 10 ms: user, nice, system, idle, iowait, irq, softirq, steal.
-        double[] ticks = [.. File.ReadLines(file).First().Split(' ', StringSplitOptions.RemoveEmptyEntries).Skip(1).Take(8).Select(double.Parse)];
+        double[] ticks = [
+            .. File.ReadLines(file).First().Split(' ', StringSplitOptions.RemoveEmptyEntries).Skip(1).Take(8).Select(double.Parse)];
         return (ticks.Sum() / 100, (ticks[3] + ticks[4]) / 100);
     }
 

@@ -47,7 +47,9 @@ internal static class BenchReport
 
     public static void WriteHeader(SystemInfo system, TextWriter output)
     {
-        output.WriteLine($"{system.Cpu}, {system.LogicalProcessors} logical processors; kernels {system.Native.ActiveIsa}; OpenBLAS {system.Native.BlasVersion} {system.Native.BlasCore}; {system.Runtime}");
+        output.WriteLine(
+            $"{system.Cpu}, {system.LogicalProcessors} logical processors; kernels {system.Native.ActiveIsa}; OpenBLAS " +
+                $"{system.Native.BlasVersion} {system.Native.BlasCore}; {system.Runtime}");
     }
 
     /// <summary>One row at a time on a pipe, a table on a terminal.</summary>
@@ -80,13 +82,17 @@ internal static class BenchReport
 
     public static void WritePlan(Workload workload, PlanReport plan, TextWriter output)
     {
-        output.WriteLine($"{workload.Name}: {plan.Steps.Count} steps, arena {Bytes(plan.ArenaBytes)} (values alone would take {Bytes(plan.UnsharedBytes)} without reuse), {plan.InPlace} in place");
+        output.WriteLine(
+            $"{workload.Name}: {plan.Steps.Count} steps, arena {Bytes(plan.ArenaBytes)} (values alone would take " +
+                $"{Bytes(plan.UnsharedBytes)} without reuse), {plan.InPlace} in place");
         for (int i = 0; i < plan.Steps.Count; i++)
         {
             PlanStepReport step = plan.Steps[i];
             output.WriteLine($"{i,3} {(step.Waits ? "|" : " ")} {step.Name,-34} {step.Call}");
             output.WriteLine($"      {step.Inputs} -> {step.Outputs}");
-            output.WriteLine($"      {step.Flops / 1e6:0.###} Mflop, {Bytes(step.Bytes)}, {step.Threads} thread{(step.Threads == 1 ? "" : "s")}, at {step.Place}");
+            output.WriteLine(
+                $"      {step.Flops / 1e6:0.###} Mflop, {Bytes(step.Bytes)}, {step.Threads} thread{(step.Threads == 1 ? "" : "s")}, " +
+                    $"at {step.Place}");
         }
     }
 

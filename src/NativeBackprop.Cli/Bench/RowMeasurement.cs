@@ -5,7 +5,8 @@ namespace NativeBackprop.Cli.Bench;
 
 /// <summary>What one row came to.</summary>
 internal sealed record RowResult(
-    string Row, string Optimizer, int Threads, int UsedThreads, double BestUs, double MedianUs, double Gflops, double PeakGflops, double PeakShare,
+    string Row, string Optimizer, int Threads, int UsedThreads, double BestUs, double MedianUs, double Gflops, double PeakGflops,
+    double PeakShare,
     double RatioToProducts, double ProductsUs, long AllocatedBytesPerStep);
 
 /// <summary>

@@ -24,7 +24,8 @@ internal sealed record Workload(string Name, int[] Widths, int Batch, string Act
     public int Layers => Widths.Length - 1;
 
     /// <summary>
-    /// Flops of a step in its products: F = 2B(3ΣP − P₁) with P_l = d_(l−1)·d_l, because the first layer needs no gradient of its input;
+    /// Flops of a step in its products: F = 2B(3ΣP − P₁) with P_l = d_(l−1)·d_l, because the first layer needs no gradient of
+    /// its input;
     /// 2BΣP for a forward pass.
     /// </summary>
     public double Flops

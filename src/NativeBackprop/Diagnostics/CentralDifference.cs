@@ -17,10 +17,13 @@ internal static class CentralDifference
     /// <param name="expected">What the derivative should be: when the first difference is close to it, it is taken.</param>
     /// <param name="tolerance">How close.</param>
     /// <returns>
-    /// The difference, and whether the function has a kink at x. The difference between the one-sided slopes is the step times the curvature
-    /// where the function is smooth, and shrinks with the step; across a kink it stays. Whether it stays does not depend on what is expected.
+    /// The difference, and whether the function has a kink at x. The difference between the one-sided slopes is the step times the
+    /// curvature
+    /// where the function is smooth, and shrinks with the step; across a kink it stays. Whether it stays does not depend on what is
+    /// expected.
     /// </returns>
-    public static (double Derivative, bool IsKink) At(Func<double, double> function, double x, double value, double expected, double tolerance)
+    public static (double Derivative, bool IsKink) At(
+        Func<double, double> function, double x, double value, double expected, double tolerance)
     {
         double h = Step * Math.Max(1, Math.Abs(x)), firstJump = 0;
         for (int refinement = 0; ; refinement++, h /= Refinement)

@@ -10,7 +10,8 @@ namespace NativeBackprop.Diagnostics;
 /// against the same double-precision values: that checks kernels, fusion and memory plan.
 /// </summary>
 /// <remarks>
-/// Errors are normwise: ‖a − b‖ / max(‖b‖, 10⁻³·‖all gradients‖). The floor keeps a leaf whose gradient is zero but for rounding from
+/// Errors are normwise: ‖a − b‖ / max(‖b‖, 10⁻³·‖all gradients‖). The floor keeps a leaf whose gradient is zero but
+/// for rounding from
 /// failing on that rounding.
 /// <para>
 /// Thread safety: a check and its graph are for one thread at a time.
@@ -86,10 +87,13 @@ public sealed class GradientCheck
         }
 
         double engineLoss = plan[_loss].Item;
-        return new GradientReport(value, engineLoss, Math.Abs(engineLoss - value) <= _options.EngineTolerance * Math.Max(1, Math.Abs(value)), reports);
+        return new GradientReport(
+            value, engineLoss, Math.Abs(engineLoss - value) <= _options.EngineTolerance * Math.Max(1, Math.Abs(value)), reports);
     }
 
-    /// <summary>Checks every parameter of a network, and its input, on all rows of a data set as one batch; dropout is the identity.</summary>
+    /// <summary>
+    /// Checks every parameter of a network, and its input, on all rows of a data set as one batch; dropout is the identity.
+    /// </summary>
     /// <exception cref="ShapeException">The loss does not fit the model.</exception>
     /// <exception cref="DataException">The rows do not fit the model or the loss.</exception>
     public static GradientReport Run(Layer model, Loss loss, Dataset batch, GradientCheckOptions? options = null)
@@ -132,7 +136,9 @@ public sealed class GradientCheck
             compared++;
             differences.Add(analytic[i], difference);
             smooth.Add(engine[i], analytic[i]);
-            double error = Math.Max(Math.Abs(analytic[i] - difference) / _options.DifferenceTolerance, Math.Abs(engine[i] - analytic[i]) / _options.EngineTolerance);
+            double error = Math.Max(
+                Math.Abs(analytic[i] - difference) / _options.DifferenceTolerance,
+                Math.Abs(engine[i] - analytic[i]) / _options.EngineTolerance);
             if (!(error <= worstError))
             {
                 (worstError, worst) = (error, new GradientElement(i, analytic[i], engine[i], difference));
@@ -142,7 +148,9 @@ public sealed class GradientCheck
         // On a kink, rounding decides which side float32 is on; then only elements known to be off it can be compared.
         double engineError = kinks == 0 ? all.Value : smooth.Value;
         return new LeafReport(
-            leaf.ToString(), _batchSize is { } rows ? leaf.Shape.Resolve(rows) : leaf.Shape, compared, kinks, engineError, differences.Value, worst,
+            leaf.ToString(), _batchSize is { } rows
+                ? leaf.Shape.Resolve(rows)
+                : leaf.Shape, compared, kinks, engineError, differences.Value, worst,
             engineError <= _options.EngineTolerance && differences.Value <= _options.DifferenceTolerance);
     }
 

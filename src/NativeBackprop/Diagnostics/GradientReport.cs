@@ -23,7 +23,8 @@ public sealed record GradientCheckOptions
     public CancellationToken CancellationToken { get; init; }
 
     internal GradientCheckOptions Validated() =>
-        !(EngineTolerance > 0) || !(DifferenceTolerance > 0) ? throw new OptionException($"the tolerances must be above 0, got {EngineTolerance} and {DifferenceTolerance}")
+        !(EngineTolerance > 0) || !(DifferenceTolerance > 0)
+            ? throw new OptionException($"the tolerances must be above 0, got {EngineTolerance} and {DifferenceTolerance}")
         : MaxElements < 0 ? throw new OptionException($"the number of elements must be at least 0, got {MaxElements}")
         : this;
 }

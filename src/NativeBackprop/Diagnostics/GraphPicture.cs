@@ -7,7 +7,8 @@ namespace NativeBackprop.Diagnostics;
 public static class GraphPicture
 {
     /// <summary>
-    /// Writes the nodes that some outputs depend on, each with its op, name and shape, and an edge for each input. Parameters are blue boxes,
+    /// Writes the nodes that some outputs depend on, each with its op, name and shape, and an edge for each input. Parameters are blue
+    /// boxes,
     /// other leaves grey ones, the outputs have a double border.
     /// </summary>
     /// <exception cref="GraphException">There is no output, or an output belongs to another graph than the first.</exception>
@@ -26,7 +27,11 @@ public static class GraphPicture
                 _ => "",
             };
             string border = outputs.Contains(node) ? ", peripheries=2" : "";
-            string title = node.Name is { } name && node.Op is Leaf ? name : node.Name is { } given ? $"{given} = {node.Op.Name}" : node.Op.Name;
+            string title = node.Name is { } name && node.Op is Leaf
+                ? name
+                : node.Name is { } given
+                ? $"{given} = {node.Op.Name}"
+                : node.Op.Name;
             writer.Write($"  n{node.Index} [label=\"{Escaped(title)}\\n{Escaped(node.Shape.ToString())}\"{style}{border}]\n");
             for (int i = 0; i < node.Inputs.Length; i++)
             {
@@ -50,7 +55,9 @@ public static class GraphPicture
         var needed = new bool[graph.Nodes.Count];
         foreach (Node output in outputs)
         {
-            needed[output.Index] = output.Graph == graph ? true : throw new GraphException($"{output} belongs to another graph than {outputs[0]}");
+            needed[output.Index] = output.Graph == graph
+                ? true
+                : throw new GraphException($"{output} belongs to another graph than {outputs[0]}");
         }
 
         for (int i = needed.Length - 1; i >= 0; i--)
@@ -64,5 +71,6 @@ public static class GraphPicture
         return needed;
     }
 
-    private static string Escaped(string text) => text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
+    private static string Escaped(string text) =>
+        text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
 }

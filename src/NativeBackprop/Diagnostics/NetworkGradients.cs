@@ -61,7 +61,8 @@ internal sealed class NetworkGradients
     {
         if (batch.Features != _inputWidth)
         {
-            throw new DataException($"{batch.Name}: expected rows of {_inputWidth} inputs, as the model takes them, found {batch.Features}");
+            throw new DataException(
+                $"{batch.Name}: expected rows of {_inputWidth} inputs, as the model takes them, found {batch.Features}");
         }
 
         if (batch.IsClassification != _loss.TakesLabels)
@@ -75,7 +76,8 @@ internal sealed class NetworkGradients
         if (!_loss.TakesLabels && batch.TargetWidth != width)
         {
             throw new DataException(
-                $"{batch.Name}: expected targets of {width} numbers, as the loss {_loss.CheckedName} takes them, found {batch.TargetWidth}");
+                $"{batch.Name}: expected targets of {width} numbers, as the loss {_loss.CheckedName} takes them, found " +
+                    $"{batch.TargetWidth}");
         }
     }
 }

@@ -21,7 +21,8 @@ internal static class AffineActivationRule
         PlanValue z = product.Outputs[0];
         PlanStep last = product;
         PlanValue? bias = null;
-        if (Rewriter.OnlyConsumer(z) is { } add && add.Operation == Binary.Add && BiasOf(add, z) is { } found && rewriter.CanMove(product, add))
+        if (Rewriter.OnlyConsumer(z) is { } add && add.Operation == Binary.Add && BiasOf(add, z) is { } found
+            && rewriter.CanMove(product, add))
         {
             (last, bias, z) = (add, found, add.Outputs[0]);
         }

@@ -64,7 +64,8 @@ internal sealed unsafe class ProductPart
 /// </summary>
 internal sealed record AffineActivation(ProductTerm Term, Elementwise Function, bool HasBias, bool SavesInput) : Operation
 {
-    public override string Name => $"{Term.Name}{(HasBias ? "_bias" : "")}{(Function.Row == Functions.Identity ? "" : $"_{Function.Name}")}";
+    public override string Name =>
+        $"{Term.Name}{(HasBias ? "_bias" : "")}{(Function.Row == Functions.Identity ? "" : $"_{Function.Name}")}";
 
     internal override bool CanOverwrite(int input, int output) => Term.HasAddend && input == 2 && output == (SavesInput ? 1 : 0);
 

@@ -27,7 +27,9 @@ internal sealed class PlanValue
     private int _start;
     private PlanStep? _producer;
 
-    /// <summary>Makes a value with memory of its own, or a view of <paramref name="base"/> from element <paramref name="start"/> on.</summary>
+    /// <summary>
+    /// Makes a value with memory of its own, or a view of <paramref name="base"/> from element <paramref name="start"/> on.
+    /// </summary>
     /// <exception cref="ShapeException">The batch size is still open, or there are more elements than an int counts.</exception>
     public PlanValue(Node node, Shape shape, Storage storage, PlanValue? @base = null, int start = 0)
     {

@@ -44,7 +44,8 @@ internal static class DataSource
         }
 
         throw new DataException(
-            $"{spec}: expected digits, a folder of IDX files, or a file .csv, .csv.gz or .safetensors, found {(File.Exists(spec) ? "another file" : "nothing")}");
+            $"{spec}: expected digits, a folder of IDX files, or a file .csv, .csv.gz or .safetensors, found " +
+                $"{(File.Exists(spec) ? "another file" : "nothing")}");
     }
 
     /// <summary>Reads a batch file: <c>x</c>, F32 [N, …], and <c>y</c>, I64 [N] or F32 [N, K].</summary>

@@ -47,7 +47,8 @@ internal static class LayerFormats
             (from, input) => new Prelu(from.Flag("per_channel", false) ? Width(input) : null),
             (json, layer) => WriteUnless(false, json, "per_channel", layer.Features is not null)),
         LayerFormat.For<SoftmaxLayer>("softmax", (_, _) => new SoftmaxLayer(), (_, _) => { }),
-        LayerFormat.For<Maxout>("maxout", (from, _) => new Maxout(from.Count("pieces")), (json, layer) => json.WriteNumber("pieces", layer.Pieces)),
+        LayerFormat.For<Maxout>(
+            "maxout", (from, _) => new Maxout(from.Count("pieces")), (json, layer) => json.WriteNumber("pieces", layer.Pieces)),
         LayerFormat.For<Dropout>(
             "dropout",
             (from, _) => new Dropout(from.Number("p", DropoutProbability)),
@@ -80,7 +81,9 @@ internal static class LayerFormats
     /// <param name="owner">The object that holds the list.</param>
     /// <param name="key">The list's key.</param>
     /// <param name="input">What the first layer is applied to; the last one's output afterwards.</param>
-    /// <exception cref="DataException">A type, key or value is unknown, missing or wrong, or a layer does not fit the one before.</exception>
+    /// <exception cref="DataException">
+    /// A type, key or value is unknown, missing or wrong, or a layer does not fit the one before.
+    /// </exception>
     public static Layer[] Read(ModelObject owner, string key, ref Node input)
     {
         ModelObject[] objects = owner.Objects(key);
@@ -117,7 +120,9 @@ internal static class LayerFormats
             else
             {
                 LayerFormat format = _formats.FirstOrDefault(format => format.LayerType == layer.GetType())
-                    ?? throw new DataException($"a model file cannot hold a layer of type {layer.GetType().Name}: expected an elementwise function or one of {string.Join(", ", _formats.Select(known => known.Type))}");
+                    ?? throw new DataException(
+                        $"a model file cannot hold a layer of type {layer.GetType().Name}: expected an elementwise function or one of " +
+                            $"{string.Join(", ", _formats.Select(known => known.Type))}");
                 json.WriteString(TypeKey, format.Type);
                 format.Write(json, layer);
             }
@@ -134,7 +139,10 @@ internal static class LayerFormats
         return _formats.FirstOrDefault(format => format.Type == type) is { } format ? format.Read(from, input)
             : type == Gelu ? ReadGelu(from)
             : Functions.Find(type) is { } row ? ReadFunction(from, row)
-            : throw from.Error($".{TypeKey}", $"one of {string.Join(", ", _formats.Select(known => known.Type).Concat(Functions.Names).Order(StringComparer.Ordinal))}", $"'{type}'");
+            : throw from.Error(
+                $".{TypeKey}",
+                $"one of {string.Join(", ", _formats.Select(known => known.Type).Concat(Functions.Names).Order(StringComparer.Ordinal))}",
+                $"'{type}'");
     }
 
     // PyTorch has one gelu with an argument, the graph has two functions.
@@ -158,7 +166,9 @@ internal static class LayerFormats
         }
 
         Elementwise function = row.Create(value);
-        return function.Domain is { } domain ? throw from.Error("", "a function that takes every number", $"{row.Name}, which needs {domain}") : function;
+        return function.Domain is { } domain
+            ? throw from.Error("", "a function that takes every number", $"{row.Name}, which needs {domain}")
+            : function;
     }
 
     private static void WriteFunction(Utf8JsonWriter json, Elementwise function)

@@ -33,7 +33,9 @@ public sealed class ModelDescription
         (InputWidth, Model, _loss) = (WidthOf(_inputShape), model, loss);
         Loss known = CreateLoss(denseTargets: false);
         Node input = CreateInput(InputWidth), output = model.Build(input, new BuildContext(input.Graph, BuildMode.Evaluation));
-        OutputWidth = output.Shape.Rank == 2 ? output.Shape[1] : throw new ShapeException($"the output must have the shape [B, K], got {output.Shape}");
+        OutputWidth = output.Shape.Rank == 2
+            ? output.Shape[1]
+            : throw new ShapeException($"the output must have the shape [B, K], got {output.Shape}");
         known.Build(output, known.CheckedTargets(output));
     }
 
@@ -56,7 +58,9 @@ public sealed class ModelDescription
     public string LossName => _loss.CheckedName;
 
     /// <summary>The loss for one kind of targets.</summary>
-    /// <param name="denseTargets">True when the targets are numbers, false when they are class indices; only a loss that takes either asks.</param>
+    /// <param name="denseTargets">
+    /// True when the targets are numbers, false when they are class indices; only a loss that takes either asks.
+    /// </param>
     public Loss CreateLoss(bool denseTargets) => _loss.For(denseTargets);
 
     internal static Node CreateInput(int width) => new Graph().Add(new Ops.Input("x", [Shape.Batch, width]));
@@ -70,6 +74,7 @@ public sealed class ModelDescription
         }
 
         return width is >= 1 and <= int.MaxValue ? (int)width
-            : throw new OptionException($"an input's shape needs extents of at least 1 and a product below 2^31, got [{string.Join(", ", shape.ToArray())}]");
+            : throw new OptionException(
+                $"an input's shape needs extents of at least 1 and a product below 2^31, got [{string.Join(", ", shape.ToArray())}]");
     }
 }

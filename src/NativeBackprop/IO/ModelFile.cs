@@ -9,7 +9,8 @@ namespace NativeBackprop.IO;
 
 /// <summary>
 /// Model files: the shape of an input, the layers and the loss as JSON, such as
-/// <c>{"input":[784],"layers":[{"type":"linear","units":128},{"type":"relu"},{"type":"linear","units":10}],"loss":"softmax_cross_entropy"}</c>.
+/// <c>{"input":[784],"layers":[{"type":"linear","units":128},{"type":"relu"},{"type":"linear","units":10}],</c>
+/// <c>"loss":"softmax_cross_entropy"}</c>.
 /// A layer's input width follows from the layers before it. A type is a layer's name or that of any elementwise function, with the
 /// function's arguments as keys.
 /// </summary>

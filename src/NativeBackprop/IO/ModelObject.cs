@@ -25,7 +25,8 @@ internal sealed class ModelObject
     /// <summary>Where the object stands: <c>$.layers[2]</c>.</summary>
     public string Path { get; }
 
-    public string Text(string key, string? fallback = null) => (fallback is null ? Required(key) : Optional(key)) is not { } value ? fallback!
+    public string Text(string key, string? fallback = null) =>
+        (fallback is null ? Required(key) : Optional(key)) is not { } value ? fallback!
         : value.ValueKind == JsonValueKind.String ? value.GetString()!
         : throw Error($".{key}", "a string", Describe(value));
 
@@ -33,7 +34,8 @@ internal sealed class ModelObject
         : value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean()
         : throw Error($".{key}", "true or false", Describe(value));
 
-    public float Number(string key, float? fallback) => (fallback is null ? Required(key) : Optional(key)) is not { } value ? fallback!.Value
+    public float Number(string key, float? fallback) =>
+        (fallback is null ? Required(key) : Optional(key)) is not { } value ? fallback!.Value
         : Number(value, $".{key}");
 
     /// <summary>A whole number of at least 1.</summary>
@@ -77,12 +79,15 @@ internal sealed class ModelObject
         ? number
         : throw Error(at, "a finite number", Describe(value));
 
-    private int Count(JsonElement value, string at) => value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int count) && count >= 1
+    private int Count(JsonElement value, string at) =>
+        value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int count) && count >= 1
         ? count
         : throw Error(at, "a whole number of at least 1", Describe(value));
 
     private JsonElement Required(string key) => Optional(key)
-        ?? throw Error("", $"the key '{key}'", _element.EnumerateObject().Any() ? string.Join(", ", _element.EnumerateObject().Select(property => property.Name)) : "none");
+        ?? throw Error(
+            "", $"the key '{key}'",
+            _element.EnumerateObject().Any() ? string.Join(", ", _element.EnumerateObject().Select(property => property.Name)) : "none");
 
     private JsonElement? Optional(string key)
     {

@@ -125,7 +125,8 @@ internal sealed class SafetensorsFile
     /// <param name="name">The tensor.</param>
     /// <param name="shape">The shape that it must have.</param>
     /// <exception cref="DataException">The file has no such tensor, or it has another type or shape.</exception>
-    public ReadOnlySpan<float> GetSingle(string name, params ReadOnlySpan<int> shape) => Expect(name, SafetensorsDType.F32, shape).AsSingle();
+    public ReadOnlySpan<float> GetSingle(string name, params ReadOnlySpan<int> shape) =>
+        Expect(name, SafetensorsDType.F32, shape).AsSingle();
 
     /// <summary>The elements of an I64 tensor.</summary>
     /// <param name="name">The tensor.</param>
@@ -141,7 +142,8 @@ internal sealed class SafetensorsFile
         SafetensorsTensor tensor = this[name];
         return tensor.DType == dtype && tensor.Shape.SequenceEqual(shape) ? tensor
             : throw new DataException(
-                $"{Path}: tensor '{name}': expected {dtype} [{string.Join(", ", shape.ToArray())}], found {tensor.DType} [{string.Join(", ", tensor.Shape.ToArray())}]");
+                $"{Path}: tensor '{name}': expected {dtype} [{string.Join(", ", shape.ToArray())}], found {tensor.DType} " +
+                    $"[{string.Join(", ", tensor.Shape.ToArray())}]");
     }
 
     private static SafetensorsTensor[] Ordered(string path, IEnumerable<SafetensorsTensor> tensors)
@@ -160,7 +162,9 @@ internal sealed class SafetensorsFile
             if (!names.Add(tensor.Name))
             {
                 throw new DataException(
-                    tensor.Name == SafetensorsHeader.MetadataKey ? $"{path}: a tensor cannot be called {tensor.Name}" : $"{path}: tensor '{tensor.Name}' is there twice");
+                    tensor.Name == SafetensorsHeader.MetadataKey
+                        ? $"{path}: a tensor cannot be called {tensor.Name}"
+                        : $"{path}: tensor '{tensor.Name}' is there twice");
             }
         }
 

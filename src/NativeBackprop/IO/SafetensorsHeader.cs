@@ -158,7 +158,13 @@ internal sealed class SafetensorsHeader
         long[]? shape = null, offsets = null;
         while (ReadKey(ref json, where) is { } key)
         {
-            bool twice = key switch { "dtype" => dtype is not null, "shape" => shape is not null, "data_offsets" => offsets is not null, _ => false };
+            bool twice = key switch
+            {
+                "dtype" => dtype is not null,
+                "shape" => shape is not null,
+                "data_offsets" => offsets is not null,
+                _ => false,
+            };
             if (twice)
             {
                 throw Error($"{where}: the key '{key}' is there twice");
@@ -209,11 +215,13 @@ internal sealed class SafetensorsHeader
         long length = offsets[1] - offsets[0];
         if (size != length)
         {
-            throw Error($"tensor '{name}': {dtype} of shape [{string.Join(", ", shape)}] does not have the {length} bytes of its data_offsets");
+            throw Error(
+                $"tensor '{name}': {dtype} of shape [{string.Join(", ", shape)}] does not have the {length} bytes of its data_offsets");
         }
 
         return fits && length <= Array.MaxLength ? new Entry(name, dtype, [.. shape.Select(extent => (int)extent)], offsets[0], offsets[1])
-            : throw Error($"tensor '{name}': a shape of [{string.Join(", ", shape)}] is larger than can be read, at most {Array.MaxLength} bytes");
+            : throw Error(
+                $"tensor '{name}': a shape of [{string.Join(", ", shape)}] is larger than can be read, at most {Array.MaxLength} bytes");
     }
 
     private void CheckLayout(long dataLength)
@@ -249,7 +257,9 @@ internal sealed class SafetensorsHeader
 
         bool known = text is "BOOL" or "U8" or "I8" or "I16" or "U16" or "F16" or "BF16" or "U32" or "U64" or "C64"
             or "F4" or "F6_E2M3" or "F6_E3M2" or "F8_E5M2" or "F8_E4M3" or "F8_E8M0" or "F8_E4M3FNUZ" or "F8_E5M2FNUZ";
-        throw Error($"{where}: expected the type F32, F64, I32 or I64, found {(known ? $"{text}, which is not supported" : $"'{text}', which is none")}");
+        throw Error(
+            $"{where}: expected the type F32, F64, I32 or I64, found " +
+                $"{(known ? $"{text}, which is not supported" : $"'{text}', which is none")}");
     }
 
     private long[] ReadNumbers(ref Utf8JsonReader json, string where)

@@ -118,7 +118,8 @@ public sealed class BuildContext
     }
 
     /// <summary>
-    /// Makes a training step give a buffer a new value, once each time it succeeds: <c>context.AddEffect(mean, 0.9f * old + 0.1f * batch)</c>.
+    /// Makes a training step give a buffer a new value, once each time it succeeds: <c>context.AddEffect(mean, 0.9f * old + 0.1f *
+    /// batch)</c>.
     /// What is built from here on reads the new value.
     /// </summary>
     /// <param name="buffer">What changes; neither trained nor frozen.</param>

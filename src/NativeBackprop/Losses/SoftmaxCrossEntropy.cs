@@ -27,7 +27,8 @@ public sealed class SoftmaxCrossEntropy : Loss
         LabelSmoothing = labelSmoothing is >= 0 and <= 1
             ? labelSmoothing
             : throw new OptionException($"label_smoothing must lie in [0, 1], got {labelSmoothing}");
-        if (_classWeights is { } weights && (weights.Length == 0 || !Array.TrueForAll(weights, weight => weight >= 0 && float.IsFinite(weight))))
+        if (_classWeights is { } weights
+            && (weights.Length == 0 || !Array.TrueForAll(weights, weight => weight >= 0 && float.IsFinite(weight))))
         {
             throw new OptionException($"class_weights must be finite numbers of at least 0, got [{string.Join(", ", weights)}]");
         }

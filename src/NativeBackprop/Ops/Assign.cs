@@ -1,6 +1,8 @@
 namespace NativeBackprop.Ops;
 
-/// <summary>Gives a variable another value, in place: what a training step changes besides parameters, such as running statistics.</summary>
+/// <summary>
+/// Gives a variable another value, in place: what a training step changes besides parameters, such as running statistics.
+/// </summary>
 /// <remarks>Input 0 is the variable, input 1 the value, of the same shape. The result is the variable's memory afterwards.</remarks>
 internal sealed record Assign : Op
 {

@@ -42,7 +42,10 @@ internal sealed class LayeringTests
                 .Select(path => Path.GetRelativePath(root, path).Replace('\\', '/'))
                 .Where(path => !path.StartsWith("bin/", StringComparison.Ordinal) && !path.StartsWith("obj/", StringComparison.Ordinal))
                 .Order(StringComparer.Ordinal)
-                .Select(path => new SourceFile(path, path.Contains('/') ? path[..path.IndexOf('/')] : "", File.ReadAllText(Path.Combine(root, path)))),
+                .Select(
+                    path =>
+                        new SourceFile(
+                            path, path.Contains('/') ? path[..path.IndexOf('/')] : "", File.ReadAllText(Path.Combine(root, path)))),
         ];
     }
 
@@ -58,7 +61,9 @@ internal sealed class LayeringTests
             HashSet<string> forbidden = [.. foldersOf.Where(type => !type.Any(reachable.Contains)).Select(type => type.Key)];
             found.AddRange(file.Mentions(forbidden).Select(token =>
                 $"{file.Path}({token.Line}): {file.Folder} uses {token.Text} of {string.Join(", ", foldersOf[token.Text].Distinct())}"));
-            found.AddRange(file.Namespaces().Where(token => _allowed.ContainsKey(token.Text) && !reachable.Contains(token.Text)).Select(token =>
+            IEnumerable<Token> beyond = file.Namespaces()
+                .Where(token => _allowed.ContainsKey(token.Text) && !reachable.Contains(token.Text));
+            found.AddRange(beyond.Select(token =>
                 $"{file.Path}({token.Line}): {file.Folder} uses the namespace of {token.Text}"));
         }
 
@@ -121,7 +126,9 @@ internal sealed class LayeringTests
     private static SourceFile[] Example(string statement) =>
     [
         new("Memory/Left.cs", "Memory", $"class Left\n{{\n    void F()\n    {{ {statement} }}\n}}\n"),
-        new("Layers/Above.cs", "Layers", "namespace NativeBackprop;\n\npublic sealed record Above(int Value);\npublic delegate void Event<T>(T value);\n"),
+        new(
+            "Layers/Above.cs", "Layers",
+            "namespace NativeBackprop;\n\npublic sealed record Above(int Value);\npublic delegate void Event<T>(T value);\n"),
     ];
 
     [Test]

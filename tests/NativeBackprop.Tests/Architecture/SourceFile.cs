@@ -7,7 +7,8 @@ internal sealed class SourceFile(string path, string folder, string text)
 
     // Words that may follow a name without making it a type's: `Value is`, `Length switch`.
     private static readonly HashSet<string> _operators =
-        ["is", "as", "and", "or", "not", "when", "where", "in", "switch", "with", "on", "equals", "into", "select", "orderby", "by", "else"];
+        ["is", "as", "and", "or", "not", "when", "where", "in", "switch", "with", "on", "equals", "into", "select", "orderby", "by",
+        "else"];
 
     private readonly List<Token> _tokens = CSharpLexer.Read(text);
 
@@ -86,7 +87,9 @@ internal sealed class SourceFile(string path, string folder, string text)
             || (At(after) == "." && _tokens[after + 1].IsWord && !IsMemberHere(At(i)))
             || (before is "<" or "," && At(after) is ">" or ",") && InsideAngles(i)
             || (before is ":" or "," && InBaseList(i))
-            || (before == "(" && At(after) == ")" && (_tokens.ElementAtOrDefault(after + 1).IsWord || At(after + 1) == "(") && !IsCall(i - 1))
+            || (
+                before == "(" && At(after) == ")" && (_tokens.ElementAtOrDefault(after + 1).IsWord || At(after + 1) == "(")
+                    && !IsCall(i - 1))
             || (before is "{" or "," && At(after) == "=" && At(after + 1) == ">");
     }
 
@@ -102,13 +105,15 @@ internal sealed class SourceFile(string path, string folder, string text)
         return At(next) == ":";
     }
 
-    private bool IsCall(int open) => open > 0 && _tokens[open - 1].IsWord && At(open - 1) is not ("return" or "in" or "await" or "if" or "while");
+    private bool IsCall(int open) =>
+        open > 0 && _tokens[open - 1].IsWord && At(open - 1) is not ("return" or "in" or "await" or "if" or "while");
 
     // A property or field of that name in the same file: `Shape Shape { get; }` makes `Shape.Rank` ambiguous.
     private bool IsMemberHere(string word) =>
         Enumerable.Range(1, Math.Max(0, _tokens.Count - 2)).Any(i => At(i) == word
             && (_tokens[i - 1].IsWord || At(i - 1) is ">" or "]" or "?" or "*")
-            && !_declaring.Contains(At(i - 1)) && !_operators.Contains(At(i - 1)) && At(i - 1) is not ("new" or "return" or "case" or "await")
+            && !_declaring.Contains(At(i - 1)) && !_operators.Contains(At(i - 1))
+                && At(i - 1) is not ("new" or "return" or "case" or "await")
             && At(i + 1) is "{" or ";" or "," or ")" or "=");
 
     private int ClosingAngle(int open)

@@ -19,7 +19,8 @@ internal sealed class CheckpointTests
         _folder = new TemporaryFolder();
         _checkpoint = _folder.File("checkpoint");
         _model = _folder.Write("m.json", """
-            {"input":[64],"layers":[{"type":"linear","units":12},{"type":"relu"},{"type":"dropout","p":0.2},{"type":"linear","units":10}],"loss":"softmax_cross_entropy"}
+            {"input":[64],"layers":[{"type":"linear","units":12},{"type":"relu"},
+             {"type":"dropout","p":0.2},{"type":"linear","units":10}],"loss":"softmax_cross_entropy"}
             """);
     }
 
@@ -52,8 +53,12 @@ internal sealed class CheckpointTests
         string output = Nbp.Succeed(Train("--epochs", "3", "--checkpoint", _checkpoint, "--resume", "--json", log));
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(output, Does.Contain("45 steps made before").And.Contain("epoch 2/3").And.Not.Contain("epoch 1/3").And.Contain("90 in 2 epochs"));
-            Assert.That(Nbp.ReadLog(log).Select(line => line.GetProperty("event").GetString()), Is.EqualTo(new[] { "epoch", "summary", "epoch", "epoch", "summary" }));
+            Assert.That(
+                output,
+                Does.Contain("45 steps made before").And.Contain("epoch 2/3").And.Not.Contain("epoch 1/3").And.Contain("90 in 2 epochs"));
+            Assert.That(
+                Nbp.ReadLog(log).Select(line => line.GetProperty("event").GetString()),
+                Is.EqualTo(new[] { "epoch", "summary", "epoch", "epoch", "summary" }));
         }
     }
 
@@ -88,12 +93,17 @@ internal sealed class CheckpointTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(Nbp.Fail(CliHost.WrongUsage, Train("--resume")), Does.Contain("--resume: expected --checkpoint DIR with it"));
-            Assert.That(Nbp.Fail(CliHost.WrongUsage, Train("--resume", "--checkpoint", _checkpoint, "--weights", file)), Does.Contain("--resume and --weights exclude each other"));
-            Assert.That(Nbp.Fail(CliHost.Failure, Train("--resume", "--checkpoint", _checkpoint)), Does.Contain("expected a file, found nothing"));
+            Assert.That(
+                Nbp.Fail(CliHost.WrongUsage, Train("--resume", "--checkpoint", _checkpoint, "--weights", file)),
+                Does.Contain("--resume and --weights exclude each other"));
+            Assert.That(
+                Nbp.Fail(CliHost.Failure, Train("--resume", "--checkpoint", _checkpoint)), Does.Contain("expected a file, found nothing"));
         }
 
         File.Move(file, Path.Combine(_checkpoint, "checkpoint.safetensors"));
-        Assert.That(Nbp.Fail(CliHost.Failure, Train("--resume", "--checkpoint", _checkpoint)), Does.Contain("expected a checkpoint, found a file without its metadata"));
+        Assert.That(
+            Nbp.Fail(CliHost.Failure, Train("--resume", "--checkpoint", _checkpoint)),
+            Does.Contain("expected a checkpoint, found a file without its metadata"));
     }
 
     [Test]
@@ -101,7 +111,9 @@ internal sealed class CheckpointTests
     public void Killed_run_leaves_whole_lines_and_a_whole_checkpoint()
     {
         string log = _folder.File("log.json"), file = Path.Combine(_checkpoint, "checkpoint.safetensors");
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "nbp.dll"), .. Train("--epochs", "100000", "--checkpoint", _checkpoint, "--json", log)])
+        var start = new ProcessStartInfo(
+            "dotnet",
+            [Path.Combine(AppContext.BaseDirectory, "nbp.dll"), .. Train("--epochs", "100000", "--checkpoint", _checkpoint, "--json", log)])
         {
             RedirectStandardOutput = true,
         };
@@ -118,6 +130,8 @@ internal sealed class CheckpointTests
         Assert.That(Nbp.ReadLog(log).Select(line => line.GetProperty("event").GetString()), Is.All.EqualTo("epoch"));
         int steps = int.Parse(SafetensorsFile.Read(file).Metadata["steps"], System.Globalization.CultureInfo.InvariantCulture);
         Assert.That(steps, Is.GreaterThanOrEqualTo(45));
-        Assert.That(Nbp.Succeed(Train("--steps", $"{steps + 1}", "--checkpoint", _checkpoint, "--resume")), Does.Contain($"{steps} steps made before").And.Contain("1 in 1 epoch"));
+        Assert.That(
+            Nbp.Succeed(Train("--steps", $"{steps + 1}", "--checkpoint", _checkpoint, "--resume")),
+            Does.Contain($"{steps} steps made before").And.Contain("1 in 1 epoch"));
     }
 }

@@ -15,7 +15,9 @@ internal sealed class CliHostTests
         new(new UnauthorizedAccessException("may not read 'a.csv'"), CliHost.Failure, "nbp: error: may not read 'a.csv'"),
         new(new OptionException("--lr must be above 0, is -1"), CliHost.WrongUsage, "nbp: error: --lr must be above 0, is -1"),
         new(new OperationCanceledException(), CliHost.Failure, "nbp: error: interrupted"),
-        new(new InvalidOperationException("a mistake"), CliHost.Failure, "nbp: error: unexpected InvalidOperationException: a mistake (NBP_DEBUG=1 shows where)"),
+        new(
+            new InvalidOperationException("a mistake"), CliHost.Failure,
+            "nbp: error: unexpected InvalidOperationException: a mistake (NBP_DEBUG=1 shows where)"),
     ];
 
     private static async Task<(int ExitCode, string Output, string Error)> Run(Func<ParseResult, TextWriter, CancellationToken, int> body)

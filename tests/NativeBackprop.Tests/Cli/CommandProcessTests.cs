@@ -5,7 +5,9 @@ using NUnit.Framework;
 
 namespace NativeBackprop.Tests.Cli;
 
-/// <summary>What only a process of its own can show: what the environment says about the native libraries, and the real exit codes.</summary>
+/// <summary>
+/// What only a process of its own can show: what the environment says about the native libraries, and the real exit codes.
+/// </summary>
 [TestFixture]
 internal sealed class CommandProcessTests
 {
@@ -35,7 +37,9 @@ internal sealed class CommandProcessTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That((result.ExitCode, result.Error), Is.EqualTo((CliHost.Success, "")));
-            Assert.That(result.Output, Does.Contain("Instruction set:   " + (isa == "best" ? NativeBackprop.Interop.NativeLibraries.Info.BestIsa : isa)));
+            Assert.That(
+                result.Output,
+                Does.Contain("Instruction set:   " + (isa == "best" ? NativeBackprop.Interop.NativeLibraries.Info.BestIsa : isa)));
         }
     }
 

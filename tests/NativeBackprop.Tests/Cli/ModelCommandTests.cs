@@ -14,7 +14,8 @@ internal sealed class ModelCommandTests
 {
     private const string Network = """
         {"input":[2,3],"layers":[{"type":"linear","units":5},{"type":"tanh"},
-         {"type":"residual","layers":[{"type":"low_rank_linear","units":5,"rank":2},{"type":"dropout","p":0.9}]},{"type":"linear","units":4}],
+         {"type":"residual","layers":[{"type":"low_rank_linear","units":5,"rank":2},
+         {"type":"dropout","p":0.9}]},{"type":"linear","units":4}],
          "loss":"softmax_cross_entropy"}
         """;
 
@@ -32,7 +33,9 @@ internal sealed class ModelCommandTests
         _description = ModelFile.Read(_model);
         _description.Model.Initialize(11);
         WeightsFile.Save(_weights = _folder.File("w.safetensors"), _description.Model);
-        SafetensorsFile.Write(_batch = _folder.File("b.safetensors"), [SafetensorsTensor.Create("x", [3, 2, 3], _x), SafetensorsTensor.Create("y", [3], [0L, 3L, 1L])]);
+        SafetensorsFile.Write(
+            _batch = _folder.File("b.safetensors"),
+            [SafetensorsTensor.Create("x", [3, 2, 3], _x), SafetensorsTensor.Create("y", [3], [0L, 3L, 1L])]);
     }
 
     [TearDown]
@@ -45,7 +48,8 @@ internal sealed class ModelCommandTests
         Nbp.Succeed("gradients", "--model", _model, "--weights", _weights, "--batch", _batch, "--out", file);
         SafetensorsFile gradients = SafetensorsFile.Read(file);
         var network = new NetworkGradients(_description.Model, _description.CreateLoss(denseTargets: false), 6);
-        ReferenceEvaluator reference = new ReferenceEvaluator(network.Graph, 3).Set(network.Input, _x).Set(network.Targets, (double[])[0, 3, 1]);
+        ReferenceEvaluator reference = new ReferenceEvaluator(network.Graph, 3).Set(network.Input, _x).Set(
+            network.Targets, (double[])[0, 3, 1]);
         reference.Run([network.Loss, network.Output, .. network.Gradients]);
         (string Name, int[] Shape, double[] Expected)[] expected =
         [
@@ -66,7 +70,8 @@ internal sealed class ModelCommandTests
             foreach ((string name, int[] shape, double[] values) in expected)
             {
                 float[] actual = gradients.GetSingle(name, shape).ToArray();
-                double error = Math.Sqrt(actual.Zip(values, (a, b) => (a - b) * (a - b)).Sum()) / Math.Sqrt(values.Sum(value => value * value));
+                double error = Math.Sqrt(
+                    actual.Zip(values, (a, b) => (a - b) * (a - b)).Sum()) / Math.Sqrt(values.Sum(value => value * value));
                 Assert.That(error, Is.LessThan(1e-6), name);
             }
         }
@@ -77,9 +82,11 @@ internal sealed class ModelCommandTests
     {
         string narrow = _folder.File("n.safetensors"), dense = _folder.File("d.safetensors"), far = _folder.File("f.safetensors");
         SafetensorsFile.Write(narrow, [SafetensorsTensor.Create("x", [1, 2], [1f, 2f]), SafetensorsTensor.Create("y", [1], [0L])]);
-        SafetensorsFile.Write(dense, [SafetensorsTensor.Create("x", [1, 6], new float[6]), SafetensorsTensor.Create("y", [1, 3], new float[3])]);
+        SafetensorsFile.Write(
+            dense, [SafetensorsTensor.Create("x", [1, 6], new float[6]), SafetensorsTensor.Create("y", [1, 3], new float[3])]);
         SafetensorsFile.Write(far, [SafetensorsTensor.Create("x", [1, 6], new float[6]), SafetensorsTensor.Create("y", [1], [4L])]);
-        string Refusal(string batch) => Nbp.Fail(CliHost.Failure, "gradients", "--model", _model, "--weights", _weights, "--batch", batch, "--out", _folder.File("g"));
+        string Refusal(string batch) =>
+            Nbp.Fail(CliHost.Failure, "gradients", "--model", _model, "--weights", _weights, "--batch", batch, "--out", _folder.File("g"));
         using (Assert.EnterMultipleScope())
         {
             Assert.That(Refusal(narrow), Does.Contain("expected rows of 6 inputs, as the model takes them, found 2"));
@@ -92,7 +99,8 @@ internal sealed class ModelCommandTests
     public void Gradcheck_passes_and_lists_every_parameter_and_the_input()
     {
         string output = Nbp.Succeed("gradcheck", "--model", _model, "--weights", _weights, "--batch", _batch);
-        JsonElement json = JsonDocument.Parse(Nbp.Succeed("gradcheck", "--model", _model, "--json", "--rows", "2", "--elements", "7")).RootElement;
+        JsonElement json = JsonDocument.Parse(
+            Nbp.Succeed("gradcheck", "--model", _model, "--json", "--rows", "2", "--elements", "7")).RootElement;
         JsonElement[] parameters = [.. json.GetProperty("parameters").EnumerateArray()];
         using (Assert.EnterMultipleScope())
         {
@@ -100,7 +108,8 @@ internal sealed class ModelCommandTests
             Assert.That(output, Does.Contain("2.0.u.weight").And.Contain("passed: "));
             Assert.That(parameters.Select(parameter => parameter.GetProperty("name").GetString()),
                 Is.EqualTo(new[] { "0.weight", "0.bias", "2.0.u.weight", "2.0.v.weight", "2.0.v.bias", "3.weight", "3.bias", "x" }));
-            Assert.That(parameters.Select(parameter => parameter.GetProperty("compared").GetInt32()), Is.EqualTo(new[] { 7, 5, 7, 7, 5, 7, 4, 7 }));
+            Assert.That(
+                parameters.Select(parameter => parameter.GetProperty("compared").GetInt32()), Is.EqualTo(new[] { 7, 5, 7, 7, 5, 7, 4, 7 }));
             Assert.That(json.GetProperty("passed").GetBoolean(), Is.True);
         }
     }
@@ -108,7 +117,8 @@ internal sealed class ModelCommandTests
     [Test]
     public void Gradcheck_says_what_stands_at_a_kink()
     {
-        string model = _folder.Write("k.json", """{"input":[2],"layers":[{"type":"relu"},{"type":"linear","units":2}],"loss":"softmax_cross_entropy"}""");
+        string model = _folder.Write(
+            "k.json", """{"input":[2],"layers":[{"type":"relu"},{"type":"linear","units":2}],"loss":"softmax_cross_entropy"}""");
         string batch = _folder.File("k.safetensors");
         SafetensorsFile.Write(batch, [SafetensorsTensor.Create("x", [1, 2], [0f, 1f]), SafetensorsTensor.Create("y", [1], [1L])]);
         Assert.That(Nbp.Succeed("gradcheck", "--model", model, "--batch", batch), Does.Contain("1 of the elements stand at a kink"));
@@ -127,7 +137,8 @@ internal sealed class ModelCommandTests
     [Test]
     public void Predict_prints_the_outputs_of_csv_and_batch_alike()
     {
-        string Row(int row) => string.Join(',', _x.Skip(6 * row).Take(6).Select(value => value.ToString("R", CultureInfo.InvariantCulture)));
+        string Row(int row) =>
+            string.Join(',', _x.Skip(6 * row).Take(6).Select(value => value.ToString("R", CultureInfo.InvariantCulture)));
         string inputs = _folder.Write("in.csv", $"{Row(0)}\n{Row(1)}\n{Row(2)}\n");
         string withTarget = _folder.Write("target.csv", $"a,b,c,d,e,f,class\n{Row(0)},2\n{Row(1)},1\n{Row(2)},0\n");
         string expected = Nbp.Succeed("predict", _batch, "--model", _model, "--weights", _weights);
@@ -136,7 +147,8 @@ internal sealed class ModelCommandTests
         predictor.Predict(_x, outputs);
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(expected.TrimEnd().Split('\n', ',').Select(text => float.Parse(text, CultureInfo.InvariantCulture)), Is.EqualTo(outputs));
+            Assert.That(
+                expected.TrimEnd().Split('\n', ',').Select(text => float.Parse(text, CultureInfo.InvariantCulture)), Is.EqualTo(outputs));
             Assert.That(Nbp.Succeed("predict", inputs, "--model", _model, "--weights", _weights), Is.EqualTo(expected));
             Assert.That(Nbp.Succeed("predict", withTarget, "--model", _model, "--weights", _weights), Is.EqualTo(expected));
             Assert.That(Nbp.Succeed("predict", _batch, "--model", _model, "--weights", _weights, "--argmax"),
@@ -154,7 +166,8 @@ internal sealed class ModelCommandTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(File.ReadAllText(csv), Is.EqualTo(expected));
-            Assert.That(string.Join(',', SafetensorsFile.Read(tensors).GetSingle("output", 3, 4).ToArray().Select(value => value.ToString("R", CultureInfo.InvariantCulture))),
+            float[] output = SafetensorsFile.Read(tensors).GetSingle("output", 3, 4).ToArray();
+            Assert.That(string.Join(',', output.Select(value => value.ToString("R", CultureInfo.InvariantCulture))),
                 Is.EqualTo(expected.TrimEnd().Replace('\n', ',')));
         }
     }
@@ -163,8 +176,12 @@ internal sealed class ModelCommandTests
     public void Predict_refuses_rows_of_another_width()
     {
         string csv = _folder.Write("a.csv", "1,2,3\n");
-        Assert.That(Nbp.Fail(CliHost.Failure, "predict", csv, "--model", _model, "--weights", _weights), Does.Contain("expected rows of 6 inputs").And.Contain("found 3 columns"));
-        Assert.That(Nbp.Fail(CliHost.Failure, "predict", "digits", "--model", _model, "--weights", _weights), Does.Contain("expected rows of 6 inputs"));
+        Assert.That(
+            Nbp.Fail(CliHost.Failure, "predict", csv, "--model", _model, "--weights", _weights),
+            Does.Contain("expected rows of 6 inputs").And.Contain("found 3 columns"));
+        Assert.That(
+            Nbp.Fail(CliHost.Failure, "predict", "digits", "--model", _model, "--weights", _weights),
+            Does.Contain("expected rows of 6 inputs"));
     }
 
     [TestCase("eval", "digits")]

@@ -31,7 +31,10 @@ internal sealed class TrainCommandTests
         {
             Assert.That(accuracy, Is.GreaterThanOrEqualTo(0.96));
             Assert.That(output, Does.Contain($"Held-out accuracy: {accuracy.ToString("0.0000", CultureInfo.InvariantCulture)}"));
-            Assert.That(output, Does.Contain("Seed:              0").And.Contain("OpenBLAS core:").And.Contain("Instruction set:").And.Contain("Samples/s:"));
+            Assert.That(
+                output,
+                Does.Contain(
+                    "Seed:              0").And.Contain("OpenBLAS core:").And.Contain("Instruction set:").And.Contain("Samples/s:"));
             Assert.That(output.Split('\n').Count(line => line.StartsWith("epoch ", StringComparison.Ordinal)), Is.EqualTo(30));
             Assert.That(output, Does.Not.Contain('\u001b'));
         }
@@ -46,7 +49,9 @@ internal sealed class TrainCommandTests
         Assert.That(lines, Has.Length.EqualTo(3));
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(Nbp.Keys(lines[0]), Is.EqualTo(new[] { "event", "epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds" }));
+            Assert.That(
+                Nbp.Keys(lines[0]),
+                Is.EqualTo(new[] { "event", "epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds" }));
             Assert.That(lines.Take(2).Select(line => (line.GetProperty("event").GetString(), line.GetProperty("epoch").GetInt32())),
                 Is.EqualTo(new[] { ("epoch", 1), ("epoch", 2) }));
             Assert.That(lines[2].GetProperty("event").GetString(), Is.EqualTo("summary"));
@@ -77,7 +82,9 @@ internal sealed class TrainCommandTests
         {
             string log = _folder.File("log.json");
             Nbp.Succeed("train", "digits", "--epochs", "3", "--hidden", "16", "--seed", seed, "--json", log);
-            return [.. Nbp.ReadLog(log).SelectMany(line => new[] { line.GetProperty("train_loss").GetDouble(), line.GetProperty("test_loss").GetDouble() })];
+            return [
+                .. Nbp.ReadLog(log).SelectMany(
+                    line => new[] { line.GetProperty("train_loss").GetDouble(), line.GetProperty("test_loss").GetDouble() })];
         }
 
         double[] first = Losses("1");
@@ -116,7 +123,8 @@ internal sealed class TrainCommandTests
         double Accuracy(params string[] order)
         {
             string log = _folder.File("log.json");
-            Nbp.Succeed(["train", data, "--test-split", "0.5", "--epochs", "60", "--batch-size", "4", "--hidden", "none", "--lr", "0.05", "--json", log, .. order]);
+            string[] options = ["--test-split", "0.5", "--epochs", "60", "--batch-size", "4", "--hidden", "none", "--lr", "0.05"];
+            Nbp.Succeed(["train", data, .. options, "--json", log, .. order]);
             return Nbp.ReadLog(log)[^1].GetProperty("test_accuracy").GetDouble();
         }
 
@@ -132,7 +140,8 @@ internal sealed class TrainCommandTests
         SafetensorsFile.Write(data, [
             SafetensorsTensor.Create("x", [2, 2], [1f, 0f, 0f, 1f]), SafetensorsTensor.Create("y", [2, 2], [0.5f, 0.5f, 0.5f, 0.5f])]);
         Nbp.Succeed("train", data, "--model", model, "--test-split", "0", "--epochs", "300", "--lr", "0.1", "--json", log);
-        Assert.That(Nbp.ReadLog(log)[^1].GetProperty("train_loss").GetDouble(), Is.EqualTo(Math.Log(2)).Within(1e-4), "the entropy of the targets");
+        Assert.That(
+            Nbp.ReadLog(log)[^1].GetProperty("train_loss").GetDouble(), Is.EqualTo(Math.Log(2)).Within(1e-4), "the entropy of the targets");
     }
 
     [Test]
@@ -174,13 +183,16 @@ internal sealed class TrainCommandTests
     [Test]
     public void Saved_model_and_weights_give_the_loss_that_training_ended_with()
     {
-        string log = _folder.File("log.json"), model = _folder.File("m.json"), weights = _folder.File("w.safetensors"), data = _folder.File("all.safetensors");
+        string log = _folder.File("log.json"), model = _folder.File("m.json"), weights = _folder.File("w.safetensors"), data = _folder.File(
+            "all.safetensors");
         Dataset digits = DataOptions.Open("digits", new DataSourceOptions()).Train;
         (Dataset _, Dataset? test) = digits.Split(0.2, shuffle: true, seed: 3);
         SafetensorsFile.Write(data, [
             SafetensorsTensor.Create("x", [test!.Count, 8, 8], test.Inputs),
             SafetensorsTensor.Create("y", [test.Count], Array.ConvertAll(test.Labels.ToArray(), label => (long)label))]);
-        Nbp.Succeed("train", "digits", "--epochs", "2", "--hidden", "20,10", "--activation", "tanh", "--seed", "3", "--json", log, "--save", weights, "--save-model", model);
+        Nbp.Succeed(
+            "train", "digits", "--epochs", "2", "--hidden", "20,10", "--activation", "tanh", "--seed", "3", "--json", log, "--save",
+            weights, "--save-model", model);
         JsonElement evaluated = JsonDocument.Parse(Nbp.Succeed("eval", data, "--model", model, "--weights", weights, "--json")).RootElement;
         JsonElement summary = Nbp.ReadLog(log)[^1];
         using (Assert.EnterMultipleScope())
@@ -198,8 +210,10 @@ internal sealed class TrainCommandTests
         using var stop = new CancellationTokenSource();
         stop.Cancel();
         string log = _folder.File("log.json"), checkpoint = _folder.File("checkpoint"), weights = _folder.File("w.safetensors");
-        System.CommandLine.ParseResult parsed = Program.CreateRoot().Parse(["train", "digits", "--json", log, "--checkpoint", checkpoint, "--save", weights]);
-        int exitCode = parsed.InvokeAsync(new System.CommandLine.InvocationConfiguration { Output = output }, stop.Token).GetAwaiter().GetResult();
+        System.CommandLine.ParseResult parsed = Program.CreateRoot().Parse(
+            ["train", "digits", "--json", log, "--checkpoint", checkpoint, "--save", weights]);
+        int exitCode = parsed.InvokeAsync(
+            new System.CommandLine.InvocationConfiguration { Output = output }, stop.Token).GetAwaiter().GetResult();
         using (Assert.EnterMultipleScope())
         {
             Assert.That(exitCode, Is.EqualTo(CliHost.Failure));
@@ -271,8 +285,11 @@ internal sealed class TrainCommandTests
         string model = _folder.Write("m.json", """{"input":[1],"layers":[{"type":"linear","units":3}],"loss":"softmax_cross_entropy"}""");
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(Nbp.Fail(CliHost.Failure, "train", csv, "--classes", "2"), Does.Contain("line 3, column 2: '2' is not a class in 0..1"));
-            Assert.That(Nbp.Fail(CliHost.Failure, "train", batch, "--model", model, "--test-split", "0"), Does.Contain("6 classes do not fit a loss over 3 of them"));
+            Assert.That(
+                Nbp.Fail(CliHost.Failure, "train", csv, "--classes", "2"), Does.Contain("line 3, column 2: '2' is not a class in 0..1"));
+            Assert.That(
+                Nbp.Fail(CliHost.Failure, "train", batch, "--model", model, "--test-split", "0"),
+                Does.Contain("6 classes do not fit a loss over 3 of them"));
         }
     }
 
@@ -303,7 +320,8 @@ internal sealed class TrainCommandTests
     [Test]
     public void Model_of_another_input_width_is_refused()
     {
-        string model = _folder.Write("m.json", """{"input":[784],"layers":[{"type":"linear","units":10}],"loss":"softmax_cross_entropy"}""");
+        string model = _folder.Write(
+            "m.json", """{"input":[784],"layers":[{"type":"linear","units":10}],"loss":"softmax_cross_entropy"}""");
         Assert.That(Nbp.Fail(CliHost.Failure, "train", "digits", "--model", model),
             Does.Contain("digits: expected rows of 784 inputs, as the model takes them, found 64"));
     }
@@ -337,7 +355,11 @@ internal sealed class TrainCommandTests
         description.Model.Initialize(5);
         ModelFile.Write(model, description);
         WeightsFile.Save(weights, description.Model);
-        Nbp.Succeed("train", "digits", "--model", model, "--weights", weights, "--save", saved, "--steps", "1", "--lr", "1e-12", "--optimizer", "sgd");
-        Assert.That(SafetensorsFile.Read(saved)["0.weight"].AsSingle().ToArray(), Is.EqualTo(SafetensorsFile.Read(weights)["0.weight"].AsSingle().ToArray()));
+        Nbp.Succeed(
+            "train", "digits", "--model", model, "--weights", weights, "--save", saved, "--steps", "1", "--lr", "1e-12", "--optimizer",
+            "sgd");
+        Assert.That(
+            SafetensorsFile.Read(saved)["0.weight"].AsSingle().ToArray(),
+            Is.EqualTo(SafetensorsFile.Read(weights)["0.weight"].AsSingle().ToArray()));
     }
 }

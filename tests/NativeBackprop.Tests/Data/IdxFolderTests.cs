@@ -93,7 +93,10 @@ public sealed class IdxFolderTests
             _folder.Write($"{prefix}-labels-idx1-ubyte", Labels([1]));
         }
 
-        ExpectError(_folder.Path, ": expected one pair of IDX files, or one pair named train and one named t10k or test, found a-images-idx3-ubyte, train-images-idx3-ubyte");
+        ExpectError(
+            _folder.Path,
+            ": expected one pair of IDX files, or one pair named train and one named t10k or test, found a-images-idx3-ubyte, " +
+                "train-images-idx3-ubyte");
     }
 
     [Test]
@@ -126,7 +129,10 @@ public sealed class IdxFolderTests
             ": expected the IDX magic 0x00000803 (unsigned bytes, 3 dimensions), found 0x00000d03");
         yield return Case("no image", Images(0, 2, 2, []), ": the data set is empty, expected at least 1 row");
         yield return Case("no pixel", Images(2, 0, 2, []), ": expected at least 1 feature, found 0");
-        yield return Case("dimensions overflow", Images(-1, -1, -1, []), $": dimensions of 4294967295 × 4294967295 × 4294967295 are 79228162458924105385300197375 bytes, at most {Array.MaxLength} can be read");
+        yield return Case(
+            "dimensions overflow", Images(-1, -1, -1, []),
+            ": dimensions of 4294967295 × 4294967295 × 4294967295 are 79228162458924105385300197375 bytes, at most " +
+                $"{Array.MaxLength} can be read");
         yield return Case(
             "dimensions wrap to 0 in 64 bits",
             Images(2, int.MinValue, int.MinValue, []),

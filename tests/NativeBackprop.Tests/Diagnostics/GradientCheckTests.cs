@@ -113,7 +113,9 @@ internal sealed class GradientCheckTests
         Node x = graph.Input("x", [Shape.Batch, 3]), shift = graph.Input("shift"), labels = graph.Labels("labels", 3);
         Node loss = new SoftmaxCrossEntropy().Build(x + shift, labels);
         GradientReport report = new GradientCheck(graph, loss, 2)
-            .Set(x, (float[])[0.1f, -0.7f, 0.3f, 1.1f, 0.2f, -0.4f]).Set(shift, (float[])[0.3f]).SetLabels(labels, (int[])[2, 0]).Run(x, shift);
+            .Set(
+                x,
+                (float[])[0.1f, -0.7f, 0.3f, 1.1f, 0.2f, -0.4f]).Set(shift, (float[])[0.3f]).SetLabels(labels, (int[])[2, 0]).Run(x, shift);
         Assert.That(report.Passed, Is.True);
     }
 
@@ -123,7 +125,9 @@ internal sealed class GradientCheckTests
         var graph = new Graph();
         float[] values = [.. Enumerable.Range(0, 1000).Select(i => MathF.Sin(i))];
         Node x = graph.Input("x", [1000]);
-        LeafReport Run(int elements) => new GradientCheck(graph, x.Tanh().Sum(), options: new GradientCheckOptions { MaxElements = elements }).Set(x, values).Run(x).Leaves[0];
+        LeafReport Run(int elements) =>
+            new GradientCheck(
+                graph, x.Tanh().Sum(), options: new GradientCheckOptions { MaxElements = elements }).Set(x, values).Run(x).Leaves[0];
         Assert.That((Run(10).Compared, Run(0).Compared), Is.EqualTo((10, 1000)));
     }
 
@@ -137,7 +141,9 @@ internal sealed class GradientCheckTests
             Assert.That(() => new GradientCheck(graph, x).Set(x, (float[])[1, 2]).Run(x), Throws.TypeOf<GraphException>());
             Assert.That(() => new GradientCheck(graph, x.Sum()).Set(x, (float[])[1]), Throws.TypeOf<ShapeException>());
             Assert.That(() => new GradientCheck(graph, x.Sum()).Run(x), Throws.InvalidOperationException);
-            Assert.That(() => new GradientCheck(graph, x.Sum(), options: new GradientCheckOptions { EngineTolerance = 0 }), Throws.TypeOf<OptionException>());
+            Assert.That(
+                () => new GradientCheck(graph, x.Sum(), options: new GradientCheckOptions { EngineTolerance = 0 }),
+                Throws.TypeOf<OptionException>());
         }
     }
 

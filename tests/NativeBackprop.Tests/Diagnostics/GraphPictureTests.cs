@@ -30,7 +30,10 @@ internal sealed class GraphPictureTests
             Assert.That(text, Does.Contain($"n{w.Index} [label=\"w\\n[2, 3]\", shape=box, style=filled, fillcolor=lightblue]"));
             Assert.That(text, Does.Contain($"n{y.Index} [label=\"y = matmul\\n[B, 3]\"]"));
             Assert.That(text, Does.Contain($"n{z.Index} [label=\"relu\\n[B, 3]\", peripheries=2]"));
-            Assert.That(text, Does.Contain($"n{x.Index} -> n{y.Index} [label=0, fontsize=9]\n").And.Contain($"n{w.Index} -> n{y.Index} [label=1, fontsize=9]\n"));
+            Assert.That(
+                text,
+                Does.Contain(
+                    $"n{x.Index} -> n{y.Index} [label=0, fontsize=9]\n").And.Contain($"n{w.Index} -> n{y.Index} [label=1, fontsize=9]\n"));
             Assert.That(text, Does.Contain($"n{y.Index} -> n{z.Index}\n"));
             Assert.That(text, Does.Not.Contain($"n{unused.Index} "));
         }
@@ -38,14 +41,18 @@ internal sealed class GraphPictureTests
 
     [Test]
     public void Output_of_another_graph_is_refused() =>
-        Assert.That(() => Draw(new Graph().Input("a"), new Graph().Input("b")), Throws.TypeOf<GraphException>().With.Message.Contains("b belongs to another graph"));
+        Assert.That(
+            () => Draw(new Graph().Input("a"), new Graph().Input("b")),
+            Throws.TypeOf<GraphException>().With.Message.Contains("b belongs to another graph"));
 
     [Test]
     public void Command_draws_a_model_with_its_gradients_or_without()
     {
         using var folder = new TemporaryFolder();
-        string model = folder.Write("m.json", """{"input":[4],"layers":[{"type":"linear","units":3},{"type":"relu"},{"type":"linear","units":2}],"loss":"mse"}""");
-        string file = folder.File("m.dot"), whole = Nbp.Succeed("graph", "--model", model), forward = Nbp.Succeed("graph", "--model", model, "--forward");
+        string model = folder.Write(
+            "m.json", """{"input":[4],"layers":[{"type":"linear","units":3},{"type":"relu"},{"type":"linear","units":2}],"loss":"mse"}""");
+        string file = folder.File("m.dot"), whole = Nbp.Succeed("graph", "--model", model), forward = Nbp.Succeed(
+            "graph", "--model", model, "--forward");
         Nbp.Succeed("graph", "--model", model, "--out", file);
         using (Assert.EnterMultipleScope())
         {

@@ -13,7 +13,8 @@ public class CheckpointedGradientTests
     public void ViewOfAValueKeepsItFromBeingFusedAway()
     {
         var graph = new Graph();
-        Node x = graph.Input("x", [3, 2]), w = graph.Variable("w", [2, 4], GraphHarness.Random(8, 1)), b = graph.Variable("b", [4], 1, 2, 3, 4);
+        Node x = graph.Input("x", [3, 2]), w = graph.Variable(
+            "w", [2, 4], GraphHarness.Random(8, 1)), b = graph.Variable("b", [4], 1, 2, 3, 4);
         Node product = x.MatMul(w), y = (product + b).Tanh(), view = product.Reshape([4, 3]).Square();
         var harness = new GraphHarness(graph).Set(x, GraphHarness.Random(6, 2));
         double[][] expected = harness.Reference([y, view]);
@@ -31,7 +32,9 @@ public class CheckpointedGradientTests
         (Sequential model, Graph graph, Node x, Node cost, Node[] variables, Node[] checkpoints) = Network(16, segments, 12, dropout: true);
         GraphHarness harness = new GraphHarness(graph, 8).Set(x, GraphHarness.Random(8 * 12, 2));
         float[][] expected = harness.Run(graph.Gradient(cost, variables));
-        Assert.That(harness.Run(graph.CheckpointedGradient(cost, checkpoints, variables), fuse: false), Is.EqualTo(harness.Run(graph.Gradient(cost, variables), fuse: false)));
+        Assert.That(
+            harness.Run(graph.CheckpointedGradient(cost, checkpoints, variables), fuse: false),
+            Is.EqualTo(harness.Run(graph.Gradient(cost, variables), fuse: false)));
         float[][] actual = harness.Run(graph.CheckpointedGradient(cost, checkpoints, variables));
         double[][] reference = harness.Reference(graph.CheckpointedGradient(cost, checkpoints, variables));
         for (int i = 0; i < variables.Length; i++)
@@ -40,7 +43,9 @@ public class CheckpointedGradientTests
             Assert.That(GraphHarness.Distance<float>(actual[i], reference[i]), Is.LessThan(1e-5));
         }
 
-        Assert.That(graph.Nodes.Count(node => node.Op is DropoutMask), Is.GreaterThan(1), "the masks of the second computation are those of the first");
+        Assert.That(
+            graph.Nodes.Count(node => node.Op is DropoutMask), Is.GreaterThan(1),
+            "the masks of the second computation are those of the first");
     }
 
     [Test]
@@ -54,9 +59,12 @@ public class CheckpointedGradientTests
 
         // The gradients of the parameters are outputs of both; what is left are activations.
         long gradients = variables.Sum(variable => Arena.Align(variable.Shape.Length)) * sizeof(float);
-        TestContext.Out.WriteLine($"activations {all.ArenaBytes - gradients} and {few.ArenaBytes - gradients} bytes, {all.Flops} and {few.Flops} flops");
+        TestContext.Out.WriteLine(
+            $"activations {all.ArenaBytes - gradients} and {few.ArenaBytes - gradients} bytes, {all.Flops} and {few.Flops} flops");
         Assert.That(few.ArenaBytes - gradients, Is.LessThan((all.ArenaBytes - gradients) / 2.5));
-        Assert.That(few.Flops, Is.GreaterThan(1.15 * all.Flops).And.LessThan(1.4 * all.Flops), "one more forward pass on top of three products a layer");
+        Assert.That(
+            few.Flops, Is.GreaterThan(1.15 * all.Flops).And.LessThan(1.4 * all.Flops),
+            "one more forward pass on top of three products a layer");
     }
 
     [Test]
@@ -71,7 +79,8 @@ public class CheckpointedGradientTests
         Assert.That(harness.Run(graph.CheckpointedGradient(cost, [a], [x])), Is.EqualTo(expected));
 
         // Differentiable again, like any gradient.
-        Node twice = graph.Gradient(graph.CheckpointedGradient(cost, [b, c], [x])[0].Sum(), x)[0], plain = graph.Gradient(graph.Gradient(cost, x)[0].Sum(), x)[0];
+        Node twice = graph.Gradient(
+            graph.CheckpointedGradient(cost, [b, c], [x])[0].Sum(), x)[0], plain = graph.Gradient(graph.Gradient(cost, x)[0].Sum(), x)[0];
         Assert.That(GraphHarness.Distance<float>(harness.Run([twice])[0], harness.Reference([plain])[0]), Is.LessThan(1e-5));
     }
 
@@ -85,7 +94,8 @@ public class CheckpointedGradientTests
         static float Train(int segments)
         {
             var model = new Sequential(new Linear(4, 8), new Tanh(), new Linear(8, 8), new Dropout(0.2f), new Relu(), new Linear(8, 3));
-            using var trainer = new Trainer(model, new SoftmaxCrossEntropy(), new Adam(0.01f), new TrainerOptions { Seed = 3, CheckpointSegments = segments });
+            using var trainer = new Trainer(
+                model, new SoftmaxCrossEntropy(), new Adam(0.01f), new TrainerOptions { Seed = 3, CheckpointSegments = segments });
             float loss = 0;
             for (int i = 0; i < 40; i++)
             {
@@ -101,12 +111,20 @@ public class CheckpointedGradientTests
     {
         var graph = new Graph();
         Node x = graph.Input("x"), other = new Graph().Input("other");
-        Assert.That(() => graph.CheckpointedGradient(x.Square(), [other], [x]), Throws.TypeOf<GraphException>().With.Message.EqualTo("other belongs to another graph"));
+        Assert.That(
+            () => graph.CheckpointedGradient(x.Square(), [other], [x]),
+            Throws.TypeOf<GraphException>().With.Message.EqualTo("other belongs to another graph"));
         Assert.That(() => graph.CheckpointedGradient(graph.Input("v", [2]), [], [x]), Throws.TypeOf<GraphException>());
-        Assert.That(() => new Trainer(new Sequential(new Linear(1, 1)), new MeanSquaredError(), new Sgd(1), new TrainerOptions { CheckpointSegments = 0 }), Throws.TypeOf<OptionException>());
+        Assert.That(
+            () =>
+                new Trainer(
+                    new Sequential(new Linear(1, 1)), new MeanSquaredError(), new Sgd(1), new TrainerOptions { CheckpointSegments = 0 }),
+            Throws.TypeOf<OptionException>());
     }
 
-    private static (Sequential Model, Graph Graph, Node X, Node Cost, Node[] Variables, Node[] Checkpoints) Network(int depth, int segments, int width, bool dropout)
+    private static (
+        Sequential Model, Graph Graph, Node X, Node Cost, Node[] Variables,
+        Node[] Checkpoints) Network(int depth, int segments, int width, bool dropout)
     {
         var layers = new List<Layer>();
         for (int i = 0; i < depth; i++)
@@ -125,6 +143,8 @@ public class CheckpointedGradientTests
         Node x = graph.Input("x", [Shape.Batch, width]);
         var context = new BuildContext(graph, BuildMode.Training, seed: 1);
         Node cost = model.Build(x, context).Square().Sum();
-        return (model, graph, x, cost, [.. model.Parameters.Select(parameter => graph.Variable(parameter))], [.. context.SegmentEnds(segments)]);
+        return (
+            model, graph, x, cost, [.. model.Parameters.Select(parameter => graph.Variable(parameter))],
+            [.. context.SegmentEnds(segments)]);
     }
 }

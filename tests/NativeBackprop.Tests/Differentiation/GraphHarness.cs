@@ -107,7 +107,8 @@ internal sealed class GraphHarness(Graph graph, int? batchSize = null)
             float[][] actual = Run(outputs, fuse);
             for (int i = 0; i < outputs.Length; i++)
             {
-                Assert.That(Distance<float>(actual[i], expected[i]), Is.LessThan(1e-5), $"{(i == 0 ? scalar : leaves[i - 1])}, fuse: {fuse}");
+                Assert.That(
+                    Distance<float>(actual[i], expected[i]), Is.LessThan(1e-5), $"{(i == 0 ? scalar : leaves[i - 1])}, fuse: {fuse}");
             }
         }
 

@@ -22,7 +22,8 @@ public class KrylovTests
     [Test]
     public void DampingIsAddedToTheDiagonal()
     {
-        ConjugateGradientResult result = ConjugateGradient.Solve(new Dense(new double[,] { { 2, 0 }, { 0, 6 } }), [1, 1], damping: 2, tolerance: 1e-12);
+        ConjugateGradientResult result = ConjugateGradient.Solve(
+            new Dense(new double[,] { { 2, 0 }, { 0, 6 } }), [1, 1], damping: 2, tolerance: 1e-12);
         Assert.That(result.Solution, Is.EqualTo(new[] { 0.25, 0.125 }).AsCollection.Within(1e-12));
     }
 
@@ -31,7 +32,9 @@ public class KrylovTests
     {
         var indefinite = new Dense(new double[,] { { 1, 0 }, { 0, -1 } });
         Assert.That(ConjugateGradient.Solve(indefinite, [0, 1]).Status, Is.EqualTo(ConjugateGradientStatus.NegativeCurvature));
-        Assert.That(ConjugateGradient.Solve(indefinite, [0, 1]).Solution, Is.EqualTo(new double[] { 0, 1 }), "b itself is left as a direction of descent");
+        Assert.That(
+            ConjugateGradient.Solve(indefinite, [0, 1]).Solution, Is.EqualTo(new double[] { 0, 1 }),
+            "b itself is left as a direction of descent");
         Assert.That(ConjugateGradient.Solve(indefinite, [0, 1], damping: 3).Status, Is.EqualTo(ConjugateGradientStatus.Converged));
         var hard = new Dense(Symmetric([1, 10, 100, 1000], 5));
         ConjugateGradientResult limited = ConjugateGradient.Solve(hard, [1, 1, 1, 1], maxIterations: 2);
@@ -61,17 +64,24 @@ public class KrylovTests
     [Test]
     public void LanczosFindsRepeatedAndNegativeEigenvalues()
     {
-        Assert.That(Lanczos.Leading(new Dense(Symmetric([5, 5, 5, 1, -9], 2)), 3).Eigenvalues, Is.EqualTo(new double[] { 5, 5, 5 }).AsCollection.Within(1e-9));
-        Assert.That(Lanczos.Leading(new Dense(Symmetric([-3, -2, -7], 4)), 3).Eigenvalues, Is.EqualTo(new double[] { -2, -3, -7 }).AsCollection.Within(1e-9));
+        Assert.That(
+            Lanczos.Leading(new Dense(Symmetric([5, 5, 5, 1, -9], 2)), 3).Eigenvalues,
+            Is.EqualTo(new double[] { 5, 5, 5 }).AsCollection.Within(1e-9));
+        Assert.That(
+            Lanczos.Leading(new Dense(Symmetric([-3, -2, -7], 4)), 3).Eigenvalues,
+            Is.EqualTo(new double[] { -2, -3, -7 }).AsCollection.Within(1e-9));
         Assert.That(Lanczos.Leading(new Dense(new double[6, 6]), 2).Eigenvalues, Is.EqualTo(new double[2]));
-        Assert.That(Lanczos.Leading(new Dense(new double[,] { { 4 } })).Eigenvalues, Is.EqualTo(new double[] { 4 }).AsCollection.Within(1e-12));
+        Assert.That(
+            Lanczos.Leading(new Dense(new double[,] { { 4 } })).Eigenvalues, Is.EqualTo(new double[] { 4 }).AsCollection.Within(1e-12));
     }
 
     [Test]
     public void OptionsOutsideTheirDomainAreErrors()
     {
         var matrix = new Dense(new double[,] { { 2, 0 }, { 0, 6 } });
-        Assert.That(() => ConjugateGradient.Solve(matrix, [1]), Throws.TypeOf<ShapeException>().With.Message.EqualTo("the right-hand side must have 2 elements, got 1"));
+        Assert.That(
+            () => ConjugateGradient.Solve(matrix, [1]),
+            Throws.TypeOf<ShapeException>().With.Message.EqualTo("the right-hand side must have 2 elements, got 1"));
         Assert.That(() => ConjugateGradient.Solve(matrix, [1, 1], damping: -1), Throws.TypeOf<OptionException>());
         Assert.That(() => ConjugateGradient.Solve(matrix, [1, 1], tolerance: 0), Throws.TypeOf<OptionException>());
         Assert.That(() => ConjugateGradient.Solve(matrix, [1, 1], maxIterations: 0), Throws.TypeOf<OptionException>());

@@ -77,10 +77,12 @@ public sealed class OpTableDerivativeTests
         var graph = new Graph();
         var other = new Graph();
         Node x = graph.Input("x"), stranger = other.Input("stranger"), far = ((stranger + 1) * 2).Tanh().Relu().Exp();
-        Assert.That(() => graph.Gradient(x, stranger), Throws.TypeOf<GraphException>().With.Message.Contains("stranger belongs to another graph"));
+        Assert.That(
+            () => graph.Gradient(x, stranger), Throws.TypeOf<GraphException>().With.Message.Contains("stranger belongs to another graph"));
         Assert.That(() => graph.Gradient(far, x),
             Throws.TypeOf<GraphException>().With.Message.Contains("exp#").And.Message.Contains("another graph"));
-        Assert.That(() => graph.Gradient(stranger, x), Throws.TypeOf<GraphException>().With.Message.Contains("stranger belongs to another graph"));
+        Assert.That(
+            () => graph.Gradient(stranger, x), Throws.TypeOf<GraphException>().With.Message.Contains("stranger belongs to another graph"));
         Assert.That(() => graph.VectorJacobianProduct(x, stranger, x), Throws.TypeOf<GraphException>().With.Message.Contains("stranger"));
     }
 
@@ -100,7 +102,8 @@ public sealed class OpTableDerivativeTests
         Assert.That(() => graph.VectorJacobianProduct(x.Tanh(), v, x),
             Throws.TypeOf<ShapeException>().With.Message.Contains("[3]").And.Message.Contains("[2]"));
         Assert.That(() => graph.JacobianVectorProduct(x.Tanh(), [x], [v]),
-            Throws.TypeOf<ShapeException>().With.Message.Contains("direction 0 (v)").And.Message.Contains("[3]").And.Message.Contains("[2]"));
+            Throws.TypeOf<ShapeException>().With.Message.Contains(
+                "direction 0 (v)").And.Message.Contains("[3]").And.Message.Contains("[2]"));
         Assert.That(() => graph.JacobianVectorProduct(x.Tanh(), [x], []),
             Throws.TypeOf<ShapeException>().With.Message.Contains("1 nodes, 0 directions"));
         Assert.That(() => graph.HessianVectorProduct(x.Sum(), [x], [x, x]),

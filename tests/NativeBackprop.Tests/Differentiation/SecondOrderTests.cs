@@ -72,7 +72,8 @@ public class SecondOrderTests
         model.Initialize(1);
         var graph = new Graph();
         Node x = graph.Input("x", [Shape.Batch, 3]), t = graph.Input("t", [Shape.Batch, 2]);
-        using var newton = new NewtonCg(new MeanSquaredError().Build(model.Build(x, BuildMode.Training), t), model.Parameters, new PlanOptions { BatchSize = 20 });
+        using var newton = new NewtonCg(
+            new MeanSquaredError().Build(model.Build(x, BuildMode.Training), t), model.Parameters, new PlanOptions { BatchSize = 20 });
         float[] inputs = GraphHarness.Random(60, 1), targets = new float[40];
         for (int i = 0; i < 40; i++)
         {
@@ -118,7 +119,8 @@ public class SecondOrderTests
         }
 
         // ⟨u, Jv⟩ = ⟨uᵀJ, v⟩.
-        Node forward = (u * graph.JacobianVectorProduct(y, wrt, v)).Sum(), reverse = ForwardMode.Inner(graph.VectorJacobianProduct(y, u, wrt), v);
+        Node forward = (
+            u * graph.JacobianVectorProduct(y, wrt, v)).Sum(), reverse = ForwardMode.Inner(graph.VectorJacobianProduct(y, u, wrt), v);
         float[][] results = harness.Run([forward, reverse]);
         Assert.That(results[0][0], Is.EqualTo(results[1][0]).Within(1e-5 * Math.Abs(results[1][0])));
         double[][] reference = harness.Reference([forward]);
@@ -140,7 +142,9 @@ public class SecondOrderTests
     [TestCase(false)]
     public void HessianVectorProductCostsAtMostThreeGradients(bool useRelu)
     {
-        var model = new Sequential(new Linear(256, 256), useRelu ? new Relu() : new Tanh(), new Linear(256, 256), useRelu ? new Relu() : new Tanh(), new Linear(256, 10));
+        var model = new Sequential(
+            new Linear(256, 256), useRelu ? new Relu() : new Tanh(), new Linear(256, 256), useRelu ? new Relu() : new Tanh(),
+            new Linear(256, 10));
         model.Initialize(1);
         var graph = new Graph();
         Node x = graph.Input("x", [Shape.Batch, 256]), y = model.Build(x, BuildMode.Training);
@@ -172,7 +176,9 @@ public class SecondOrderTests
     {
         var graph = new Graph();
         Node x = graph.Input("x", [3]), batch = graph.Input("batch", [Shape.Batch]);
-        Assert.That(() => graph.Gradient(x.Square(), x), Throws.TypeOf<GraphException>().With.Message.Contains("the gradient needs a scalar, but square#2 has the shape [3]"));
+        Assert.That(
+            () => graph.Gradient(x.Square(), x),
+            Throws.TypeOf<GraphException>().With.Message.Contains("the gradient needs a scalar, but square#2 has the shape [3]"));
         Assert.That(() => new HessianOperator(batch.Square().Sum(), [batch]), Throws.TypeOf<ShapeException>());
         Assert.That(() => graph.HessianVectorProduct(x.Square().Sum(), [x], []), Throws.TypeOf<ShapeException>());
     }
@@ -228,7 +234,8 @@ public class SecondOrderTests
 
     private static (Graph Graph, Node X, Node Y, Parameter[] Parameters) Network()
     {
-        var model = new Sequential(new Linear(12, 9), new Tanh(), new LayerNorm(9), new Linear(9, 7), new Silu(), new Linear(7, 5), new Softmax());
+        var model = new Sequential(
+            new Linear(12, 9), new Tanh(), new LayerNorm(9), new Linear(9, 7), new Silu(), new Linear(7, 5), new Softmax());
         model.Initialize(5);
         var graph = new Graph();
         Node x = graph.Input("x", [Shape.Batch, 12]);

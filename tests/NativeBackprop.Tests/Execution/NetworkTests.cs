@@ -9,7 +9,9 @@ using NUnit.Framework;
 
 namespace NativeBackprop.Tests.Execution;
 
-/// <summary>Whole networks: every activation with every loss against the double oracle, and with every optimizer fused against unfused.</summary>
+/// <summary>
+/// Whole networks: every activation with every loss against the double oracle, and with every optimizer fused against unfused.
+/// </summary>
 [TestFixture]
 public sealed class NetworkTests
 {
@@ -17,11 +19,13 @@ public sealed class NetworkTests
 
     private static readonly Elementwise[] Functions =
     [
-        new Relu(), new LeakyRelu(0.1f), new Abs(), new Elu(0.8f), new Sigmoid(), new Tanh(), new Cos(), NativeBackprop.Ops.Functions.Sin.Create(), new Softplus(1.5f),
+        new Relu(), new LeakyRelu(0.1f), new Abs(), new Elu(
+            0.8f), new Sigmoid(), new Tanh(), new Cos(), NativeBackprop.Ops.Functions.Sin.Create(), new Softplus(1.5f),
             new Silu(), new Gelu(), new GeluTanh(),
     ];
 
-    private static IEnumerable<string> Activations => [.. Functions.Select(function => function.Name), "prelu", "maxout", "layer_norm", "softmax"];
+    private static IEnumerable<string> Activations =>
+        [.. Functions.Select(function => function.Name), "prelu", "maxout", "layer_norm", "softmax"];
 
     private static IEnumerable<Loss> Losses =>
         [new SoftmaxCrossEntropy(), new SoftmaxCrossEntropy(denseTargets: true), new MeanSquaredError(), new SigmoidCrossEntropy(),
@@ -48,7 +52,8 @@ public sealed class NetworkTests
             {
                 Sequential model = Model(activation);
                 var graph = new Graph();
-                Node x = graph.Input("x", [Shape.Batch, Inputs]), output = model.Build(x, BuildMode.Training), targets = Targets(loss, output);
+                Node x = graph.Input(
+                    "x", [Shape.Batch, Inputs]), output = model.Build(x, BuildMode.Training), targets = Targets(loss, output);
                 Node cost = loss.Build(output, targets);
                 Node[] wanted = [x, .. model.Parameters.Select(parameter => graph.Variable(parameter))];
                 Node[] outputs = [cost, .. graph.Gradient(cost, wanted)];
@@ -147,7 +152,8 @@ public sealed class NetworkTests
         float[] x = [.. Batch(0), .. Batch(1)[..(3 * Inputs)]];
         int[] labels = [.. Labels(0), .. Labels(1)[..3]];
         Sequential model = Model("relu"), twin = Model("relu");
-        using var trainer = new Trainer(model, new SoftmaxCrossEntropy(), new Adam(), new TrainerOptions { BatchSize = 4, Shuffle = false });
+        using var trainer = new Trainer(
+            model, new SoftmaxCrossEntropy(), new Adam(), new TrainerOptions { BatchSize = 4, Shuffle = false });
         FitResult result = trainer.Fit(Dataset.FromLabels("toy", x, Inputs, labels, Outputs), null, 2);
         using var steps = new Trainer(twin, new SoftmaxCrossEntropy(), new Adam());
         double total = 0;

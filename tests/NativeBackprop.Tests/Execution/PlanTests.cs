@@ -8,6 +8,17 @@ namespace NativeBackprop.Tests.Execution;
 public sealed class PlanTests
 {
     [Test]
+    public void A_reduction_to_no_elements_touches_none()
+    {
+        var graph = new Graph();
+        Node sum = graph.Input("x", [8, 0, 4]).Sum(-1), y = sum.Sum(0).Reciprocal();
+        using Plan plan = graph.Compile([sum, y]);
+        plan.Bind(graph.Nodes[0], []).Run();
+        Assert.That(plan[y].Shape.ToString(), Is.EqualTo("[0]"));
+        Assert.That(plan.Kernels.Single(scheduled => scheduled.Step.Outputs[0].Node == sum).Kernel.Units, Is.Zero);
+    }
+
+    [Test]
     public void Run_ComputesTheNotesExample_AgainAndAgain()
     {
         var graph = new Graph();

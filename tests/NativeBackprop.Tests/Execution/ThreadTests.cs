@@ -3,7 +3,10 @@ using NUnit.Framework;
 
 namespace NativeBackprop.Tests.Execution;
 
-/// <summary>A plan on several threads: the same numbers every time, no thread left behind by a failure, and plans that do not know of one another.</summary>
+/// <summary>
+/// A plan on several threads: the same numbers every time, no thread left behind by a failure, and plans that do not know of one
+/// another.
+/// </summary>
 [TestFixture]
 public sealed class ThreadTests
 {
@@ -42,7 +45,8 @@ public sealed class ThreadTests
         bool fail = false;
         var graph = new Graph();
         Node x = graph.Input("x", [4000]),
-            y = graph.Add(new Probe(() => Fail(fail && Environment.CurrentManagedThreadId != owner), 10_000_000), x.Exp()).Log(), z = y.Square();
+            y = graph.Add(
+                new Probe(() => Fail(fail && Environment.CurrentManagedThreadId != owner), 10_000_000), x.Exp()).Log(), z = y.Square();
         using Plan plan = graph.Compile([z], new PlanOptions { Threads = threads, ExactThreads = true });
         Assert.That(plan.Kernels.Single(kernel => kernel.Step.Operation is Probe).Threads, Is.EqualTo(threads));
         plan.Bind(x, new float[4000]).Run();
@@ -209,7 +213,8 @@ public sealed class ThreadTests
             var graph = new Graph();
             Node x = graph.Input("x", [Shape.Batch, 96]), labels = graph.Labels("labels", 10), rate = graph.Input("rate");
             Node w = Weight(graph, "w", 96, 80), b = Weight(graph, "b", 1, 80), v = Weight(graph, "v", 80, 10);
-            Node h = (x.MatMul(w) + b).Apply(new Gelu()), loss = graph.Add(new SoftmaxCrossEntropyPerExample(false), h.MatMul(v), labels).Mean();
+            Node h = (x.MatMul(w) + b).Apply(new Gelu()), loss = graph.Add(
+                new SoftmaxCrossEntropyPerExample(false), h.MatMul(v), labels).Mean();
             Node[] d = graph.Gradient(loss, w, b, v);
             Node velocity = graph.Variable("velocity", [80, 10], new float[800]);
             _outputs = [loss, .. d, graph.Add(new MomentumUpdate(0.9f, 0, false), v, d[2], rate, velocity)];

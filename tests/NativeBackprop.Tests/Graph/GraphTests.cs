@@ -122,7 +122,8 @@ public sealed class GraphTests
     public void Add_NodeOfAnotherGraph_IsRefused()
     {
         Node here = new Graph().Input("here"), there = new Graph().Input("there");
-        Assert.That(() => here + there, Throws.TypeOf<GraphException>().With.Message.EqualTo("add: input 1 (there) belongs to another graph"));
+        Assert.That(
+            () => here + there, Throws.TypeOf<GraphException>().With.Message.EqualTo("add: input 1 (there) belongs to another graph"));
     }
 
     [Test]
@@ -130,7 +131,8 @@ public sealed class GraphTests
     {
         var graph = new Graph();
         Node labels = graph.Labels("labels", 3), x = graph.Input("x", [Shape.Batch]), z = graph.Input("z", [Shape.Batch, 3]);
-        Assert.That(() => x + labels, Throws.TypeOf<GraphException>().With.Message.Contains("labels").And.Message.Contains("class indices"));
+        Assert.That(
+            () => x + labels, Throws.TypeOf<GraphException>().With.Message.Contains("labels").And.Message.Contains("class indices"));
         Assert.That(labels.Relu, Throws.TypeOf<GraphException>());
         Assert.That(() => labels.Reshape([Shape.Batch, 1]), Throws.TypeOf<GraphException>());
         Assert.That(() => graph.Add(new OneHot(3), x), Throws.TypeOf<GraphException>().With.Message.Contains("class indices"));

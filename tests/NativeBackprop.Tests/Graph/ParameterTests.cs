@@ -32,7 +32,9 @@ public sealed class ParameterTests
         Assert.That(() => new Parameter("a", [Shape.Batch]), Throws.TypeOf<ShapeException>().With.Message.Contains("[B]"));
         var parameter = new Parameter("a", [2]);
         parameter.Set([1, 2]);
-        Assert.That(() => parameter.Set([1, 2, 3]), Throws.TypeOf<ShapeException>().With.Message.EqualTo("parameter a of shape [2] needs 2 values, got 3"));
+        Assert.That(
+            () => parameter.Set([1, 2, 3]),
+            Throws.TypeOf<ShapeException>().With.Message.EqualTo("parameter a of shape [2] needs 2 values, got 3"));
         Assert.That(() => parameter.Set([1, float.NaN]), Throws.TypeOf<DataException>().With.Message.Contains("value 1 is NaN"));
         Assert.That(parameter.Value.ToArray(), Is.EqualTo(new float[] { 1, 2 }), "a refused call leaves it as it was");
     }
@@ -80,7 +82,9 @@ public sealed class ParameterTests
         var parameter = new Parameter("w", [2]);
         Assert.That(() => parameter.Value.Length, Throws.InvalidOperationException.With.Message.Contains("w has no values yet"));
         var graph = new Graph();
-        Assert.That(() => graph.Compile([graph.Variable(parameter)]), Throws.InvalidOperationException.With.Message.Contains("w has no values yet"));
+        Assert.That(
+            () => graph.Compile([graph.Variable(parameter)]),
+            Throws.InvalidOperationException.With.Message.Contains("w has no values yet"));
     }
 
     [Test]

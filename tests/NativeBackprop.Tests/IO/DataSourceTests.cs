@@ -70,23 +70,33 @@ internal sealed class DataSourceTests
 
     private static IEnumerable<TestCaseData> BadBatches()
     {
-        static TestCaseData Case(string message, params SafetensorsTensor[] tensors) => new TestCaseData(message, tensors).SetArgDisplayNames(message);
+        static TestCaseData Case(string message, params SafetensorsTensor[] tensors) =>
+            new TestCaseData(message, tensors).SetArgDisplayNames(message);
         SafetensorsTensor labels = SafetensorsTensor.Create("y", [2], new long[] { 0, 1 });
 
         yield return Case("expected a tensor 'x', found y", labels);
         yield return Case("expected a tensor 'y', found x", X([2, 3]));
-        yield return Case("expected the tensors x and y alone, found 'z'", X([2, 3]), labels, SafetensorsTensor.Create("z", [], new[] { 1f }));
+        yield return Case(
+            "expected the tensors x and y alone, found 'z'", X([2, 3]), labels, SafetensorsTensor.Create("z", [], new[] { 1f }));
         yield return Case("expected x as F32 [N, …], found x F32 [2]", X([2]), labels);
         yield return Case("expected x as F32 [N, …], found x F64 [2, 1]", SafetensorsTensor.Create("x", [2, 1], new double[2]), labels);
         yield return Case("expected y as I64 [3] or F32 [3, K], found y I64 [2]", X([3, 2]), labels);
-        yield return Case("expected y as I64 [2] or F32 [2, K], found y F32 [2]", X([2, 3]), SafetensorsTensor.Create("y", [2], new float[2]));
+        yield return Case(
+            "expected y as I64 [2] or F32 [2, K], found y F32 [2]", X([2, 3]), SafetensorsTensor.Create("y", [2], new float[2]));
         yield return Case("expected y as I64 [2] or F32 [2, K], found y I64 []", X([2, 3]), SafetensorsTensor.Create("y", [], new long[1]));
-        yield return Case("the data set is empty, expected at least 1 row", X([0, 3]), SafetensorsTensor.Create("y", [0], Array.Empty<long>()));
+        yield return Case(
+            "the data set is empty, expected at least 1 row", X([0, 3]), SafetensorsTensor.Create("y", [0], Array.Empty<long>()));
         yield return Case("expected at least 1 feature, found 0", X([2, 0]), labels);
-        yield return Case("expected a target width of at least 1, found 0", X([2, 3]), SafetensorsTensor.Create("y", [2, 0], Array.Empty<float>()));
-        yield return Case("label 4294967296 in row 1 is outside 0..2147483646", X([2, 3]), SafetensorsTensor.Create("y", [2], new long[] { 0, 1L << 32 }));
-        yield return Case("label -1 in row 0 is outside 0..2147483646", X([2, 3]), SafetensorsTensor.Create("y", [2], new long[] { -1, 0 }));
-        yield return Case("input in row 0, column 1 is NaN, expected a finite number", SafetensorsTensor.Create("x", [2, 2], new[] { 0, float.NaN, 0, 0 }), labels);
+        yield return Case(
+            "expected a target width of at least 1, found 0", X([2, 3]), SafetensorsTensor.Create("y", [2, 0], Array.Empty<float>()));
+        yield return Case(
+            "label 4294967296 in row 1 is outside 0..2147483646", X([2, 3]),
+            SafetensorsTensor.Create("y", [2], new long[] { 0, 1L << 32 }));
+        yield return Case(
+            "label -1 in row 0 is outside 0..2147483646", X([2, 3]), SafetensorsTensor.Create("y", [2], new long[] { -1, 0 }));
+        yield return Case(
+            "input in row 0, column 1 is NaN, expected a finite number",
+            SafetensorsTensor.Create("x", [2, 2], new[] { 0, float.NaN, 0, 0 }), labels);
     }
 
     [TestCaseSource(nameof(BadBatches))]
@@ -113,7 +123,8 @@ internal sealed class DataSourceTests
         Assert.That(() => Open(text), Throws.InstanceOf<DataException>().With.Message.EqualTo(text + expected + "another file"));
         Assert.That(() => Open("digitz"), Throws.InstanceOf<DataException>().With.Message.EqualTo("digitz" + expected + "nothing"));
         string missing = _folder.File("no.safetensors");
-        Assert.That(() => Open(missing), Throws.InstanceOf<DataException>().With.Message.EqualTo(missing + ": expected a file, found nothing"));
+        Assert.That(
+            () => Open(missing), Throws.InstanceOf<DataException>().With.Message.EqualTo(missing + ": expected a file, found nothing"));
     }
 
     private static DataSplit Open(string spec, DataSourceOptions? options = null) =>

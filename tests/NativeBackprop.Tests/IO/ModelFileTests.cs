@@ -16,7 +16,8 @@ internal sealed class ModelFileTests
         """{"type":"linear","units":3,"bias":false}""",
         """{"type":"low_rank_linear","units":6,"rank":2}""",
         """{"type":"low_rank_linear","units":6,"rank":2,"bias":false}""",
-        """{"type":"relu"}""", """{"type":"abs"}""", """{"type":"sigmoid"}""", """{"type":"tanh"}""", """{"type":"cos"}""", """{"type":"silu"}""",
+        """{"type":"relu"}""", """{"type":"abs"}""", """{"type":"sigmoid"}""", """{"type":"tanh"}""", """{"type":"cos"}""",
+        """{"type":"silu"}""",
         """{"type":"softplus"}""", """{"type":"softplus","beta":2}""",
         """{"type":"elu"}""", """{"type":"elu","alpha":0.5}""",
         """{"type":"leaky_relu"}""", """{"type":"leaky_relu","negative_slope":0.2}""",
@@ -44,15 +45,19 @@ internal sealed class ModelFileTests
     [Test]
     public void Defaults_are_those_of_the_table_and_are_not_written()
     {
-        ModelDescription model = Parse("""{"type":"softplus","beta":1},{"type":"elu","alpha":1},{"type":"leaky_relu","negative_slope":0.01},{"type":"gelu","approximate":"none"},{"type":"dropout","p":0.5},{"type":"layer_norm","eps":1e-5},{"type":"prelu","per_channel":false},{"type":"linear","units":2,"bias":true}""");
+        ModelDescription model = Parse("""{"type":"softplus","beta":1},{"type":"elu","alpha":1},""" +
+            """{"type":"leaky_relu","negative_slope":0.01},{"type":"gelu","approximate":"none"},{"type":"dropout","p":0.5},""" +
+            """{"type":"layer_norm","eps":1e-5},{"type":"prelu","per_channel":false},{"type":"linear","units":2,"bias":true}""");
         Assert.That(ModelFile.Format(model), Is.EqualTo(
-            """{"input":[6],"layers":[{"type":"softplus"},{"type":"elu"},{"type":"leaky_relu"},{"type":"gelu"},{"type":"dropout"},{"type":"layer_norm"},{"type":"prelu"},{"type":"linear","units":2}],"loss":"mse"}"""));
+            """{"input":[6],"layers":[{"type":"softplus"},{"type":"elu"},{"type":"leaky_relu"},{"type":"gelu"},{"type":"dropout"},""" +
+            """{"type":"layer_norm"},{"type":"prelu"},{"type":"linear","units":2}],"loss":"mse"}"""));
     }
 
     [Test]
     public void Arguments_reach_the_functions()
     {
-        IReadOnlyList<Layer> layers = Parse("""{"type":"elu","alpha":0.5},{"type":"gelu"},{"type":"gelu","approximate":"tanh"},{"type":"leaky_relu"},{"type":"dropout","p":0.25}""").Model.Layers;
+        IReadOnlyList<Layer> layers = Parse("""{"type":"elu","alpha":0.5},{"type":"gelu"},{"type":"gelu","approximate":"tanh"},""" +
+            """{"type":"leaky_relu"},{"type":"dropout","p":0.25}""").Model.Layers;
         using (Assert.EnterMultipleScope())
         {
             Assert.That(((Activation)layers[0]).Function, Is.EqualTo(new Elu(0.5f)));
@@ -66,7 +71,9 @@ internal sealed class ModelFileTests
     [Test]
     public void Widths_follow_from_the_layers_before()
     {
-        ModelDescription model = Parse("""{"type":"linear","units":12},{"type":"maxout","pieces":3},{"type":"gated","layers":[{"type":"linear","units":5}],"gate":[{"type":"linear","units":5}]},{"type":"linear","units":2}""", "[2,3]");
+        ModelDescription model = Parse("{\"type\":\"linear\",\"units\":12},{\"type\":\"maxout\",\"pieces\":3}," +
+            "{\"type\":\"gated\",\"layers\":[{\"type\":\"linear\",\"units\":5}],\"gate\":[{\"type\":\"linear\",\"units\":5}]}," +
+            "{\"type\":\"linear\",\"units\":2}", "[2,3]");
         using (Assert.EnterMultipleScope())
         {
             Assert.That(model.InputShape.ToArray(), Is.EqualTo(new[] { 2, 3 }));
@@ -84,7 +91,8 @@ internal sealed class ModelFileTests
     {
         string[] expected =
         [
-            "abs", "cos", "elu", "exp", "gelu", "gelu_tanh", "identity", "leaky_relu", "reciprocal", "relu", "sigmoid", "silu", "sin", "softplus",
+            "abs", "cos", "elu", "exp", "gelu", "gelu_tanh", "identity", "leaky_relu", "reciprocal", "relu", "sigmoid", "silu", "sin",
+            "softplus",
             "square", "tanh",
         ];
         Assert.That(Functions.Names, Is.SupersetOf(expected).And.None.AnyOf("huber", "log", "sqrt", "power", "scale", "shift"));
@@ -111,7 +119,9 @@ internal sealed class ModelFileTests
     public void Targets_decide_which_cross_entropy_it_is()
     {
         ModelDescription model = Parse("", loss: "softmax_cross_entropy");
-        Assert.That((model.CreateLoss(denseTargets: true).IsClassifier, model.CreateLoss(denseTargets: false).IsClassifier), Is.EqualTo((false, true)));
+        Assert.That(
+            (model.CreateLoss(denseTargets: true).IsClassifier, model.CreateLoss(denseTargets: false).IsClassifier),
+            Is.EqualTo((false, true)));
     }
 
     [TestCase("""{"type":"mse"}""", "\"mse\"")]
@@ -119,7 +129,8 @@ internal sealed class ModelFileTests
     [TestCase("""{"type":"huber","delta":0.25}""", null)]
     [TestCase("""{"type":"softmax_cross_entropy","label_smoothing":0.1}""", null)]
     [TestCase("""{"type":"softmax_cross_entropy","label_smoothing":0.1,"class_weights":[1,0.5,2]}""", null)]
-    [TestCase("""{"class_weights":[1,0.5,2],"type":"softmax_cross_entropy"}""", """{"type":"softmax_cross_entropy","class_weights":[1,0.5,2]}""")]
+    [TestCase(
+        """{"class_weights":[1,0.5,2],"type":"softmax_cross_entropy"}""", """{"type":"softmax_cross_entropy","class_weights":[1,0.5,2]}""")]
     public void Loss_with_options_is_read_and_written(string loss, string? written)
     {
         string Json(string text) => $$"""{"input":[3],"layers":[],"loss":{{text}}}""";
@@ -147,13 +158,24 @@ internal sealed class ModelFileTests
     [TestCase("""{"input":[6],"layers":[],"loss":7}""", "m.json: $.loss: expected a string, found 7")]
     [TestCase("""{"input":[6],"layers":[],"loss":{}}""", "m.json: $.loss: expected the key 'type', found none")]
     [TestCase("""{"input":[6],"layers":[],"loss":{"type":"hubert"}}""", "m.json: $.loss.type: expected one of softmax_cross_entropy, ")]
-    [TestCase("""{"input":[6],"layers":[],"loss":{"type":"huber","delta":0}}""", "m.json: $.loss: huber: delta must be a finite number above 0, got 0")]
-    [TestCase("""{"input":[6],"layers":[],"loss":{"type":"huber","delta":"1"}}""", "m.json: $.loss.delta: expected a finite number, found '1'")]
+    [TestCase(
+        """{"input":[6],"layers":[],"loss":{"type":"huber","delta":0}}""",
+        "m.json: $.loss: huber: delta must be a finite number above 0, got 0")]
+    [TestCase(
+        """{"input":[6],"layers":[],"loss":{"type":"huber","delta":"1"}}""", "m.json: $.loss.delta: expected a finite number, found '1'")]
     [TestCase("""{"input":[6],"layers":[],"loss":{"type":"mse","delta":1}}""", "m.json: $.loss: expected the key type, found 'delta'")]
-    [TestCase("""{"input":[2],"layers":[],"loss":{"type":"softmax_cross_entropy","class_weights":[1,-1]}}""", "m.json: $.loss: class_weights must be")]
-    [TestCase("""{"input":[2],"layers":[],"loss":{"type":"softmax_cross_entropy","class_weights":[1,null]}}""", "m.json: $.loss.class_weights[1]: expected")]
-    [TestCase("""{"input":[2],"layers":[],"loss":{"type":"softmax_cross_entropy","class_weights":[1]}}""", "m.json: $.loss: softmax_cross_entropy: expected 2")]
-    [TestCase("""{"input":[2],"layers":[],"loss":{"type":"softmax_cross_entropy","label_smoothing":2}}""", "m.json: $.loss: label_smoothing must lie in")]
+    [TestCase(
+        """{"input":[2],"layers":[],"loss":{"type":"softmax_cross_entropy","class_weights":[1,-1]}}""",
+        "m.json: $.loss: class_weights must be")]
+    [TestCase(
+        """{"input":[2],"layers":[],"loss":{"type":"softmax_cross_entropy","class_weights":[1,null]}}""",
+        "m.json: $.loss.class_weights[1]: expected")]
+    [TestCase(
+        """{"input":[2],"layers":[],"loss":{"type":"softmax_cross_entropy","class_weights":[1]}}""",
+        "m.json: $.loss: softmax_cross_entropy: expected 2")]
+    [TestCase(
+        """{"input":[2],"layers":[],"loss":{"type":"softmax_cross_entropy","label_smoothing":2}}""",
+        "m.json: $.loss: label_smoothing must lie in")]
     [TestCase("""[]""", "m.json: $: expected an object, found a list")]
     [TestCase("""{}""", "m.json: $: expected the key 'input', found none")]
     [TestCase("""{"input":[6],"layers":[]}""", "m.json: $: expected the key 'loss', found input, layers")]
@@ -168,24 +190,56 @@ internal sealed class ModelFileTests
     [TestCase("""{"input":[6],"layers":[{"units":3}],"loss":"mse"}""", "m.json: $.layers[0]: expected the key 'type', found units")]
     [TestCase("""{"input":[6],"layers":[{"type":3}],"loss":"mse"}""", "m.json: $.layers[0].type: expected a string, found 3")]
     [TestCase("""{"input":[6],"layers":[{"type":"rleu"}],"loss":"mse"}""", "m.json: $.layers[0].type: expected one of abs, ")]
-    [TestCase("""{"input":[6],"layers":[{"type":"relu","slope":1}],"loss":"mse"}""", "m.json: $.layers[0]: expected the key type, found 'slope'")]
-    [TestCase("""{"input":[6],"layers":[{"type":"relu"},{"type":"linear"}],"loss":"mse"}""", "m.json: $.layers[1]: expected the key 'units', found type")]
-    [TestCase("""{"input":[6],"layers":[{"type":"linear","units":-3}],"loss":"mse"}""", "m.json: $.layers[0].units: expected a whole number of at least 1, found -3")]
-    [TestCase("""{"input":[6],"layers":[{"type":"linear","units":99999999999}],"loss":"mse"}""", "m.json: $.layers[0].units: expected a whole number of at least 1, found 99999999999")]
-    [TestCase("""{"input":[6],"layers":[{"type":"linear","units":"3"}],"loss":"mse"}""", "m.json: $.layers[0].units: expected a whole number of at least 1, found '3'")]
-    [TestCase("""{"input":[6],"layers":[{"type":"linear","units":3,"bias":1}],"loss":"mse"}""", "m.json: $.layers[0].bias: expected true or false, found 1")]
-    [TestCase("""{"input":[6],"layers":[{"type":"elu","alpha":null}],"loss":"mse"}""", "m.json: $.layers[0].alpha: expected a finite number, found null")]
-    [TestCase("""{"input":[6],"layers":[{"type":"elu","alpha":1e39}],"loss":"mse"}""", "m.json: $.layers[0].alpha: expected a finite number, found 1e39")]
-    [TestCase("""{"input":[6],"layers":[{"type":"softplus","beta":0}],"loss":"mse"}""", "m.json: $.layers[0].beta: expected a finite number above 0, found 0")]
-    [TestCase("""{"input":[6],"layers":[{"type":"log"}],"loss":"mse"}""", "m.json: $.layers[0]: expected a function that takes every number, found log")]
-    [TestCase("""{"input":[6],"layers":[{"type":"power","exponent":0.5}],"loss":"mse"}""", "m.json: $.layers[0]: expected a function that takes every number, found power")]
-    [TestCase("""{"input":[6],"layers":[{"type":"gelu","approximate":"erf"}],"loss":"mse"}""", "m.json: $.layers[0].approximate: expected 'none' or 'tanh', found 'erf'")]
-    [TestCase("""{"input":[6],"layers":[{"type":"dropout","p":1}],"loss":"mse"}""", "m.json: $.layers[0]: dropout's p must lie in [0, 1), got 1")]
-    [TestCase("""{"input":[6],"layers":[{"type":"layer_norm","eps":0}],"loss":"mse"}""", "m.json: $.layers[0]: a layer norm's epsilon must be")]
-    [TestCase("""{"input":[6],"layers":[{"type":"maxout","pieces":4}],"loss":"mse"}""", "m.json: $.layers[0]: maxout: a layer of 4 pieces needs")]
-    [TestCase("""{"input":[6],"layers":[{"type":"residual","layers":[{"type":"linear","units":5}]}],"loss":"mse"}""", "m.json: $.layers[0]: residual: the layers must keep the shape")]
-    [TestCase("""{"input":[6],"layers":[{"type":"residual","layers":[{"type":"linear","units":0}]}],"loss":"mse"}""", "m.json: $.layers[0].layers[0].units: expected")]
-    [TestCase("""{"input":[6],"layers":[{"type":"gated","layers":[],"gate":[{"type":"linear","units":5}]}],"loss":"mse"}""", "m.json: $.layers[0]: gated: both branches must have the same output shape")]
+    [TestCase(
+        """{"input":[6],"layers":[{"type":"relu","slope":1}],"loss":"mse"}""", "m.json: $.layers[0]: expected the key type, found 'slope'")]
+    [TestCase(
+        """{"input":[6],"layers":[{"type":"relu"},{"type":"linear"}],"loss":"mse"}""",
+        "m.json: $.layers[1]: expected the key 'units', found type")]
+    [TestCase(
+        """{"input":[6],"layers":[{"type":"linear","units":-3}],"loss":"mse"}""",
+        "m.json: $.layers[0].units: expected a whole number of at least 1, found -3")]
+    [TestCase(
+        """{"input":[6],"layers":[{"type":"linear","units":99999999999}],"loss":"mse"}""",
+        "m.json: $.layers[0].units: expected a whole number of at least 1, found 99999999999")]
+    [TestCase(
+        """{"input":[6],"layers":[{"type":"linear","units":"3"}],"loss":"mse"}""",
+        "m.json: $.layers[0].units: expected a whole number of at least 1, found '3'")]
+    [TestCase(
+        """{"input":[6],"layers":[{"type":"linear","units":3,"bias":1}],"loss":"mse"}""",
+        "m.json: $.layers[0].bias: expected true or false, found 1")]
+    [TestCase(
+        """{"input":[6],"layers":[{"type":"elu","alpha":null}],"loss":"mse"}""",
+        "m.json: $.layers[0].alpha: expected a finite number, found null")]
+    [TestCase(
+        """{"input":[6],"layers":[{"type":"elu","alpha":1e39}],"loss":"mse"}""",
+        "m.json: $.layers[0].alpha: expected a finite number, found 1e39")]
+    [TestCase(
+        """{"input":[6],"layers":[{"type":"softplus","beta":0}],"loss":"mse"}""",
+        "m.json: $.layers[0].beta: expected a finite number above 0, found 0")]
+    [TestCase(
+        """{"input":[6],"layers":[{"type":"log"}],"loss":"mse"}""",
+        "m.json: $.layers[0]: expected a function that takes every number, found log")]
+    [TestCase(
+        """{"input":[6],"layers":[{"type":"power","exponent":0.5}],"loss":"mse"}""",
+        "m.json: $.layers[0]: expected a function that takes every number, found power")]
+    [TestCase(
+        """{"input":[6],"layers":[{"type":"gelu","approximate":"erf"}],"loss":"mse"}""",
+        "m.json: $.layers[0].approximate: expected 'none' or 'tanh', found 'erf'")]
+    [TestCase(
+        """{"input":[6],"layers":[{"type":"dropout","p":1}],"loss":"mse"}""", "m.json: $.layers[0]: dropout's p must lie in [0, 1), got 1")]
+    [TestCase(
+        """{"input":[6],"layers":[{"type":"layer_norm","eps":0}],"loss":"mse"}""", "m.json: $.layers[0]: a layer norm's epsilon must be")]
+    [TestCase(
+        """{"input":[6],"layers":[{"type":"maxout","pieces":4}],"loss":"mse"}""", "m.json: $.layers[0]: maxout: a layer of 4 pieces needs")]
+    [TestCase(
+        """{"input":[6],"layers":[{"type":"residual","layers":[{"type":"linear","units":5}]}],"loss":"mse"}""",
+        "m.json: $.layers[0]: residual: the layers must keep the shape")]
+    [TestCase(
+        """{"input":[6],"layers":[{"type":"residual","layers":[{"type":"linear","units":0}]}],"loss":"mse"}""",
+        "m.json: $.layers[0].layers[0].units: expected")]
+    [TestCase(
+        """{"input":[6],"layers":[{"type":"gated","layers":[],"gate":[{"type":"linear","units":5}]}],"loss":"mse"}""",
+        "m.json: $.layers[0]: gated: both branches must have the same output shape")]
     [TestCase("""{"input":[6],"layers":[],"loss":"msw"}""", "m.json: $.loss: expected the loss softmax_cross_entropy, ")]
     [TestCase("""{"input":[5],"layers":[],"loss":"gaussian_nll"}""", "m.json: $.loss: ")]
     [TestCase("""{"input":[6],"input":[6],"layers":[],"loss":"mse"}""", "m.json: not a model file: ")]
@@ -207,9 +261,11 @@ internal sealed class ModelFileTests
     {
         using var folder = new TemporaryFolder();
         string path = folder.File("m.json");
-        ModelFile.Write(path, new ModelDescription([4], new Sequential(new Linear(4, 3), new Relu(), new Linear(3, 2)), "softmax_cross_entropy"));
+        ModelFile.Write(
+            path, new ModelDescription([4], new Sequential(new Linear(4, 3), new Relu(), new Linear(3, 2)), "softmax_cross_entropy"));
         Assert.That(File.ReadAllText(path), Is.EqualTo(
-            """{"input":[4],"layers":[{"type":"linear","units":3},{"type":"relu"},{"type":"linear","units":2}],"loss":"softmax_cross_entropy"}""" + "\n"));
+            """{"input":[4],"layers":[{"type":"linear","units":3},{"type":"relu"},""" +
+            """{"type":"linear","units":2}],"loss":"softmax_cross_entropy"}""" + "\n"));
         Assert.That(ModelFile.Read(path).OutputWidth, Is.EqualTo(2));
     }
 
@@ -223,7 +279,9 @@ internal sealed class ModelFileTests
 
     [Test]
     public void Layer_of_a_users_own_is_refused() =>
-        Assert.That(() => ModelFile.Format(new ModelDescription([1], new Sequential(new Own()), "mse")), Throws.TypeOf<DataException>().With.Message.Contains("type Own"));
+        Assert.That(
+            () => ModelFile.Format(new ModelDescription([1], new Sequential(new Own()), "mse")),
+            Throws.TypeOf<DataException>().With.Message.Contains("type Own"));
 
     [Test]
     public void Model_that_does_not_fit_its_input_is_refused() =>

@@ -33,7 +33,10 @@ public sealed class SafetensorsFileTests
                 SafetensorsTensor.Create("\u00E9\"\\", [0, 3], Array.Empty<double>()),
             ],
             new Dictionary<string, string> { ["b"] = "2", ["a"] = "line\n" });
-        const string header = """{"__metadata__":{"a":"line\n","b":"2"},"y":{"dtype":"I64","shape":[2],"data_offsets":[0,16]},"é\"\\":{"dtype":"F64","shape":[0,3],"data_offsets":[16,16]},"10.weight":{"dtype":"F32","shape":[2],"data_offsets":[16,24]},"2.weight":{"dtype":"F32","shape":[1,1],"data_offsets":[24,28]},"steps":{"dtype":"I32","shape":[],"data_offsets":[28,32]}}""";
+        const string header = "{\"__metadata__\":{\"a\":\"line\\n\",\"b\":\"2\"},\"y\":{\"dtype\":\"I64\",\"shape\":[2]," +
+            "\"data_offsets\":[0,16]},\"é\\\"\\\\\":{\"dtype\":\"F64\",\"shape\":[0,3],\"data_offsets\":[16,16]}," +
+            "\"10.weight\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[16,24]},\"2.weight\":{\"dtype\":\"F32\",\"shape\":[1,1]," +
+            "\"data_offsets\":[24,28]},\"steps\":{\"dtype\":\"I32\",\"shape\":[],\"data_offsets\":[28,32]}}";
         byte[] data =
         [
             .. BitConverter.GetBytes(-1L), .. BitConverter.GetBytes(1L << 40), .. BitConverter.GetBytes(1f), .. BitConverter.GetBytes(-2f),
@@ -48,7 +51,8 @@ public sealed class SafetensorsFileTests
     public void Read_GivesTensorsInFileOrder_AndTheMetadata()
     {
         SafetensorsFile file = Parse(
-            """{"b":{"data_offsets":[8,16],"shape":[1],"dtype":"F64"},"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}}   """,
+            "{\"b\":{\"data_offsets\":[8,16],\"shape\":[1],\"dtype\":\"F64\"},\"__metadata__\":{\"format\":\"pt\"}," +
+            "\"a\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[0,8]}}   ",
             [.. BitConverter.GetBytes(1.5f), .. BitConverter.GetBytes(float.NaN), .. BitConverter.GetBytes(0.1)]);
         Assert.That(file.Tensors.Select(tensor => tensor.ToString()), Is.EqualTo(new[] { "a F32 [1, 2]", "b F64 [1]" }));
         Assert.That(file.Metadata, Is.EqualTo(new Dictionary<string, string> { ["format"] = "pt" }));
@@ -66,10 +70,12 @@ public sealed class SafetensorsFileTests
     public void Read_AllowsSeveralTensorsWithoutElementsAtOnePlace()
     {
         SafetensorsFile file = Parse(
-            """{"a":{"dtype":"F32","shape":[0],"data_offsets":[4,4]},"b":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"c":{"dtype":"I32","shape":[2,0],"data_offsets":[4,4]}}""",
+            "{\"a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[4,4]},\"b\":{\"dtype\":\"F32\",\"shape\":[]," +
+            "\"data_offsets\":[0,4]},\"c\":{\"dtype\":\"I32\",\"shape\":[2,0],\"data_offsets\":[4,4]}}",
             new byte[4]);
         Assert.That(file.Tensors, Has.Count.EqualTo(3));
-        file = Parse("""{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}""", new byte[4]);
+        file = Parse(
+            """{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}""", new byte[4]);
         Assert.That(file.Tensors.Select(tensor => tensor.Name), Is.EqualTo(new[] { "b", "a" }));
     }
 
@@ -86,7 +92,9 @@ public sealed class SafetensorsFileTests
     [Test]
     public void TypedAccess_NamesWhatItExpectedAndFound()
     {
-        SafetensorsFile file = Parse("""{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"y":{"dtype":"I64","shape":[1],"data_offsets":[8,16]}}""", new byte[16]);
+        SafetensorsFile file = Parse(
+            """{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"y":{"dtype":"I64","shape":[1],"data_offsets":[8,16]}}""",
+            new byte[16]);
         Assert.That(file.GetSingle("w", 2).Length, Is.EqualTo(2));
         Assert.That(file.GetInt64("y", 1).Length, Is.EqualTo(1));
         ExpectError(() => file.GetSingle("w", 1, 2).Length, "f: tensor 'w': expected F32 [1, 2], found F32 [2]");
@@ -100,8 +108,10 @@ public sealed class SafetensorsFileTests
 
     private static IEnumerable<TestCaseData> BadHeaders()
     {
-        static TestCaseData Case(string header, int bytes, string message) => new TestCaseData(header, bytes, message).SetArgDisplayNames(message);
-        static string Tensor(string dtype, string shape, string offsets) => $$"""{"dtype":{{dtype}},"shape":{{shape}},"data_offsets":{{offsets}}}""";
+        static TestCaseData Case(string header, int bytes, string message) =>
+            new TestCaseData(header, bytes, message).SetArgDisplayNames(message);
+        static string Tensor(string dtype, string shape, string offsets) =>
+            $$"""{"dtype":{{dtype}},"shape":{{shape}},"data_offsets":{{offsets}}}""";
         const string keys = "expected the keys dtype, shape and data_offsets, found ";
         const string whole = "expected an array of whole numbers from 0 on, found ";
         string f4 = Tensor("\"F32\"", "[1]", "[0,4]");
@@ -112,7 +122,8 @@ public sealed class SafetensorsFileTests
         yield return Case("{", 0, "the header is not valid JSON: ");
         yield return Case("{}x", 0, "the header is not valid JSON: ");
         yield return Case("{} {}", 0, "the header is not valid JSON: ");
-        yield return Case("{\"a\":" + new string('[', 100), 0, "tensor 'a': expected an object with dtype, shape and data_offsets, found StartArray");
+        yield return Case(
+            "{\"a\":" + new string('[', 100), 0, "tensor 'a': expected an object with dtype, shape and data_offsets, found StartArray");
         yield return Case("""{"\ud800":1}""", 0, "the header: a string is not valid Unicode");
         yield return Case($$"""{"a":{{f4}},"a":{{f4}}}""", 4, "tensor 'a' is there twice");
         yield return Case($$"""{"a":{{f4}},"\u0061":{{f4}}}""", 4, "tensor 'a' is there twice");
@@ -127,26 +138,54 @@ public sealed class SafetensorsFileTests
         yield return Case("""{"a":{"dtype":"F32","data_offsets":[0,4]}}""", 4, $"tensor 'a': {keys}no shape");
         yield return Case("""{"a":{}}""", 0, $"tensor 'a': {keys}no dtype");
         yield return Case("""{"a":{"dtype":"F32","strides":[1]}}""", 0, $"tensor 'a': {keys}'strides'");
-        yield return Case($$"""{"a":{{Tensor("\"BF16\"", "[2]", "[0,4]")}}}""", 4, "tensor 'a': expected the type F32, F64, I32 or I64, found BF16, which is not supported");
-        yield return Case($$"""{"a":{{Tensor("\"f32\"", "[1]", "[0,4]")}}}""", 4, "tensor 'a': expected the type F32, F64, I32 or I64, found 'f32', which is none");
+        yield return Case(
+            $$"""{"a":{{Tensor("\"BF16\"", "[2]", "[0,4]")}}}""", 4,
+            "tensor 'a': expected the type F32, F64, I32 or I64, found BF16, which is not supported");
+        yield return Case(
+            $$"""{"a":{{Tensor("\"f32\"", "[1]", "[0,4]")}}}""", 4,
+            "tensor 'a': expected the type F32, F64, I32 or I64, found 'f32', which is none");
         yield return Case($$"""{"a":{{Tensor("7", "[1]", "[0,4]")}}}""", 4, "tensor 'a', dtype: expected a string, found Number");
         yield return Case($$"""{"a":{{Tensor("\"F32\"", "1", "[0,4]")}}}""", 4, $"tensor 'a', shape: {whole}Number");
         yield return Case($$"""{"a":{{Tensor("\"F32\"", "[[1]]", "[0,4]")}}}""", 4, $"tensor 'a', shape: {whole}StartArray");
         yield return Case($$"""{"a":{{Tensor("\"F32\"", "[-1]", "[0,4]")}}}""", 4, $"tensor 'a', shape: {whole}-1");
         yield return Case($$"""{"a":{{Tensor("\"F32\"", "[1.0]", "[0,4]")}}}""", 4, $"tensor 'a', shape: {whole}1.0");
-        yield return Case($$"""{"a":{{Tensor("\"F32\"", "[99999999999999999999]", "[0,4]")}}}""", 4, $"tensor 'a', shape: {whole}99999999999999999999");
-        yield return Case($$"""{"a":{{Tensor("\"F32\"", "[1]", "[0,4,8]")}}}""", 4, "tensor 'a': expected data_offsets [begin, end] with begin <= end, found [0, 4, 8]");
-        yield return Case($$"""{"a":{{Tensor("\"F32\"", "[1]", "[4,0]")}}}""", 4, "tensor 'a': expected data_offsets [begin, end] with begin <= end, found [4, 0]");
-        yield return Case($$"""{"a":{{Tensor("\"F32\"", "[2]", "[0,4]")}}}""", 4, "tensor 'a': F32 of shape [2] does not have the 4 bytes of its data_offsets");
-        yield return Case($$"""{"a":{{Tensor("\"I64\"", "[1]", "[0,4]")}}}""", 4, "tensor 'a': I64 of shape [1] does not have the 4 bytes of its data_offsets");
-        yield return Case($$"""{"a":{{Tensor("\"F32\"", "[4611686018427387904]", "[0,0]")}}}""", 0, "tensor 'a': F32 of shape [4611686018427387904] does not have the 0 bytes of its data_offsets");
-        yield return Case($$"""{"a":{{Tensor("\"F32\"", "[4294967296,4294967296]", "[0,0]")}}}""", 0, "tensor 'a': F32 of shape [4294967296, 4294967296] does not have the 0 bytes of its data_offsets");
-        yield return Case($$"""{"a":{{Tensor("\"F32\"", "[1000000000]", "[0,4000000000]")}}}""", 0, "tensor 'a': a shape of [1000000000] is larger than can be read");
-        yield return Case($$"""{"a":{{Tensor("\"F32\"", "[0,4294967296]", "[0,0]")}}}""", 0, "tensor 'a': a shape of [0, 4294967296] is larger than can be read");
-        yield return Case($$"""{"a":{{Tensor("\"F32\"", "[1]", "[4,8]")}}}""", 8, "tensor 'a' leaves a hole before it: expected it to begin at byte 0, found 4");
-        yield return Case($$"""{"a":{{f4}},"b":{{Tensor("\"F32\"", "[1]", "[8,12]")}}}""", 12, "tensor 'b' leaves a hole before it: expected it to begin at byte 4, found 8");
-        yield return Case($$"""{"a":{{f4}},"b":{{Tensor("\"F32\"", "[1]", "[2,6]")}}}""", 6, "tensor 'b' overlaps the tensor before it: expected it to begin at byte 4, found 2");
-        yield return Case($$"""{"a":{{f4}},"b":{{f4}}}""", 4, "tensor 'b' overlaps the tensor before it: expected it to begin at byte 4, found 0");
+        yield return Case(
+            $$"""{"a":{{Tensor("\"F32\"", "[99999999999999999999]", "[0,4]")}}}""", 4, $"tensor 'a', shape: {whole}99999999999999999999");
+        yield return Case(
+            $$"""{"a":{{Tensor("\"F32\"", "[1]", "[0,4,8]")}}}""", 4,
+            "tensor 'a': expected data_offsets [begin, end] with begin <= end, found [0, 4, 8]");
+        yield return Case(
+            $$"""{"a":{{Tensor("\"F32\"", "[1]", "[4,0]")}}}""", 4,
+            "tensor 'a': expected data_offsets [begin, end] with begin <= end, found [4, 0]");
+        yield return Case(
+            $$"""{"a":{{Tensor("\"F32\"", "[2]", "[0,4]")}}}""", 4,
+            "tensor 'a': F32 of shape [2] does not have the 4 bytes of its data_offsets");
+        yield return Case(
+            $$"""{"a":{{Tensor("\"I64\"", "[1]", "[0,4]")}}}""", 4,
+            "tensor 'a': I64 of shape [1] does not have the 4 bytes of its data_offsets");
+        yield return Case(
+            $$"""{"a":{{Tensor("\"F32\"", "[4611686018427387904]", "[0,0]")}}}""", 0,
+            "tensor 'a': F32 of shape [4611686018427387904] does not have the 0 bytes of its data_offsets");
+        yield return Case(
+            $$"""{"a":{{Tensor("\"F32\"", "[4294967296,4294967296]", "[0,0]")}}}""", 0,
+            "tensor 'a': F32 of shape [4294967296, 4294967296] does not have the 0 bytes of its data_offsets");
+        yield return Case(
+            $$"""{"a":{{Tensor("\"F32\"", "[1000000000]", "[0,4000000000]")}}}""", 0,
+            "tensor 'a': a shape of [1000000000] is larger than can be read");
+        yield return Case(
+            $$"""{"a":{{Tensor("\"F32\"", "[0,4294967296]", "[0,0]")}}}""", 0,
+            "tensor 'a': a shape of [0, 4294967296] is larger than can be read");
+        yield return Case(
+            $$"""{"a":{{Tensor("\"F32\"", "[1]", "[4,8]")}}}""", 8,
+            "tensor 'a' leaves a hole before it: expected it to begin at byte 0, found 4");
+        yield return Case(
+            $$"""{"a":{{f4}},"b":{{Tensor("\"F32\"", "[1]", "[8,12]")}}}""", 12,
+            "tensor 'b' leaves a hole before it: expected it to begin at byte 4, found 8");
+        yield return Case(
+            $$"""{"a":{{f4}},"b":{{Tensor("\"F32\"", "[1]", "[2,6]")}}}""", 6,
+            "tensor 'b' overlaps the tensor before it: expected it to begin at byte 4, found 2");
+        yield return Case(
+            $$"""{"a":{{f4}},"b":{{f4}}}""", 4, "tensor 'b' overlaps the tensor before it: expected it to begin at byte 4, found 0");
         yield return Case($$"""{"a":{{f4}}}""", 5, "expected 4 bytes of tensors after the header, found 5");
         yield return Case($$"""{"a":{{f4}}}""", 3, "expected 4 bytes of tensors after the header, found 3");
         yield return Case("{}", 1, "expected 0 bytes of tensors after the header, found 1");
@@ -197,7 +236,9 @@ public sealed class SafetensorsFileTests
         string path = folder.File("w.safetensors"), lost = Path.Combine(folder.File("no"), "w.safetensors");
         SafetensorsTensor a = SafetensorsTensor.Create("a", [1], new[] { 1f });
         ExpectError(() => SafetensorsFile.Write(path, [a, a]), $"{path}: tensor 'a' is there twice");
-        ExpectError(() => SafetensorsFile.Write(path, [SafetensorsTensor.Create("__metadata__", [1], new[] { 1f })]), $"{path}: a tensor cannot be called __metadata__");
+        ExpectError(
+            () => SafetensorsFile.Write(path, [SafetensorsTensor.Create("__metadata__", [1], new[] { 1f })]),
+            $"{path}: a tensor cannot be called __metadata__");
         ExpectError(() => SafetensorsFile.Write(lost, [a]), $"{lost}: cannot be written: there is no folder {folder.File("no")}");
         Assert.That(Directory.GetFiles(folder.Path), Is.Empty);
         ExpectError(() => SafetensorsFile.Read(path), $"{path}: expected a file, found nothing");
@@ -205,7 +246,9 @@ public sealed class SafetensorsFileTests
             () => SafetensorsTensor.Create("a", [2, 3], new float[5]),
             Throws.InstanceOf<ShapeException>().With.Message.EqualTo("a: a shape of [2, 3] does not hold 5 values"));
         Assert.That(() => SafetensorsTensor.Create("a", [-1, -1], new float[1]), Throws.InstanceOf<ShapeException>());
-        Assert.That(() => SafetensorsTensor.Create("a", [int.MaxValue, int.MaxValue, int.MaxValue, int.MaxValue, 2, 2], new float[4]), Throws.InstanceOf<ShapeException>());
+        Assert.That(
+            () => SafetensorsTensor.Create("a", [int.MaxValue, int.MaxValue, int.MaxValue, int.MaxValue, 2, 2], new float[4]),
+            Throws.InstanceOf<ShapeException>());
     }
 
     private static void ExpectError(ActualValueDelegate action, string message) =>

@@ -13,8 +13,10 @@ public sealed class SafetensorsPropertyTests
 
     private static readonly string[] Vocabulary =
     [
-        "\"dtype\"", "\"shape\"", "\"data_offsets\"", "\"F32\"", "\"I64\"", "\"F16\"", "\"__metadata__\"", "\"a\"", "\"0.weight\"", "{", "}", "[", "]", ":",
-        ",", "0", "1", "4", "8", "-1", "2147483648", "9223372036854775807", "18446744073709551616", "1e3", "null", "true", "\"\\ud800\"", " ",
+        "\"dtype\"", "\"shape\"", "\"data_offsets\"", "\"F32\"", "\"I64\"", "\"F16\"", "\"__metadata__\"", "\"a\"", "\"0.weight\"", "{",
+        "}", "[", "]", ":",
+        ",", "0", "1", "4", "8", "-1", "2147483648", "9223372036854775807", "18446744073709551616", "1e3", "null", "true", "\"\\ud800\"",
+        " ",
     ];
 
     private static readonly Gen<string> Name =
@@ -55,7 +57,8 @@ public sealed class SafetensorsPropertyTests
     }));
 
     [Test]
-    public void Write_DoesNotDependOnTheOrderGiven_AndAlignsTensorsToTheirElements() => Check.One(Quick, Prop.ForAll(Content.ToArbitrary(), content =>
+    public void Write_DoesNotDependOnTheOrderGiven_AndAlignsTensorsToTheirElements() =>
+        Check.One(Quick, Prop.ForAll(Content.ToArbitrary(), content =>
     {
         byte[] written = Write(content.Tensors, content.Metadata);
         Assert.That(Write([.. content.Tensors.Reverse()], content.Metadata), Is.EqualTo(written));
@@ -108,11 +111,14 @@ public sealed class SafetensorsPropertyTests
     [Test]
     public void HeaderWithOneTokenExchanged_IsAnErrorOrAFile()
     {
-        string[] good = ["{", "\"a\"", ":", "{", "\"dtype\"", ":", "\"F32\"", ",", "\"shape\"", ":", "[", "1", ",", "2", "]", ",", "\"data_offsets\"", ":", "[", "0", ",", "8", "]", "}", "}"];
+        string[] good = [
+            "{", "\"a\"", ":", "{", "\"dtype\"", ":", "\"F32\"", ",", "\"shape\"", ":", "[", "1", ",", "2", "]", ",", "\"data_offsets\"",
+            ":", "[", "0", ",", "8", "]", "}", "}"];
         Gen<byte[]> files =
             from places in Gen.Choose(1, good.Length - 1).ArrayOf(2)
             from tokens in Gen.Elements(Vocabulary).ArrayOf(2)
-            let header = System.Text.Encoding.UTF8.GetBytes(string.Concat(good.Select((token, i) => i == places[0] ? tokens[0] : i == places[1] ? tokens[1] : token)))
+            let header = System.Text.Encoding.UTF8.GetBytes(
+                string.Concat(good.Select((token, i) => i == places[0] ? tokens[0] : i == places[1] ? tokens[1] : token)))
             select (byte[])[.. BitConverter.GetBytes((long)header.Length), .. header, .. new byte[8]];
         Check.One(Quick.WithMaxTest(5000), Prop.ForAll(files.ToArbitrary(), ReadsOrRefuses));
     }

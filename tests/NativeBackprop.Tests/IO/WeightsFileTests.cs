@@ -23,7 +23,8 @@ internal sealed class WeightsFileTests
     public void DeleteFolder() => _folder.Dispose();
 
     private static Sequential Model() => new(
-        new Linear(3, 2), new Relu(), new LowRankLinear(2, 4, 1), new Prelu(), new LayerNorm(4), new Residual(new Linear(4, 4)), new Gated([new Linear(4, 2)], [new Linear(4, 2, bias: false)]));
+        new Linear(3, 2), new Relu(), new LowRankLinear(2, 4, 1), new Prelu(), new LayerNorm(4), new Residual(new Linear(4, 4)), new Gated(
+            [new Linear(4, 2)], [new Linear(4, 2, bias: false)]));
 
     [Test]
     public void Matrices_are_stored_transposed_and_named_by_position()
@@ -65,9 +66,11 @@ internal sealed class WeightsFileTests
         Sequential model = Model();
         model.Initialize(1);
         WeightsFile.Save(_path, model);
-        Assert.That(SafetensorsFile.Read(_path).Tensors.Select(tensor => $"{tensor.Name} [{string.Join(", ", tensor.Shape.ToArray())}]"), Is.EquivalentTo(new[]
+        static string Describe(SafetensorsTensor tensor) => $"{tensor.Name} [{string.Join(", ", tensor.Shape.ToArray())}]";
+        Assert.That(SafetensorsFile.Read(_path).Tensors.Select(Describe), Is.EquivalentTo(new[]
         {
-            "0.weight [2, 3]", "0.bias [2]", "2.u.weight [1, 2]", "2.v.weight [4, 1]", "2.v.bias [4]", "3.weight [1]", "4.weight [4]", "4.bias [4]",
+            "0.weight [2, 3]", "0.bias [2]", "2.u.weight [1, 2]", "2.v.weight [4, 1]", "2.v.bias [4]", "3.weight [1]", "4.weight [4]",
+            "4.bias [4]",
             "5.0.weight [4, 4]", "5.0.bias [4]", "6.layers.0.weight [2, 4]", "6.layers.0.bias [2]", "6.gate.0.weight [2, 4]",
         }));
     }
@@ -85,7 +88,8 @@ internal sealed class WeightsFileTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(error.Message, Is.EqualTo(
-                $"{_path}: the weights do not fit the model: 0.weight: expected F32 [2, 3], found F32 [3, 2]; 0.bias is missing; 1.weight is unexpected"));
+                $"{_path}: the weights do not fit the model: 0.weight: expected F32 [2, 3], found F32 [3, 2]; 0.bias is missing; " +
+                    "1.weight is unexpected"));
             Assert.That(model.Parameters[0].Value.ToArray(), Is.EqualTo(before));
         }
     }
@@ -111,6 +115,8 @@ internal sealed class WeightsFileTests
     public void Long_list_of_faults_is_cut()
     {
         SafetensorsFile.Write(_path, [.. Enumerable.Range(0, 30).Select(i => SafetensorsTensor.Create($"{i}.weight", [1], new float[1]))]);
-        Assert.That(() => WeightsFile.Load(_path, new Sequential(new Relu())), Throws.TypeOf<DataException>().With.Message.EndsWith("; and 20 more"));
+        Assert.That(
+            () => WeightsFile.Load(_path, new Sequential(new Relu())),
+            Throws.TypeOf<DataException>().With.Message.EndsWith("; and 20 more"));
     }
 }

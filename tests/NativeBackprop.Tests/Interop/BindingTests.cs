@@ -107,15 +107,21 @@ internal sealed class BindingTests
 
     /// <summary>A comparison that cannot fail proves nothing: each of these changes to the header must be noticed.</summary>
     [TestCase("nb_relu_forward_f32", "nb_relu_forward", TestName = "Notices a renamed function")]
-    [TestCase("nb_sgd_update_f32(const float *g, size_t n, float lr", "nb_sgd_update_f32(const float *g, size_t n, float rate", TestName = "Notices a renamed parameter")]
+    [TestCase(
+        "nb_sgd_update_f32(const float *g, size_t n, float lr", "nb_sgd_update_f32(const float *g, size_t n, float rate",
+        TestName = "Notices a renamed parameter")]
     [TestCase("nb_fill_f32(float value, size_t n", "nb_fill_f32(size_t n, float value", TestName = "Notices swapped parameters")]
     [TestCase("nb_fill_f32(float value", "nb_fill_f32(double value", TestName = "Notices another type")]
-    [TestCase("nb_fill_f32(float value, size_t n, float *y)", "nb_fill_f32(float value, size_t n, const float *y)", TestName = "Notices a const")]
-    [TestCase("nb_fill_f32(float value, size_t n, float *y)", "nb_fill_f32(float value, size_t n, float y)", TestName = "Notices a lost star")]
+    [TestCase(
+        "nb_fill_f32(float value, size_t n, float *y)", "nb_fill_f32(float value, size_t n, const float *y)", TestName = "Notices a const")]
+    [TestCase(
+        "nb_fill_f32(float value, size_t n, float *y)", "nb_fill_f32(float value, size_t n, float y)", TestName = "Notices a lost star")]
     [TestCase("void nb_fill_f32(", "int nb_fill_f32(", TestName = "Notices another return type")]
     [TestCase("int32_t nb_abi_version", "int nb_abi_version", TestName = "Notices another name of the same type")]
     [TestCase("NB_API nb_isa nb_best_isa(void);", "", TestName = "Notices a removed function")]
-    [TestCase("NB_API nb_isa nb_best_isa(void);", "NB_API nb_isa nb_best_isa(void); NB_API nb_isa nb_worst_isa(void);", TestName = "Notices an added function")]
+    [TestCase(
+        "NB_API nb_isa nb_best_isa(void);", "NB_API nb_isa nb_best_isa(void); NB_API nb_isa nb_worst_isa(void);",
+        TestName = "Notices an added function")]
     [TestCase("NB_API nb_isa nb_best_isa(void);", "typedef enum nb_new { NB_NEW = 0 } nb_new;", TestName = "Notices an added enum")]
     [TestCase("NB_ISA_AVX2 = 1", "NB_ISA_AVX2 = 3", TestName = "Notices another enum value")]
     [TestCase("#define NB_ABI_VERSION ", "#define NB_ABI_VERSION 1", TestName = "Notices another ABI version")]

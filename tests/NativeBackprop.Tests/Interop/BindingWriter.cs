@@ -87,12 +87,17 @@ internal sealed class BindingWriter(CHeader header, BindingOptions options)
     private string Method(CFunction function)
     {
         var text = new StringBuilder();
-        text.Append($"    [DllImport(\"{options.One("--library-path")}\", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]\n");
+        text.Append(
+            $"    [DllImport(\"{options.One("--library-path")}\", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]\n");
         text.Append(NativeName(function.ReturnType) is { } name ? $"    [return: NativeTypeName(\"{name}\")]\n" : "");
         text.Append(options.All("--with-suppressgctransition").Contains(function.Name) ? "    [SuppressGCTransition]\n" : "");
         IEnumerable<string> parameters = function.Parameters.Select(parameter =>
-            (NativeName(parameter.Type) is { } native ? $"[NativeTypeName(\"{native}\")] " : "") + $"{Managed(parameter.Type)} {parameter.Name}");
-        return text.Append($"    public static extern {Managed(function.ReturnType)} {function.Name}({string.Join(", ", parameters)});\n").ToString();
+            (
+                NativeName(parameter.Type) is { } native
+                    ? $"[NativeTypeName(\"{native}\")] "
+                    : "") + $"{Managed(parameter.Type)} {parameter.Name}");
+        return text.Append(
+            $"    public static extern {Managed(function.ReturnType)} {function.Name}({string.Join(", ", parameters)});\n").ToString();
     }
 
     private static string Constant((string Name, string Value) constant) =>

@@ -9,7 +9,8 @@ internal static class StubLibrary
     /// An OpenBLAS that, like the real one, chooses its core while it is being loaded: what OPENBLAS_CORETYPE says, if
     /// it takes that, else one it falls back to.
     /// </summary>
-    public static string OpenBlas(string fallback, bool takesNames = true, string config = "OpenBLAS 9.9.9 DYNAMIC_ARCH", int parallel = 1) => $$"""
+    public static string OpenBlas(
+        string fallback, bool takesNames = true, string config = "OpenBLAS 9.9.9 DYNAMIC_ARCH", int parallel = 1) => $$"""
         #include <stdlib.h>
         static const char *core;
         __attribute__((constructor)) static void choose(void)

@@ -53,7 +53,8 @@ public class DropoutTests
                 using Plan plan = graph.Compile([mask], new PlanOptions { Threads = threads, ExactThreads = true });
                 plan.Run();
                 Assert.That(plan.Threads, Is.EqualTo(threads));
-                Assert.That(plan[mask].ToArray(), Is.EqualTo(expected.Select(value => (float)value)), $"{length} elements, {threads} threads");
+                Assert.That(
+                    plan[mask].ToArray(), Is.EqualTo(expected.Select(value => (float)value)), $"{length} elements, {threads} threads");
             }
         }
     }

@@ -152,7 +152,8 @@ internal sealed class FailingUserCodeTests
         public override void Forward(CustomInputs<float> inputs, Span<float> output) => inputs[0].CopyTo(output);
 
         public override void Backward(
-            int input, CustomInputs<float> inputs, ReadOnlySpan<float> output, ReadOnlySpan<float> outputGradient, Span<float> inputGradient) =>
+            int input, CustomInputs<float> inputs, ReadOnlySpan<float> output, ReadOnlySpan<float> outputGradient,
+            Span<float> inputGradient) =>
             outputGradient.CopyTo(inputGradient);
 
         public override int GetHashCode() => Throws == Member.Hash && _calls++ >= After ? throw new FormatException("no") : 1;

@@ -21,7 +21,12 @@ public class LayerTests
         new((Func<Layer>)(() => new LayerNorm(6))) { TestName = "layer_norm" },
         new((Func<Layer>)(() => new Residual(new Linear(6, 3), new Tanh(), new Linear(3, 6)))) { TestName = "residual" },
         new((Func<Layer>)(() => new Gated([new Linear(6, 3), new Tanh()], [new Linear(6, 3), new Sigmoid()]))) { TestName = "gated" },
-        new((Func<Layer>)(() => new Residual(new Gated([new Linear(6, 6)], [new Dropout(0.2f), new Linear(6, 6), new Silu()]), new LayerNorm(6)))) { TestName = "nested" },
+        new(
+            (Func<Layer>)(
+                () =>
+                    new Residual(
+                        new Gated([new Linear(6, 6)], [new Dropout(0.2f), new Linear(6, 6), new Silu()]),
+                        new LayerNorm(6)))) { TestName = "nested" },
     ];
 
     [TestCaseSource(nameof(Models))]
@@ -82,8 +87,10 @@ public class LayerTests
     public void Kinds_of_input_that_a_layer_does_not_take_are_refused()
     {
         var graph = new Graph();
-        Node sequence = graph.Input("s", [Shape.Batch, 3, 6]), images = graph.Input("i", [Shape.Batch, 2, 2, 6]), row = graph.Input("r", [6]);
-        Assert.That(() => new Prelu(6).Build(sequence, BuildMode.Training), Throws.TypeOf<ShapeException>().With.Message.Contains("[B, 6]"));
+        Node sequence = graph.Input("s", [Shape.Batch, 3, 6]), images = graph.Input(
+            "i", [Shape.Batch, 2, 2, 6]), row = graph.Input("r", [6]);
+        Assert.That(
+            () => new Prelu(6).Build(sequence, BuildMode.Training), Throws.TypeOf<ShapeException>().With.Message.Contains("[B, 6]"));
         Assert.That(() => new Maxout(2).Build(sequence, BuildMode.Training), Throws.TypeOf<ShapeException>());
         foreach (Layer layer in (Layer[])[new Linear(6, 2), new LayerNorm(6)])
         {
@@ -131,7 +138,8 @@ public class LayerTests
         Assert.That(Predict(model, 3, -2, 0), Is.EqualTo(new float[] { 3, -0.5f, 0 }));
         var graph = new Graph();
         Node x = graph.Input("x", [1, 3]), y = model.Build(x, BuildMode.Training);
-        float[][] gradients = new GraphHarness(graph).Set(x, 3f, -2, 0).Run(graph.Gradient(y.Sum(), x, graph.Variable(model.Parameters[0])));
+        float[][] gradients = new GraphHarness(graph).Set(x, 3f, -2, 0).Run(
+            graph.Gradient(y.Sum(), x, graph.Variable(model.Parameters[0])));
         Assert.That(gradients[0], Is.EqualTo(new float[] { 1, 0.25f, 0.25f }));
         Assert.That(gradients[1], Is.EqualTo(new float[] { -2 }));
     }
@@ -143,7 +151,8 @@ public class LayerTests
         Assert.That(Predict(model, 1, 5, -3, -3), Is.EqualTo(new float[] { 5, -3 }));
         var graph = new Graph();
         Node x = graph.Input("x", [1, 4]);
-        float[][] gradients = new GraphHarness(graph).Set(x, 1f, 5, -3, -3).Run(graph.Gradient(model.Build(x, BuildMode.Training).Sum(), x));
+        float[][] gradients = new GraphHarness(graph).Set(x, 1f, 5, -3, -3).Run(
+            graph.Gradient(model.Build(x, BuildMode.Training).Sum(), x));
         Assert.That(gradients[0], Is.EqualTo(new float[] { 0, 1, 1, 0 }));
     }
 
@@ -153,15 +162,21 @@ public class LayerTests
         var model = new Sequential(new LayerNorm(4));
         model.Initialize(1);
         double scale = 1 / Math.Sqrt(1.25 + 1e-5);
-        Assert.That(Predict(model, 1, 2, 3, 4), Is.EqualTo(new[] { -1.5 * scale, -0.5 * scale, 0.5 * scale, 1.5 * scale }).AsCollection.Within(1e-6));
+        Assert.That(
+            Predict(model, 1, 2, 3, 4),
+            Is.EqualTo(new[] { -1.5 * scale, -0.5 * scale, 0.5 * scale, 1.5 * scale }).AsCollection.Within(1e-6));
         Assert.That(Predict(model, 3, 3, 3, 3), Is.EqualTo(new float[] { 0, 0, 0, 0 }));
     }
 
     [Test]
     public void ResidualAddsAndGatedMultiplies()
     {
-        Assert.That(Predict(new Sequential(new Residual(Functions.Square.Create(), Functions.Scale.Create(2))), 3, 4), Is.EqualTo(new float[] { 21, 36 }));
-        Assert.That(Predict(new Sequential(new Gated([Functions.Square.Create()], [Functions.Shift.Create(1)])), 3, 4), Is.EqualTo(new float[] { 36, 80 }));
+        Assert.That(
+            Predict(new Sequential(new Residual(Functions.Square.Create(), Functions.Scale.Create(2))), 3, 4),
+            Is.EqualTo(new float[] { 21, 36 }));
+        Assert.That(
+            Predict(new Sequential(new Gated([Functions.Square.Create()], [Functions.Shift.Create(1)])), 3, 4),
+            Is.EqualTo(new float[] { 36, 80 }));
     }
 
     [Test]
@@ -169,7 +184,9 @@ public class LayerTests
     {
         Assert.That(new Sequential(new Relu(), new Linear(7, 2)).InputWidth, Is.EqualTo(7));
         Assert.That(new Sequential(new Maxout(3), new Linear(7, 2)).InputWidth, Is.EqualTo(21));
-        Assert.That(new Sequential(new Residual(new Relu()), new Gated([new Maxout(2)], [new Maxout(2)]), new LayerNorm(4)).InputWidth, Is.EqualTo(8));
+        Assert.That(
+            new Sequential(new Residual(new Relu()), new Gated([new Maxout(2)], [new Maxout(2)]), new LayerNorm(4)).InputWidth,
+            Is.EqualTo(8));
         Assert.That(new Sequential(new Relu()).InputWidth, Is.Null);
     }
 
@@ -177,10 +194,15 @@ public class LayerTests
     public void InputsAndOptionsThatDoNotFitAreErrors()
     {
         Node x = new Graph().Input("x", [Shape.Batch, 6]);
-        Assert.That(() => new Maxout(4).Build(x, BuildMode.Training), Throws.TypeOf<ShapeException>().With.Message.EqualTo("maxout: a layer of 4 pieces needs an input of shape [B, n·4], got [B, 6] from x"));
+        Assert.That(
+            () => new Maxout(4).Build(x, BuildMode.Training),
+            Throws.TypeOf<ShapeException>().With.Message.EqualTo(
+                "maxout: a layer of 4 pieces needs an input of shape [B, n·4], got [B, 6] from x"));
         Assert.That(() => new LayerNorm(5).Build(x, BuildMode.Training), Throws.TypeOf<ShapeException>());
         Assert.That(() => new Prelu(5).Build(x, BuildMode.Training), Throws.TypeOf<ShapeException>());
-        Assert.That(() => new Residual(new Maxout(2)).Build(x, BuildMode.Training), Throws.TypeOf<ShapeException>().With.Message.EqualTo("residual: the layers must keep the shape [B, 6] of x, got [B, 3]"));
+        Assert.That(
+            () => new Residual(new Maxout(2)).Build(x, BuildMode.Training),
+            Throws.TypeOf<ShapeException>().With.Message.EqualTo("residual: the layers must keep the shape [B, 6] of x, got [B, 3]"));
         Assert.That(() => new Gated([new Maxout(2)], [new Relu()]).Build(x, BuildMode.Training), Throws.TypeOf<ShapeException>());
         Assert.That(() => new LowRankLinear(6, 4, 0), Throws.TypeOf<OptionException>());
         Assert.That(() => new Maxout(0), Throws.TypeOf<OptionException>());

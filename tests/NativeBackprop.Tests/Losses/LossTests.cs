@@ -248,8 +248,13 @@ public class LossTests
     {
         var graph = new Graph();
         Node output = graph.Input("output", [Shape.Batch, 3]), narrow = graph.Input("targets", [Shape.Batch, 1]);
-        Assert.That(() => new SigmoidCrossEntropy().Build(output, narrow), Throws.TypeOf<ShapeException>().With.Message.EqualTo("sigmoid_cross_entropy: expected targets of shape [B, 3], got [B, 1]"));
-        Assert.That(() => new GaussianNll().CreateTargets(output), Throws.TypeOf<ShapeException>().With.Message.EqualTo("gaussian_nll: the output [mean, log precision] must have an even width, got 3"));
+        Assert.That(
+            () => new SigmoidCrossEntropy().Build(output, narrow),
+            Throws.TypeOf<ShapeException>().With.Message.EqualTo("sigmoid_cross_entropy: expected targets of shape [B, 3], got [B, 1]"));
+        Assert.That(
+            () => new GaussianNll().CreateTargets(output),
+            Throws.TypeOf<ShapeException>().With.Message.EqualTo(
+                "gaussian_nll: the output [mean, log precision] must have an even width, got 3"));
     }
 
     private static (GraphHarness Harness, Node Output, Node Cost) Build(Loss loss, int width, float[] values, float[] targets)

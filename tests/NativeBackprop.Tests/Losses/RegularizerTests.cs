@@ -73,7 +73,8 @@ public class RegularizerTests
         Fusion.Rewrite(program);
         MatMulSgd fused = program.Steps.Select(step => step.Operation).OfType<MatMulSgd>().Single();
         Assert.That(fused.WeightDecay, Is.EqualTo(0.625f), "2λ and the optimizer's own decay");
-        Assert.That(program.Steps.Select(step => step.Operation), Has.None.EqualTo(Functions.Scale.Create(0.5f)), "nothing is left of the penalty");
+        Assert.That(
+            program.Steps.Select(step => step.Operation), Has.None.EqualTo(Functions.Scale.Create(0.5f)), "nothing is left of the penalty");
     }
 
     [Test]

@@ -37,6 +37,8 @@ internal sealed class CounterTests
         var graph = new Graph();
         Node state = graph.Variable("state", [1], 0), first = graph.Add(new Counter(), state), second = graph.Add(new Counter(), state);
         Assert.That(second, Is.SameAs(first));
-        Assert.That(() => graph.Add(new Counter(2), state), Throws.TypeOf<ShapeException>().With.Message.Contains("2 digits").And.Message.Contains("[1]"));
+        Assert.That(
+            () => graph.Add(new Counter(2), state),
+            Throws.TypeOf<ShapeException>().With.Message.Contains("2 digits").And.Message.Contains("[1]"));
     }
 }

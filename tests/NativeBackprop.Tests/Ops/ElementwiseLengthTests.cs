@@ -25,7 +25,8 @@ internal sealed class ElementwiseLengthTests(string level)
 
     private static IEnumerable<OpRow> Rows => [.. OpTable.ElementwiseRows, .. OpTable.BinaryRows];
 
-    private static IEnumerable<Elementwise> Functions => [new Relu(), new Tanh(), new Gelu(), new Softplus(2), new LeakyRelu(0.1f), new Abs()];
+    private static IEnumerable<Elementwise> Functions =>
+        [new Relu(), new Tanh(), new Gelu(), new Softplus(2), new LeakyRelu(0.1f), new Abs()];
 
     [OneTimeSetUp]
     public void SelectLevel()
@@ -75,7 +76,8 @@ internal sealed class ElementwiseLengthTests(string level)
     {
         var function = (Elementwise)source;
         var row = new OpRow(function.Name, typeof(Elementwise), (_, x) => (x[0].MatMul(x[1]) + x[2]).Apply(function),
-            OpTable.Of(Domains.Normal, _ => [Shape.Batch, 3]), OpTable.Of(Domains.Normal, n => [3, n]), OpTable.Of(Domains.Normal, n => [n]));
+            OpTable.Of(
+                Domains.Normal, _ => [Shape.Batch, 3]), OpTable.Of(Domains.Normal, n => [3, n]), OpTable.Of(Domains.Normal, n => [n]));
         for (int width = 1; width <= 150; width++)
         {
             var example = new OpCase(row, width, 6, (ulong)width);

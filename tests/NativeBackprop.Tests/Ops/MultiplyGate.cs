@@ -19,7 +19,8 @@ internal sealed class MultiplyGate : CustomOp
     public override void Forward(CustomInputs<double> inputs, Span<double> output) => Multiply(inputs[0], inputs[1], output);
 
     public override void Backward(
-        int input, CustomInputs<double> inputs, ReadOnlySpan<double> output, ReadOnlySpan<double> outputGradient, Span<double> inputGradient) =>
+        int input, CustomInputs<double> inputs, ReadOnlySpan<double> output, ReadOnlySpan<double> outputGradient,
+        Span<double> inputGradient) =>
         Multiply(inputs[1 - input], outputGradient, inputGradient);
 
     private static void Multiply<T>(ReadOnlySpan<T> a, ReadOnlySpan<T> b, Span<T> c)

@@ -51,7 +51,8 @@ internal static class NetworkTable
     {
         Type type = create(6).GetType();
         return new OpRow($"{Operation.SnakeCase(type.Name)} {name}".TrimEnd(), type, (_, x) =>
-            Build(create(x[0].Shape[1]), x[0], mode), OpTable.Of(domain ?? Normal, n => [Shape.Batch, width?.Invoke(n) ?? n])) { IsSerial = null };
+            Build(create(x[0].Shape[1]), x[0], mode), OpTable.Of(
+                domain ?? Normal, n => [Shape.Batch, width?.Invoke(n) ?? n])) { IsSerial = null };
     }
 
     // With parameters away from the zeros and ones that an error could hide behind.

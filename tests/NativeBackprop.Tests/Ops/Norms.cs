@@ -14,7 +14,10 @@ internal static class Norms
         return Math.Sqrt(sum);
     }
 
-    /// <summary>‖actual − expected‖ / ‖expected‖; NaN counts as infinitely far, and a difference from nothing but zeros is not forgiven.</summary>
+    /// <summary>
+    /// ‖actual − expected‖ / ‖expected‖; NaN counts as infinitely far, and a difference from nothing but zeros is not
+    /// forgiven.
+    /// </summary>
     public static double Error(ReadOnlySpan<double> actual, ReadOnlySpan<double> expected)
     {
         if (actual.Length != expected.Length)

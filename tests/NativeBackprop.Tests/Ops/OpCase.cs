@@ -4,7 +4,8 @@ namespace NativeBackprop.Tests.Ops;
 
 /// <summary>
 /// A row of the table put on a graph, with values for everything: the operands x, a cotangent u of the result's shape, a direction v for
-/// each operand. From them: the result, its vector-Jacobian product, its Jacobian-vector product, and the gradient's own derivative along v.
+/// each operand. From them: the result, its vector-Jacobian product, its Jacobian-vector product, and the gradient's own derivative
+/// along v.
 /// </summary>
 internal sealed class OpCase
 {

@@ -5,11 +5,14 @@ namespace NativeBackprop.Tests.Ops;
 /// <summary>Draws the values of one operand, from a domain that the op is smooth in.</summary>
 internal delegate void Domain(Span<float> values, RandomSource random);
 
-/// <summary>One operand of a row: its shape for a size n, where its values come from, and the number of classes of an operand of labels.</summary>
+/// <summary>
+/// One operand of a row: its shape for a size n, where its values come from, and the number of classes of an operand of labels.
+/// </summary>
 internal sealed record RowOperand(Func<int, Shape> Shape, Domain Domain, int Classes = 0);
 
 /// <summary>
-/// One op (or layer, or loss) of the table: the operands it is tried on and how it is put on a graph. Everything else that the tests ask of an op (reference,
+/// One op (or layer, or loss) of the table: the operands it is tried on and how it is put on a graph. Everything else that the tests
+/// ask of an op (reference,
 /// gradients, threads, instruction sets) follows from this.
 /// </summary>
 internal sealed record OpRow(string Name, Type Op, Func<Graph, Node[], Node> Build, params RowOperand[] Operands)

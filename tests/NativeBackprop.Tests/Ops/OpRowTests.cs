@@ -2,7 +2,9 @@ using NUnit.Framework;
 
 namespace NativeBackprop.Tests.Ops;
 
-/// <summary>What is asked of every row: the float32 plan against the double reference, and the reference against finite differences.</summary>
+/// <summary>
+/// What is asked of every row: the float32 plan against the double reference, and the reference against finite differences.
+/// </summary>
 [TestFixtureSource(typeof(OpTable), nameof(OpTable.Rows))]
 [TestFixtureSource(typeof(NetworkTable), nameof(NetworkTable.Layers))]
 [TestFixtureSource(typeof(NetworkTable), nameof(NetworkTable.Losses))]
@@ -27,7 +29,8 @@ internal sealed class OpRowTests(OpRow row)
     {
         if (row.Operands.Length > 0)
         {
-            AssertMatchesReference(new OpCase(row, 515, 144, seed: 2), new PlanOptions { Threads = threads, ExactThreads = true }, second: false);
+            AssertMatchesReference(
+                new OpCase(row, 515, 144, seed: 2), new PlanOptions { Threads = threads, ExactThreads = true }, second: false);
         }
 
         AssertMatchesReference(_small, new PlanOptions { Threads = threads, ExactThreads = true });
@@ -112,7 +115,8 @@ internal sealed class OpRowTests(OpRow row)
             Node end = row.Derivatives == 0 ? _small.Result : _small.Gradients[i], seed = _small.Cotangent;
             if (end.Op.GetType().Name == "CustomBackward")
             {
-                Assert.That(() => end.Op.Gradient(end, 0, seed), Throws.TypeOf<GraphException>().With.Message.Contains("has no second derivative"));
+                Assert.That(
+                    () => end.Op.Gradient(end, 0, seed), Throws.TypeOf<GraphException>().With.Message.Contains("has no second derivative"));
             }
             else
             {

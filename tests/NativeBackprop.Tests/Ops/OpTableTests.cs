@@ -45,7 +45,8 @@ internal sealed class OpTableTests
         {
             Assert.That(Leaves, Does.ContainKey(op.Name), $"the leaf {op.Name} needs a row that stands on it");
             var example = new OpCase(OpTable.Rows.Single(row => row.Name == Leaves[op.Name]), 5, 3);
-            Assert.That(example.Graph.Nodes.Any(node => node.Op.GetType() == op), Is.True, $"{Leaves[op.Name]} does not stand on {op.Name}");
+            Assert.That(
+                example.Graph.Nodes.Any(node => node.Op.GetType() == op), Is.True, $"{Leaves[op.Name]} does not stand on {op.Name}");
         }
         else
         {

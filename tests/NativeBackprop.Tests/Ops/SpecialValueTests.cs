@@ -20,7 +20,8 @@ internal sealed class SpecialValueTests
         (new Abs(), 0, 0), (new Abs(), -0f, 0), (new Elu(0.7f), 0, 0.7f), (new Elu(2), -0f, 2),
     ];
 
-    private static IEnumerable<OpRow> Smooth => OpTable.ElementwiseRows.Where(row => ((Elementwise)new OpCase(row, 1, 1).Result.Op).Domain is null);
+    private static IEnumerable<OpRow> Smooth =>
+        OpTable.ElementwiseRows.Where(row => ((Elementwise)new OpCase(row, 1, 1).Result.Op).Domain is null);
 
     [TestCase(1e-39f)]
     [TestCase(-1e-39f)]

@@ -2,7 +2,10 @@ using NativeBackprop.Ops;
 
 namespace NativeBackprop.Tests.Ops;
 
-/// <summary>One optimizer's step: how many tensors of state it keeps beside the parameter, and what it makes of the number of the step, if anything.</summary>
+/// <summary>
+/// One optimizer's step: how many tensors of state it keeps beside the parameter, and what it makes of the number of the step, if
+/// anything.
+/// </summary>
 internal sealed record UpdateRow(string Name, Update Op, int States, Op? Corrections = null)
 {
     public override string ToString() => Name;
@@ -40,7 +43,8 @@ internal sealed class UpdateCase
         Count = Parameter.Zeros("count", [1]);
         Domains.Normal(Parameter.Span, _random);
         Node[] corrections = row.Corrections is { } op ? [Graph.Add(op, Graph.Add(new Counter(), Graph.Variable(Count)))] : [];
-        Step = Graph.Add(row.Op, [Graph.Variable(Parameter), Gradient, Rate, .. State.Select(state => Graph.Variable(state)), .. corrections]);
+        Step = Graph.Add(
+            row.Op, [Graph.Variable(Parameter), Gradient, Rate, .. State.Select(state => Graph.Variable(state)), .. corrections]);
     }
 
     public Graph Graph { get; } = new();

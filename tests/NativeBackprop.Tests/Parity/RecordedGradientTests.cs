@@ -22,7 +22,8 @@ public class RecordedGradientTests
 
     private static string[] Networks => Reference.Names(Kind);
 
-    private static IEnumerable<string> NetworksWithoutDropout => Networks.Where(name => !Types(Reference.Read(Kind, name).Model()).Contains("dropout"));
+    private static IEnumerable<string> NetworksWithoutDropout =>
+        Networks.Where(name => !Types(Reference.Read(Kind, name).Model()).Contains("dropout"));
 
     [Test]
     public void EveryLayerAndLossIsRecorded()
@@ -45,12 +46,14 @@ public class RecordedGradientTests
         var network = new NetworkGradients(reference.Description.Model, reference.CreateLoss(), reference.Rows.Features);
         using Plan plan = network.Compile(reference.Rows, threads: 1);
         plan.Run();
-        Assert.That(reference.ExpectedNames, Is.EquivalentTo([.. network.Parameters.Entries.Select(entry => entry.Name), "x", "output", "loss"]));
+        Assert.That(
+            reference.ExpectedNames, Is.EquivalentTo([.. network.Parameters.Entries.Select(entry => entry.Name), "x", "output", "loss"]));
         Assert.Multiple(() =>
         {
             for (int i = 0; i < network.Parameters.Count; i++)
             {
-                reference.AssertClose(network.Parameters.NameOf(network.Parameters[i]), network.Parameters[i].Shape, plan[network.Gradients[i]].Span, Limit);
+                reference.AssertClose(
+                    network.Parameters.NameOf(network.Parameters[i]), network.Parameters[i].Shape, plan[network.Gradients[i]].Span, Limit);
             }
 
             reference.AssertClose("x", plan[network.Gradients[^1]].Span, Limit);

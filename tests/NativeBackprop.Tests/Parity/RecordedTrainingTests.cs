@@ -18,7 +18,9 @@ public class RecordedTrainingTests
 
     [Test]
     public void EveryOptimizerIsRecorded() =>
-        Assert.That(Runs.Select(name => Reference.Read(Kind, name).Run().GetProperty("optimizer").GetString()).Distinct(), Is.EquivalentTo(OptimizerChoice.Names));
+        Assert.That(
+            Runs.Select(name => Reference.Read(Kind, name).Run().GetProperty("optimizer").GetString()).Distinct(),
+            Is.EquivalentTo(OptimizerChoice.Names));
 
     [TestCaseSource(nameof(Runs))]
     public void StepsAreThoseOfPyTorch(string name)
@@ -26,7 +28,8 @@ public class RecordedTrainingTests
         Reference reference = Reference.Read(Kind, name);
         JsonElement run = reference.Run();
         using var trainer = new Trainer(
-            reference.Description.Model, reference.CreateLoss(), CreateOptimizer(run), new TrainerOptions { L2 = run.GetProperty("l2").GetSingle() });
+            reference.Description.Model, reference.CreateLoss(), CreateOptimizer(
+                run), new TrainerOptions { L2 = run.GetProperty("l2").GetSingle() });
         Assert.That(reference.Losses.Length, Is.EqualTo(Steps));
         ReadOnlySpan<double> expected = reference.Losses;
         double early = 0, late = 0;
@@ -43,7 +46,8 @@ public class RecordedTrainingTests
         {
             Assert.That(early, Is.LessThanOrEqualTo(EarlyLossLimit), $"loss of the first {EarlySteps} steps");
             Assert.That(late, Is.LessThanOrEqualTo(LossLimit), "loss of all steps");
-            Assert.That(reference.ExpectedNames, Is.EquivalentTo(reference.Description.Model.Parameters.Entries.Select(entry => entry.Name)));
+            Assert.That(
+                reference.ExpectedNames, Is.EquivalentTo(reference.Description.Model.Parameters.Entries.Select(entry => entry.Name)));
             foreach ((string name, Parameter parameter) in reference.Description.Model.Parameters.Entries)
             {
                 reference.AssertClose(name, parameter.Shape, parameter.Value, WeightLimit);
@@ -55,7 +59,8 @@ public class RecordedTrainingTests
     private static Optimizer CreateOptimizer(JsonElement run)
     {
         OptimizerChoice choice = OptimizerChoice.Find(run.GetProperty("optimizer").GetString()!);
-        return choice.Create(Optional(run.GetProperty("lr")) ?? choice.LearningRate, Optional(run.GetProperty("weight_decay")) ?? choice.WeightDecay);
+        return choice.Create(
+            Optional(run.GetProperty("lr")) ?? choice.LearningRate, Optional(run.GetProperty("weight_decay")) ?? choice.WeightDecay);
     }
 
     private static float? Optional(JsonElement value) => value.ValueKind == JsonValueKind.Null ? null : value.GetSingle();

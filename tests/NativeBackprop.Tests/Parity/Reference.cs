@@ -24,7 +24,8 @@ internal sealed class Reference
         Description = ModelFile.Parse(_file.Metadata["model"], path);
         int rows = x.Shape[0];
         Rows = y.DType == SafetensorsDType.I64
-            ? Dataset.FromLabels(path, x.ToSingle(), x.Count / rows, [.. y.AsInt64().ToArray().Select(label => (int)label)], Description.OutputWidth)
+            ? Dataset.FromLabels(
+                path, x.ToSingle(), x.Count / rows, [.. y.AsInt64().ToArray().Select(label => (int)label)], Description.OutputWidth)
             : Dataset.FromTargets(path, x.ToSingle(), x.Count / rows, y.ToSingle(), y.Shape[1]);
         ParameterTensors.Load(_file, Description.Model.Parameters.Entries, Weights);
     }
@@ -44,9 +45,12 @@ internal sealed class Reference
 
     /// <summary>The names of the files of a kind: gradients or training.</summary>
     public static string[] Names(string kind) =>
-        [.. Directory.GetFiles(Repository.PathOf("tests", "parity", "recorded", kind)).Select(path => Path.GetFileNameWithoutExtension(path)).Order(StringComparer.Ordinal)];
+        [.. Directory.GetFiles(
+            Repository.PathOf("tests", "parity", "recorded", kind)).Select(path =>
+                Path.GetFileNameWithoutExtension(path)).Order(StringComparer.Ordinal)];
 
-    public static Reference Read(string kind, string name) => new(Repository.PathOf("tests", "parity", "recorded", kind, $"{name}.safetensors"));
+    public static Reference Read(string kind, string name) =>
+        new(Repository.PathOf("tests", "parity", "recorded", kind, $"{name}.safetensors"));
 
     /// <summary>How the run was made.</summary>
     public JsonElement Run() => JsonDocument.Parse(_file.Metadata["run"]).RootElement;

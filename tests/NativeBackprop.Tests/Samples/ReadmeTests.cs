@@ -46,7 +46,9 @@ internal sealed class ReadmeTests
     [Test]
     public void Names_folders_that_exist()
     {
-        string[] folders = ["Graph", "Ops", "Differentiation", "Execution", "Layers", "Losses", "Optimizers", "Training", "Data", "IO", "Diagnostics", "Interop", "Memory", "Tensors"];
+        string[] folders = [
+            "Graph", "Ops", "Differentiation", "Execution", "Layers", "Losses", "Optimizers", "Training", "Data", "IO", "Diagnostics",
+            "Interop", "Memory", "Tensors"];
         string readme = Repository.Read("README.md");
         foreach (string folder in folders)
         {

@@ -167,7 +167,9 @@ public sealed class RandomSourceTests
         }
 
         Assert.That(counts, Has.Count.EqualTo(24));
-        Assert.That(counts.Values.Sum(c => (c - 1000.0) * (c - 1000.0) / 1000.0), Is.LessThan(49.8), "0.1 % quantile with 23 degrees of freedom: 49.73");
+        Assert.That(
+            counts.Values.Sum(c => (c - 1000.0) * (c - 1000.0) / 1000.0), Is.LessThan(49.8),
+            "0.1 % quantile with 23 degrees of freedom: 49.73");
     }
 
     private static ulong[] Draw(RandomSource random, int count) => Repeat(count, random.NextUInt64);

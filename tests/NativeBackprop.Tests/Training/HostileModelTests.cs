@@ -19,7 +19,8 @@ internal sealed class HostileModelTests
     {
         var loss = new UserLoss(isClassifier: false, output => output.Graph.Labels("t", 3));
         using Trainer trainer = TrainerOf(loss);
-        Assert.That(() => trainer.Step(_x, [1, 0, 1, 0, 1, 0, 0, 0, 1]), Throws.TypeOf<GraphException>().With.Message.Contains("class indices"));
+        Assert.That(
+            () => trainer.Step(_x, [1, 0, 1, 0, 1, 0, 0, 0, 1]), Throws.TypeOf<GraphException>().With.Message.Contains("class indices"));
     }
 
     [Test]

@@ -244,7 +244,8 @@ internal sealed class StepOrderTests
         foreach (IReadOnlyList<Node>? given in new IReadOnlyList<Node>?[] { null, [null!, null!, null!], [] })
         {
             var options = new TrainingStepOptions { GradientTransforms = [new Given(given)] };
-            Assert.That(() => new Towers(new Sgd(0.1f), options), Throws.TypeOf<GraphException>().With.Message.StartsWith("Given: expected"));
+            Assert.That(
+                () => new Towers(new Sgd(0.1f), options), Throws.TypeOf<GraphException>().With.Message.StartsWith("Given: expected"));
         }
     }
 

@@ -6,7 +6,9 @@ using NUnit.Framework;
 
 namespace NativeBackprop.Tests.WorkedExamples;
 
-/// <summary>The cost of a backward pass is linear in the graph's edges (notes 002, algorithm 6.2), and no depth is too deep for the stack.</summary>
+/// <summary>
+/// The cost of a backward pass is linear in the graph's edges (notes 002, algorithm 6.2), and no depth is too deep for the stack.
+/// </summary>
 public class DepthTests
 {
     [Test]

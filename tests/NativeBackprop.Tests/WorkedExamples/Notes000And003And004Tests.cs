@@ -30,7 +30,8 @@ public class Notes000And003And004Tests
         var graph = new Graph();
         Node x = graph.Input("X", [2, 3]), y = graph.Input("Y", [3, 4]), z = x.MatMul(y), bar = graph.Input("bar", [2, 4]);
         Node[] gradients = graph.VectorJacobianProduct(z, bar, x, y);
-        GraphHarness harness = new GraphHarness(graph).Set(x, GraphHarness.Random(6, 1)).Set(y, GraphHarness.Random(12, 2)).Set(bar, GraphHarness.Random(8, 3));
+        GraphHarness harness = new GraphHarness(graph).Set(x, GraphHarness.Random(6, 1)).Set(y, GraphHarness.Random(12, 2)).Set(
+            bar, GraphHarness.Random(8, 3));
         float[][] results = harness.Run([.. gradients, bar.MatMul(y.Transpose()), x.Transpose().MatMul(bar)]);
         Assert.That(results[0], Is.EqualTo(results[2]).AsCollection.Within(1e-6));
         Assert.That(results[1], Is.EqualTo(results[3]).AsCollection.Within(1e-6));

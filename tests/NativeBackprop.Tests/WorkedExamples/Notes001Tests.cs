@@ -30,7 +30,8 @@ public class Notes001Tests
         Assert.That(results[0][0], Is.EqualTo((0.43 + 1.25) / 3).Within(1e-6));
 
         // Banana is above apple's margin, pear above banana's; each pushes its own score down and the right one up.
-        Assert.That(results[1], Is.EqualTo(new double[] { -1, 1, 0, 0, -1, 1, 0, 0, 0 }.Select(value => value / 3)).AsCollection.Within(1e-6));
+        Assert.That(
+            results[1], Is.EqualTo(new double[] { -1, 1, 0, 0, -1, 1, 0, 0, 0 }.Select(value => value / 3)).AsCollection.Within(1e-6));
     }
 
     [Test]
@@ -71,17 +72,23 @@ public class Notes001Tests
     {
         var graph = new Graph();
         Node w0 = graph.Input("w0"), w1 = graph.Input("w1"), w2 = graph.Input("w2"), x0 = graph.Input("x0"), x1 = graph.Input("x1");
-        Node sum = (w0 * x0) + (w1 * x1) + w2, negative = -sum, exponential = negative.Exp(), denominator = exponential + 1, f = denominator.Reciprocal();
+        Node sum = (
+            w0 * x0) + (w1 * x1) + w2, negative =
+                -sum, exponential = negative.Exp(), denominator = exponential + 1, f = denominator.Reciprocal();
         Node[] inner = graph.Gradient(f, denominator, exponential, negative, sum), outer = graph.Gradient(f, w0, x0, w1, x1, w2);
         GraphHarness harness = new GraphHarness(graph).Set(w0, 2f).Set(w1, -3f).Set(w2, -3f).Set(x0, -1f).Set(x1, -2f);
         float[] values = [.. harness.Run([sum, exponential, denominator, f]).Select(value => value[0])];
         Assert.That(values, Is.EqualTo(new[] { 1, 0.37, 1.37, 0.73 }).AsCollection.Within(0.005), "the slide's figures, of two decimals");
-        Assert.That(harness.Run(inner).Select(value => value[0]), Is.EqualTo(new[] { -0.53, -0.53, -0.20, 0.20 }).AsCollection.Within(0.005));
+        Assert.That(
+            harness.Run(inner).Select(value => value[0]), Is.EqualTo(new[] { -0.53, -0.53, -0.20, 0.20 }).AsCollection.Within(0.005));
 
         // [local] × [upstream 0.2]: the slide rounds 0.1966 before it multiplies.
         double upstream = 0.731058578630 * (1 - 0.731058578630);
-        Assert.That(harness.Run(outer).Select(value => value[0]), Is.EqualTo(new[] { -upstream, 2 * upstream, -2 * upstream, -3 * upstream, upstream }).AsCollection.Within(1e-6));
-        Assert.That(harness.Run(outer).Select(value => value[0]), Is.EqualTo(new[] { -0.2, 0.4, -0.4, -0.6, 0.2 }).AsCollection.Within(0.02));
+        Assert.That(
+            harness.Run(outer).Select(value => value[0]),
+            Is.EqualTo(new[] { -upstream, 2 * upstream, -2 * upstream, -3 * upstream, upstream }).AsCollection.Within(1e-6));
+        Assert.That(
+            harness.Run(outer).Select(value => value[0]), Is.EqualTo(new[] { -0.2, 0.4, -0.4, -0.6, 0.2 }).AsCollection.Within(0.02));
 
         // The whole of it is one sigmoid gate, of the same value and the same gradients.
         Node gate = sum.Sigmoid();
@@ -118,8 +125,13 @@ public class Notes001Tests
         float[][] results = harness.Run([q, f, .. graph.Gradient(f, w, x)]);
         Assert.That(results[0], Is.EqualTo(new[] { 0.22, 0.26 }).AsCollection.Within(1e-6));
         Assert.That(results[1][0], Is.EqualTo(0.116).Within(1e-6));
-        Assert.That(results[2], Is.EqualTo(new[] { 2 * 0.22 * 0.2, 2 * 0.22 * 0.4, 2 * 0.26 * 0.2, 2 * 0.26 * 0.4 }).AsCollection.Within(1e-6), "2q·xᵀ");
-        Assert.That(results[3], Is.EqualTo(new[] { 2 * ((0.22 * 0.1) + (0.26 * -0.3)), 2 * ((0.22 * 0.5) + (0.26 * 0.8)) }).AsCollection.Within(1e-6), "Wᵀ·2q");
+        Assert.That(
+            results[2], Is.EqualTo(new[] { 2 * 0.22 * 0.2, 2 * 0.22 * 0.4, 2 * 0.26 * 0.2, 2 * 0.26 * 0.4 }).AsCollection.Within(1e-6),
+            "2q·xᵀ");
+        Assert.That(
+            results[3],
+            Is.EqualTo(new[] { 2 * ((0.22 * 0.1) + (0.26 * -0.3)), 2 * ((0.22 * 0.5) + (0.26 * 0.8)) }).AsCollection.Within(1e-6),
+            "Wᵀ·2q");
     }
 
     private static (GraphHarness Harness, Node Cost) Hinge(int batch)

@@ -60,7 +60,8 @@ public class Notes002Tests
         var graph = new Graph();
         Node z = graph.Input("z", [1, 1]), t = graph.Input("t", [1, 1]);
         Node mixed = new MeanSquaredError().Build(z.Sigmoid(), t), matched = new SigmoidCrossEntropy().Build(z, t);
-        float[][] results = new GraphHarness(graph).Set(z, -20f).Set(t, 1f).Run([.. graph.Gradient(mixed, z), .. graph.Gradient(matched, z)]);
+        float[][] results = new GraphHarness(graph).Set(z, -20f).Set(t, 1f).Run(
+            [.. graph.Gradient(mixed, z), .. graph.Gradient(matched, z)]);
         Assert.That(results[0][0], Is.Zero.Within(1e-8));
         Assert.That(results[1][0], Is.EqualTo(-1).Within(1e-6));
     }
@@ -72,7 +73,8 @@ public class Notes002Tests
         Node z = graph.Input("z", [Shape.Batch, 3]), p = graph.Input("p", [Shape.Batch, 3]), q = z.Softmax();
         Node written = -(p * q.Log()).Sum(), fused = new SoftmaxCrossEntropy(denseTargets: true).Build(z, p);
         GraphHarness harness = new GraphHarness(graph, 1).Set(z, 1f, -0.5f, 2f).Set(p, 0.2f, 0.3f, 0.5f);
-        float[][] results = harness.Run([q, (z - 1000).Softmax(), written, fused, .. graph.Gradient(written, z), .. graph.Gradient(fused, z), q - p]);
+        float[][] results = harness.Run(
+            [q, (z - 1000).Softmax(), written, fused, .. graph.Gradient(written, z), .. graph.Gradient(fused, z), q - p]);
         Assert.That(results[1], Is.EqualTo(results[0]).AsCollection.Within(1e-5));
         Assert.That(results[3][0], Is.EqualTo(results[2][0]).Within(1e-6));
         Assert.That(results[4], Is.EqualTo(results[6]).AsCollection.Within(1e-6));
@@ -104,7 +106,8 @@ public class Notes002Tests
         var graph = new Graph();
         Node h = graph.Input("H", [3, 2]), w = graph.Input("W", [2, 4]), g = graph.Input("G", [3, 4]);
         Node[] gradients = graph.VectorJacobianProduct(h.MatMul(w), g, h, w);
-        GraphHarness harness = new GraphHarness(graph).Set(h, GraphHarness.Random(6, 1)).Set(w, GraphHarness.Random(8, 2)).Set(g, GraphHarness.Random(12, 3));
+        GraphHarness harness = new GraphHarness(graph).Set(h, GraphHarness.Random(6, 1)).Set(w, GraphHarness.Random(8, 2)).Set(
+            g, GraphHarness.Random(12, 3));
         float[][] results = harness.Run([.. gradients, g.MatMul(w.Transpose()), h.Transpose().MatMul(g)]);
         Assert.That(results[0], Is.EqualTo(results[2]).AsCollection.Within(1e-6));
         Assert.That(results[1], Is.EqualTo(results[3]).AsCollection.Within(1e-6));
@@ -134,7 +137,9 @@ public class Notes002Tests
         trainer.Backward();
         float[] a = [7.5f, 9.5f], w = [1, 2, 3, 4];
         Assert.That(trainer.Gradient(model.Parameters["0.bias"]).ToArray(), Is.EqualTo(a), "2(y − t)/K");
-        Assert.That(trainer.Gradient(model.Parameters["0.weight"]).ToArray(), Is.EqualTo(Enumerable.Range(0, 4).Select(i => (a[i % 2] * (1 + (i / 2))) + (0.2f * w[i]))).AsCollection.Within(1e-5));
+        Assert.That(
+            trainer.Gradient(model.Parameters["0.weight"]).ToArray(),
+            Is.EqualTo(Enumerable.Range(0, 4).Select(i => (a[i % 2] * (1 + (i / 2))) + (0.2f * w[i]))).AsCollection.Within(1e-5));
     }
 
     private static void Set(Sequential model, params float[][] values)
