@@ -8,15 +8,21 @@ public static class GraphPicture
 {
     /// <summary>
     /// Writes the nodes that some outputs depend on, each with its op, name and shape, and an edge for each input. Parameters are blue
-    /// boxes,
-    /// other leaves grey ones, the outputs have a double border.
+    /// boxes, other leaves grey ones, the outputs have a double border.
     /// </summary>
     /// <exception cref="GraphException">There is no output, or an output belongs to another graph than the first.</exception>
     public static void WriteDot(TextWriter writer, params ReadOnlySpan<Node> outputs)
     {
         ArgumentNullException.ThrowIfNull(writer);
-        bool[] needed = Needed(outputs);
+        if (outputs.IsEmpty)
+        {
+            throw new GraphException("a picture needs at least one output");
+        }
+
+        ArgumentNullException.ThrowIfNull(outputs[0], nameof(outputs));
         Graph graph = outputs[0].Graph;
+        using Graph.Reading reading = graph.Read();
+        bool[] needed = graph.Needed(outputs);
         writer.Write("digraph {\n  rankdir=BT\n  node [fontname=\"sans-serif\", fontsize=11]\n");
         foreach (Node node in graph.Nodes.Where(node => needed[node.Index]))
         {
@@ -27,11 +33,7 @@ public static class GraphPicture
                 _ => "",
             };
             string border = outputs.Contains(node) ? ", peripheries=2" : "";
-            string title = node.Name is { } name && node.Op is Leaf
-                ? name
-                : node.Name is { } given
-                ? $"{given} = {node.Op.Name}"
-                : node.Op.Name;
+            string title = node.Name is null ? node.Op.Name : node.Op is Leaf ? node.Name : $"{node.Name} = {node.Op.Name}";
             writer.Write($"  n{node.Index} [label=\"{Escaped(title)}\\n{Escaped(node.Shape.ToString())}\"{style}{border}]\n");
             for (int i = 0; i < node.Inputs.Length; i++)
             {
@@ -42,33 +44,6 @@ public static class GraphPicture
         }
 
         writer.Write("}\n");
-    }
-
-    private static bool[] Needed(ReadOnlySpan<Node> outputs)
-    {
-        foreach (Node output in outputs)
-        {
-            ArgumentNullException.ThrowIfNull(output, nameof(outputs));
-        }
-
-        Graph graph = outputs.IsEmpty ? throw new GraphException("a picture needs at least one output") : outputs[0].Graph;
-        var needed = new bool[graph.Nodes.Count];
-        foreach (Node output in outputs)
-        {
-            needed[output.Index] = output.Graph == graph
-                ? true
-                : throw new GraphException($"{output} belongs to another graph than {outputs[0]}");
-        }
-
-        for (int i = needed.Length - 1; i >= 0; i--)
-        {
-            foreach (Node input in needed[i] ? graph.Nodes[i].Inputs : [])
-            {
-                needed[input.Index] = true;
-            }
-        }
-
-        return needed;
     }
 
     private static string Escaped(string text) =>

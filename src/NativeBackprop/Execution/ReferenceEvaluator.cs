@@ -105,6 +105,7 @@ public sealed class ReferenceEvaluator
     /// <exception cref="InvalidOperationException">The evaluator is in use.</exception>
     public ReferenceEvaluator Run(params ReadOnlySpan<Node> outputs)
     {
+        using Graph.Reading reading = _graph.Read();
         bool[] needed = _graph.Needed(outputs);
         using Occupancy.Guard inside = _use.Enter();
         _values = new double[]?[needed.Length];

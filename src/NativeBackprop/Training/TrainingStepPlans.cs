@@ -81,6 +81,7 @@ public sealed partial class TrainingStep
         }
 
         ReverseMode.RequireScalar(graph, cost);
+        using Graph.Reading reading = graph.Read();
         bool[] needed = graph.Needed(cost);
         HashSet<Parameter> read = [.. graph.Nodes
             .Where(node => needed[node.Index]).Select(node => node.Op).OfType<Variable>().Select(variable => variable.Parameter)];
