@@ -36,6 +36,15 @@ public sealed class MemoryPlannerTests
         }
 
         reference.Run(outputs);
+
+        // What float32 cannot know better: how far inputs half an ulp apart lie apart in the outputs, and that at every node on the way.
+        var apart = new ReferenceEvaluator(graph);
+        for (int i = 0; i < inputs.Length; i++)
+        {
+            apart.Set(inputs[i], Array.ConvertAll(values[i], value => value * (1 + (i % 2 == 0 ? 6e-8 : -6e-8))));
+        }
+
+        apart.Run(outputs);
         foreach (bool fuse in (bool[])[false, true])
         {
             using Plan plan = graph.Compile([.. outputs, .. inputs],
@@ -51,7 +60,8 @@ public sealed class MemoryPlannerTests
                 foreach (Node output in outputs)
                 {
                     double[] actual = Norms.Widen(plan[output].Span), expected = reference[output];
-                    Assert.That(Norms.Error(actual, expected), Is.LessThanOrEqualTo(1e-4), $"{output} of {graph.Nodes.Count} nodes");
+                    double allowed = Math.Max(1e-4, graph.Nodes.Count * Norms.Error(apart[output], expected));
+                    Assert.That(Norms.Error(actual, expected), Is.LessThanOrEqualTo(allowed), $"{output} of {graph.Nodes.Count} nodes");
                 }
             }
 
