@@ -35,7 +35,7 @@ internal sealed class CheckpointOptions
 
     /// <summary>Reads the checkpoint if the run is to be resumed, and returns what writes the next ones.</summary>
     /// <returns>Steps that the run has made already, and what to call when a checkpoint is due.</returns>
-    public (int CompletedSteps, Action Save) Open(
+    public (long CompletedSteps, Action Save) Open(
         ParseResult result, TextWriter output, ModelDescription description, OptimizerChoice choice, Trainer trainer,
         TrainerOptions options, Dataset train)
     {
@@ -55,12 +55,12 @@ internal sealed class CheckpointOptions
             ["rows"] = train.Count.ToString(CultureInfo.InvariantCulture),
         };
         string path = Path.Combine(folder, FileName);
-        int completed = 0;
+        long completed = 0;
         trainer.Prepare(train.Features);
         if (result.GetValue(Resume))
         {
             (long steps, string? notice) = CheckpointFile.Load(path, description.Model, trainer.State, settings);
-            (completed, trainer.Steps) = (checked((int)steps), steps);
+            (completed, trainer.Steps) = (steps, steps);
             if (notice is not null)
             {
                 output.WriteLine(notice);

@@ -59,8 +59,8 @@ internal static class Options
 
     /// <summary><c>--threads</c>.</summary>
     public static Option<int?> Threads() => Number<int>(
-        "--threads", "N", "Threads that run a step; 0 lets the amount of work decide", "a whole number in 0..1024", value =>
-            value is >= 0 and <= 1024, 0);
+        "--threads", "N", "Threads that run a step; 0 lets the amount of work decide", $"a whole number in 0..{PlanOptions.MaxThreads}",
+        value => value is >= 0 and <= PlanOptions.MaxThreads, 0);
 
     /// <summary><c>--seed</c>.</summary>
     public static Option<ulong?> Seed(string description) =>

@@ -94,7 +94,7 @@ internal sealed class TrainCommand
         using var log = new TrainingLog(result.GetValue(_json), append: result.GetValue(_checkpoint.Resume));
         using var trainer = new Trainer(
             description.Model, description.CreateLoss(denseTargets: !data.Train.IsClassification), optimizer, options);
-        (int completed, Action saveCheckpoint) = _checkpoint.Open(result, output, description, choice, trainer, options, data.Train);
+        (long completed, Action saveCheckpoint) = _checkpoint.Open(result, output, description, choice, trainer, options, data.Train);
         string resumed = completed > 0 ? $", {completed} steps made before" : "";
         output.WriteLine($"{data.Train.Name}: {data.Train.Count} rows to train on, {data.Test?.Count ?? 0} held out");
         output.WriteLine(
@@ -131,7 +131,7 @@ internal sealed class TrainCommand
     }
 
     private FitResult Fit(
-        ParseResult result, TextWriter output, Trainer trainer, DataSplit data, int batchSize, int completed, TrainingLog log,
+        ParseResult result, TextWriter output, Trainer trainer, DataSplit data, int batchSize, long completed, TrainingLog log,
         Action saveCheckpoint, CancellationToken cancellation)
     {
         int batches = (int)(((long)data.Train.Count + batchSize - 1) / batchSize);

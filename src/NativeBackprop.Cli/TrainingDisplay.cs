@@ -15,7 +15,7 @@ internal static class TrainingDisplay
     /// <param name="onEpoch">Hears of every epoch as well.</param>
     /// <param name="fit">The run; takes what to tell of epochs and of steps, the latter null when nobody needs it.</param>
     public static FitResult Run(
-        TextWriter output, int firstStep, long steps, int epochs, Action<EpochReport> onEpoch,
+        TextWriter output, long firstStep, long steps, int epochs, Action<EpochReport> onEpoch,
         Func<IProgress<EpochReport>, IProgress<long>?, FitResult> fit)
     {
         if (!CliHost.IsTerminal(output))

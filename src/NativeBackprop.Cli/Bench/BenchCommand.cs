@@ -130,9 +130,9 @@ internal static class BenchCommand
 
                 foreach (string text in Words(threads))
                 {
-                    jobs.Add(int.TryParse(text, out int count) && count is > 0 and <= 1024
+                    jobs.Add(int.TryParse(text, out int count) && count is > 0 and <= PlanOptions.MaxThreads
                         ? new Job(workload, optimizer, count, exact)
-                        : throw new OptionException($"--threads takes numbers in 1..1024, got '{text}'"));
+                        : throw new OptionException($"--threads takes numbers in 1..{PlanOptions.MaxThreads}, got '{text}'"));
                 }
             }
         }

@@ -33,6 +33,10 @@ public sealed record PlanOptions
     /// <summary>Threads to share with other plans, one run at a time; null makes the plan start its own.</summary>
     internal ThreadTeam? Team { get; init; }
 
+    /// <summary>What is wrong with a number of threads; null when nothing is.</summary>
+    internal static string? ThreadsError(int threads) =>
+        threads is < 0 or > MaxThreads ? $"the thread count must lie in 0..{MaxThreads}, got {threads}" : null;
+
     /// <summary>The options, when every one of them is within its domain.</summary>
     /// <exception cref="OptionException">One is not.</exception>
     /// <exception cref="ObjectDisposedException">The team has been disposed of.</exception>
@@ -43,9 +47,9 @@ public sealed record PlanOptions
             throw new OptionException($"the batch size must be at least 1, got {BatchSize}");
         }
 
-        if (Threads is < 0 or > MaxThreads)
+        if (ThreadsError(Threads) is { } error)
         {
-            throw new OptionException($"the thread count must lie in 0..{MaxThreads}, got {Threads}");
+            throw new OptionException(error);
         }
 
         if (ExactThreads && Threads < 1)

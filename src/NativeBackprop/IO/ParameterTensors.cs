@@ -17,15 +17,14 @@ internal static class ParameterTensors
         name, FileShape(shape), shape.Rank == 2 ? Transposed(values, shape[0], shape[1]) : values);
 
     /// <summary>
-    /// Sets parameters from the tensors whose names begin with a prefix, which must be exactly theirs: all of them, or none. A parameter
-    /// with several names may be there under any of them, with the same values.
+    /// Sets parameters from the tensors of a file, which must be exactly theirs: all of them, or none. A parameter with several names may
+    /// be there under any of them, with the same values.
     /// </summary>
     /// <exception cref="DataException">Something does not fit; the message lists what.</exception>
-    public static void Load(SafetensorsFile file, IReadOnlyList<(string Name, Parameter Parameter)> entries, string prefix = "")
+    public static void Load(SafetensorsFile file, IReadOnlyList<(string Name, Parameter Parameter)> entries)
     {
         var faults = new List<string>();
-        var tensors = file.Tensors.Where(tensor => tensor.Name.StartsWith(prefix, StringComparison.Ordinal))
-            .ToDictionary(tensor => tensor.Name[prefix.Length..]);
+        var tensors = file.Tensors.ToDictionary(tensor => tensor.Name);
         var read = new Dictionary<Parameter, (string Name, float[] Values)>();
         foreach ((string name, Parameter parameter) in entries)
         {

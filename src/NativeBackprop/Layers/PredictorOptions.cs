@@ -22,9 +22,12 @@ public sealed record PredictorOptions
     /// </summary>
     public IReadOnlyList<int> BatchSizes { get; init; } = [];
 
+    // As many as there may be threads to call.
+    private const int MaxPlans = PlanOptions.MaxThreads;
+
     internal PredictorOptions Validated(int maxBatch) =>
-        Plans is < 0 or > 1024 ? throw new OptionException($"the number of plans must lie in 0..1024, got {Plans}")
-        : Threads is < 0 or > 1024 ? throw new OptionException($"the thread count must lie in 0..1024, got {Threads}")
+        Plans is < 0 or > MaxPlans ? throw new OptionException($"the number of plans must lie in 0..{MaxPlans}, got {Plans}")
+        : PlanOptions.ThreadsError(Threads) is { } error ? throw new OptionException(error)
         : Plans > 1 && Plan.Limit(Threads) > 1 ? throw new OptionException(
             $"a team of threads computes one call at a time: expected 1 plan with {Threads} threads, got {Plans}")
         : BatchSizes is null ? throw new OptionException("the batch sizes are null; leave them empty instead")

@@ -5,10 +5,13 @@ namespace NativeBackprop.Ops;
 /// significant first, so that each is exact in float32: [1] for the steps of an optimizer, more where the numbers must not repeat.
 /// A full counter stays where it is.
 /// </summary>
-/// <param name="Places">How many leading elements count; the rest is passed on as it is.</param>
+/// <param name="Places">How many leading elements count, at least 1; the rest is passed on as it is.</param>
+/// <exception cref="OptionException">There are fewer places than 1.</exception>
 internal sealed record Counter(int Places = 1) : Op
 {
     private const float Radix = 1 << 24;
+
+    public int Places { get; } = Places >= 1 ? Places : throw new OptionException($"a counter needs at least 1 digit, got {Places}");
 
     // Pure in the graph's sense: asked for twice it is one node, and counts once.
     internal override bool IsPure => true;

@@ -10,10 +10,15 @@ namespace NativeBackprop.Ops;
 /// <param name="Probability">In [0, 1).</param>
 /// <param name="Stream">Tells masks apart that go by one count.</param>
 /// <param name="Shape">The mask's shape.</param>
+/// <exception cref="OptionException">The probability lies outside [0, 1).</exception>
 internal sealed record DropoutMask(float Probability, ulong Stream, Shape Shape) : Op
 {
     /// <summary>A count of runs in two digits, each a whole number below 2^24, the least significant first.</summary>
     public static Shape CountShape { get; } = [2];
+
+    public float Probability { get; } = Probability is >= 0 and < 1
+        ? Probability
+        : throw new OptionException($"a mask's probability must lie in [0, 1), got {Probability}");
 
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0].Equals(CountShape)
         ? Shape

@@ -115,6 +115,7 @@ public sealed class NewtonCg : IDisposable
                 if (after <= before + (SufficientDecrease * length * slope))
                 {
                     isThere = true;
+                    Array.ForEach(_parameters, parameter => parameter.MarkWritten());
                     return new NewtonStep(before, after, length, direction);
                 }
             }

@@ -17,7 +17,7 @@ public sealed record FitOptions
     /// Updates that an earlier run has made already. This run takes up the order of rows there, and counts epochs and
     /// steps (<see cref="Trainer.Steps"/>) from there on.
     /// </summary>
-    public int CompletedSteps { get; init; }
+    public long CompletedSteps { get; init; }
 
     /// <summary>
     /// Told after each update how many have been made, <see cref="CompletedSteps"/> included, on the thread that trains.
@@ -27,6 +27,7 @@ public sealed record FitOptions
     internal FitOptions Validated() =>
         Epochs < 1 ? throw new OptionException($"the number of epochs must be at least 1, got {Epochs}")
         : Steps < 1 ? throw new OptionException($"the number of steps must be at least 1, got {Steps}")
-        : CompletedSteps < 0 ? throw new OptionException($"the number of completed steps must be at least 0, got {CompletedSteps}")
+        : CompletedSteps is < 0 or > TrainingStep.MostSteps ? throw new OptionException(
+            $"the number of completed steps must lie in 0..{TrainingStep.MostSteps}, got {CompletedSteps}")
         : this;
 }

@@ -94,6 +94,7 @@ public sealed partial class Trainer
         double seconds = 0;
         while (step < end && !cancellationToken.IsCancellationRequested)
         {
+            // Fits: the end is an int of steps, or an int of epochs.
             int epoch = (int)(step / batches);
             long stop = Math.Min(end, (epoch + 1L) * batches), start = Stopwatch.GetTimestamp();
             var tally = default(Tally);
@@ -102,7 +103,7 @@ public sealed partial class Trainer
                 RunBatch(train, sampler.Batch(epoch, (int)(step % batches)), ref tally);
                 if (options.StepProgress is { } told)
                 {
-                    UserCode.Report("the progress of steps", told, (long)step + 1);
+                    UserCode.Report("the progress of steps", told, step + 1);
                 }
             }
 

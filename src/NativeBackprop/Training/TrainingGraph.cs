@@ -22,13 +22,7 @@ internal sealed class TrainingGraph
         RequireRows("a model's output", Output);
 
         SegmentEnds = Context.SegmentEnds(options.CheckpointSegments);
-        Targets = UserCode.Call($"the loss {loss.GetType().Name}", loss.CreateTargets, Output);
-        if (Targets?.Graph != graph || Targets.Op is not (Ops.Input or Labels))
-        {
-            throw new GraphException(
-                $"the loss {loss.GetType().Name} must give an input of the output's graph for the targets, got {Targets}");
-        }
-
+        Targets = loss.CheckedTargets(Output);
         RequireTargets(loss.GetType().Name, byClass);
 
         Loss = Build(Output);

@@ -32,8 +32,7 @@ public record TrainingStepOptions
     internal TrainingStepOptions Validated()
     {
         string? error = !Enum.IsDefined(OnNonFinite) ? $"OnNonFinite has no value {(int)OnNonFinite}"
-            : Threads is < 0 or > PlanOptions.MaxThreads ? $"the thread count must lie in 0..{PlanOptions.MaxThreads}, got {Threads}"
-            : null;
+            : PlanOptions.ThreadsError(Threads);
         return error is not null ? throw new OptionException(error) : this with
         {
             Groups = Copied(nameof(Groups), Groups),

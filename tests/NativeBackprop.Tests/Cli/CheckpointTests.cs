@@ -73,6 +73,17 @@ internal sealed class CheckpointTests
         Assert.That(lines[^1].GetProperty("test_loss").GetDouble(), Is.EqualTo(lines[^2].GetProperty("test_loss").GetDouble()));
     }
 
+    [Test]
+    public void Run_of_more_steps_than_an_int_counts_is_taken_up()
+    {
+        Nbp.Succeed(Train("--steps", "1", "--checkpoint", _checkpoint));
+        string path = Path.Combine(_checkpoint, "checkpoint.safetensors");
+        SafetensorsFile file = SafetensorsFile.Read(path);
+        SafetensorsFile.Write(path, file.Tensors, new Dictionary<string, string>(file.Metadata) { ["steps"] = "3000000000" });
+        Assert.That(
+            Nbp.Succeed(Train("--epochs", "1", "--checkpoint", _checkpoint, "--resume")), Does.Contain("3000000000 steps made before"));
+    }
+
     [TestCase("expected seed 7, found 0", "--seed", "7")]
     [TestCase("expected batch_size 16, found 32", "--batch-size", "16")]
     [TestCase("expected optimizer sgd, found adam", "--optimizer", "sgd")]

@@ -41,4 +41,9 @@ internal sealed class CounterTests
             () => graph.Add(new Counter(2), state),
             Throws.TypeOf<ShapeException>().With.Message.Contains("2 digits").And.Message.Contains("[1]"));
     }
+
+    [TestCase(0)]
+    [TestCase(-1)]
+    public void Counter_of_no_digits_is_refused(int places) =>
+        Assert.That(() => new Counter(places), Throws.TypeOf<OptionException>().With.Message.Contains($"got {places}"));
 }

@@ -136,6 +136,14 @@ internal sealed class OpSoundnessTests
         Assert.That(again, Is.SameAs(nan));
     }
 
+    [TestCase(-0.1f)]
+    [TestCase(1f)]
+    [TestCase(float.NaN)]
+    public void Mask_that_keeps_nothing_or_drops_less_than_nothing_is_refused(float probability) =>
+        Assert.That(
+            () => new DropoutMask(probability, 1, [3]),
+            Throws.TypeOf<OptionException>().With.Message.EqualTo($"a mask's probability must lie in [0, 1), got {probability}"));
+
     [TestCase(float.NaN)]
     [TestCase(float.PositiveInfinity)]
     public void Parameter_of_a_function_that_means_nothing_is_an_error(float value)

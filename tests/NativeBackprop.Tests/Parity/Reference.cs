@@ -27,7 +27,10 @@ internal sealed class Reference
             ? Dataset.FromLabels(
                 path, x.ToSingle(), x.Count / rows, [.. y.AsInt64().ToArray().Select(label => (int)label)], Description.OutputWidth)
             : Dataset.FromTargets(path, x.ToSingle(), x.Count / rows, y.ToSingle(), y.Shape[1]);
-        ParameterTensors.Load(_file, Description.Model.Parameters.Entries, Weights);
+        SafetensorsTensor[] weights = [.. _file.Tensors
+            .Where(tensor => tensor.Name.StartsWith(Weights, StringComparison.Ordinal))
+            .Select(tensor => SafetensorsTensor.Create(tensor.Name[Weights.Length..], tensor.Shape, tensor.AsSingle()))];
+        ParameterTensors.Load(_file.With(weights), Description.Model.Parameters.Entries);
     }
 
     public ModelDescription Description { get; }

@@ -98,6 +98,9 @@ internal sealed class FitOptionsTests
                 Throws.TypeOf<OptionException>().With.Message.Contains("steps").And.Message.Contains("got 0"));
             Assert.That(
                 () => Fit(new FitOptions { CompletedSteps = -1 }), Throws.TypeOf<OptionException>().With.Message.Contains("got -1"));
+            Assert.That(
+                () => Fit(new FitOptions { CompletedSteps = (1L << 53) + 1 }),
+                Throws.TypeOf<OptionException>().With.Message.Contains($"got {(1L << 53) + 1}"));
         }
     }
 

@@ -124,6 +124,25 @@ internal sealed class StepOrderTests
     }
 
     [Test]
+    public void A_gradient_of_values_that_a_Newton_step_has_moved_meanwhile_is_refused()
+    {
+        using var towers = Bound(new Sgd(0.1f));
+        Parameter moved = towers.Parameters[0];
+        Node w = new Graph().Variable(moved);
+        using var newton = new NewtonCg((w - w.Log()).Sum(), [moved]);
+        moved.Set([0.5f, 0.5f]);
+        towers.Step.Forward();
+        Assert.That(newton.Step(damping: 0).Length, Is.Positive);
+        Assert.That(() => towers.Step.Backward(), Throws.InvalidOperationException.With.Message.Contains("changed since the Forward"));
+
+        // From 3 the full step goes to -3, which has no logarithm.
+        moved.Set([3, 3]);
+        towers.Step.Forward();
+        Assert.That(() => newton.Step(damping: 0), Throws.TypeOf<GraphException>());
+        Assert.That(() => towers.Step.Backward(), Throws.Nothing, "a step that fails has moved nothing");
+    }
+
+    [Test]
     public void A_step_of_frozen_parameters_alone_counts_in_parts_as_in_one([Values] bool parts)
     {
         Linear model = Drawn(new Linear(2, 1));
