@@ -167,8 +167,8 @@ internal sealed record ActivationGradientBiasSum(Elementwise Function) : Operati
     {
         (Operand dy, Operand s) = (arguments.Inputs[0], arguments.Inputs[1]);
         (Operand dz, Operand db) = (arguments.Outputs[0], arguments.Outputs[1]);
-        (int rows, int columns) = RowKernel.Split(dy.Shape);
-        return new ColumnKernel($"nb_{Function.Name}_backward_f32", rows, columns, 3, (begin, count) =>
+        (int rows, int columns) = dy.Shape.AsMatrix();
+        return RangeKernel.OfColumns($"nb_{Function.Name}_backward_f32", rows, columns, 3, (begin, count) =>
             Function.Backward(dy.Data + begin, s.Data + begin, (nuint)rows, count, (nuint)columns, dz.Data + begin, db.Data + begin));
     }
 }
@@ -222,23 +222,4 @@ internal sealed record MatMulSgd(MatMul Product, float WeightDecay) : Operation
             _gemm.Run(-rate, _a.Data, _b.Data, 1 - (rate * _decay), _w.Data, begin, end);
         }
     }
-}
-
-/// <summary>A native call on a range of columns of a matrix.</summary>
-internal sealed class ColumnKernel : Kernel
-{
-    private readonly string _call;
-    private readonly ColumnAction _run;
-
-    public ColumnKernel(string call, int rows, int columns, int operands, ColumnAction run)
-    {
-        (_call, _run, Units, Grain) = (call, run, columns, PinnedBuffer.AlignmentInFloats);
-        (Flops, Bytes) = (2L * rows * columns, (long)operands * sizeof(float) * rows * columns);
-    }
-
-    public delegate void ColumnAction(int begin, nuint count);
-
-    public override string Call => _call;
-
-    public override void Run(int begin, int end, int thread) => _run(begin, (nuint)(end - begin));
 }

@@ -15,7 +15,7 @@ internal sealed record AdaGradUpdate(float Epsilon, float WeightDecay) : Update
         (Operand w, Operand g) = (arguments.Inputs[0], arguments.Inputs[1]);
         (Operand rate, Operand s) = (arguments.Inputs[2], arguments.Inputs[3]);
         (float epsilon, float decay) = (Epsilon, WeightDecay);
-        return new UpdateKernel("nb_adagrad_update_f32", w, 5, (at, n) =>
+        return RangeKernel.OfUpdate("nb_adagrad_update_f32", w.Length, 5, (at, n) =>
             Kernels.nb_adagrad_update_f32(g.Data + at, n, *rate.Data, epsilon, decay, s.Data + at, w.Data + at));
     }
 

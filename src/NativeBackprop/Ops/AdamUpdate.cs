@@ -18,7 +18,7 @@ internal sealed record AdamUpdate(float Beta1, float Beta2, float Epsilon, float
         (Operand w, Operand g, Operand rate) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2]);
         (Operand m, Operand v, Operand corrections) = (arguments.Inputs[3], arguments.Inputs[4], arguments.Inputs[Corrections]);
         (float beta1, float beta2, float epsilon, float decay, int decoupled) = (Beta1, Beta2, Epsilon, WeightDecay, Decoupled ? 1 : 0);
-        return new UpdateKernel("nb_adam_update_f32", w, 7, (at, n) => Kernels.nb_adam_update_f32(
+        return RangeKernel.OfUpdate("nb_adam_update_f32", w.Length, 7, (at, n) => Kernels.nb_adam_update_f32(
             g.Data + at, n, *rate.Data, beta1, beta2, epsilon, decay, decoupled, corrections.Data[0], corrections.Data[1],
             m.Data + at, v.Data + at, w.Data + at));
     }

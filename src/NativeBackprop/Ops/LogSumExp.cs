@@ -23,14 +23,14 @@ internal sealed record LogSumExp : Op
     internal override unsafe Kernel CreateKernel(KernelArguments arguments)
     {
         (Operand z, Operand y) = (arguments.Inputs[0], arguments.Output);
-        (int rows, int columns) = RowKernel.Split(z.Shape);
-        return new RowKernel("nb_log_sum_exp_f32", rows, columns, 1, (first, count) =>
+        (int rows, int columns) = z.Shape.AsMatrix();
+        return RangeKernel.OfRows("nb_log_sum_exp_f32", rows, columns, 1, (first, count) =>
             Kernels.nb_log_sum_exp_f32(z.Data + ((long)first * columns), count, (nuint)columns, y.Data + first));
     }
 
     internal override void Evaluate(ReferenceArguments arguments)
     {
-        (int rows, int columns) = RowKernel.Split(arguments.Shapes[0]);
+        (int rows, int columns) = arguments.Shapes[0].AsMatrix();
         for (int r = 0; r < rows; r++)
         {
             arguments.Output[r] = Value(arguments.Inputs[0].AsSpan(r * columns, columns));

@@ -19,8 +19,8 @@ internal sealed record Max(int Axis, int Axes, bool KeepDimensions = false) : Re
     {
         (int outer, int reduce, int inner) = Split(arguments.Inputs[0].Shape);
         Operand x = arguments.Inputs[0], y = arguments.Output;
-        return new ReductionKernel("nb_max_f32", outer, reduce, inner, (o, n) => Kernels.nb_max_f32(
-            x.Data + ((long)o * reduce * inner), (nuint)n, (nuint)reduce, (nuint)inner, (nuint)inner, y.Data + ((long)o * inner)));
+        return RangeKernel.OfReductions("nb_max_f32", outer, reduce, inner, (o, n) => Kernels.nb_max_f32(
+            x.Data + ((long)o * reduce * inner), n, (nuint)reduce, (nuint)inner, (nuint)inner, y.Data + ((long)o * inner)));
     }
 
     internal override void Evaluate(ReferenceArguments arguments)
@@ -69,9 +69,9 @@ internal sealed record MaxGradient(Max Function) : Op
     {
         (Operand dy, Operand x, Operand y, Operand dx) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2], arguments.Output);
         (int outer, int reduce, int inner) = Function.Extents(x.Shape);
-        return new ReductionKernel("nb_max_backward_f32", outer, reduce, inner, (o, n) => Kernels.nb_max_backward_f32(
+        return RangeKernel.OfReductions("nb_max_backward_f32", outer, reduce, inner, (o, n) => Kernels.nb_max_backward_f32(
             dy.Data + ((long)o * inner), x.Data + ((long)o * reduce * inner), y.Data + ((long)o * inner),
-            (nuint)n, (nuint)reduce, (nuint)inner, dx.Data + ((long)o * reduce * inner)));
+            n, (nuint)reduce, (nuint)inner, dx.Data + ((long)o * reduce * inner)));
     }
 
     internal override void Evaluate(ReferenceArguments arguments)
@@ -103,9 +103,9 @@ internal sealed record MaxSelect(Max Function) : Op
     {
         (Operand g, Operand x, Operand max, Operand y) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2], arguments.Output);
         (int outer, int reduce, int inner) = Function.Extents(x.Shape);
-        return new ReductionKernel("max_select", outer, reduce, inner, (begin, count) =>
+        return RangeKernel.OfReductions("max_select", outer, reduce, inner, (begin, count) =>
         {
-            for (int o = begin; o < begin + count; o++)
+            for (int o = begin; o < begin + (int)count; o++)
             {
                 for (int i = 0; i < inner; i++)
                 {
@@ -127,21 +127,4 @@ internal sealed record MaxSelect(Max Function) : Op
         (double[] g, double[] y) = (arguments.Inputs[0], arguments.Output);
         Function.ForEachFirst(arguments.Inputs[1], arguments.Shapes[1], (result, position) => y[result] = g[position]);
     }
-}
-
-/// <summary>A call on [outer, reduce, inner] that takes (first outer index, number of them).</summary>
-internal sealed class ReductionKernel : Kernel
-{
-    private readonly string _call;
-    private readonly Action<int, int> _run;
-
-    public ReductionKernel(string call, int outer, int reduce, int inner, Action<int, int> run)
-    {
-        (_call, _run, Units) = (call, run, outer);
-        (Flops, Bytes) = ((long)outer * reduce * inner, sizeof(float) * (long)outer * (reduce + 1) * inner);
-    }
-
-    public override string Call => _call;
-
-    public override void Run(int begin, int end, int thread) => _run(begin, end - begin);
 }

@@ -15,7 +15,7 @@ internal sealed record MomentumUpdate(float Momentum, float WeightDecay, bool Ne
         (Operand w, Operand g) = (arguments.Inputs[0], arguments.Inputs[1]);
         (Operand rate, Operand v) = (arguments.Inputs[2], arguments.Inputs[3]);
         (float momentum, float decay, int nesterov) = (Momentum, WeightDecay, Nesterov ? 1 : 0);
-        return new UpdateKernel("nb_momentum_update_f32", w, 5, (at, n) =>
+        return RangeKernel.OfUpdate("nb_momentum_update_f32", w.Length, 5, (at, n) =>
             Kernels.nb_momentum_update_f32(g.Data + at, n, *rate.Data, momentum, decay, nesterov, v.Data + at, w.Data + at));
     }
 

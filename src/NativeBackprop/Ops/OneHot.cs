@@ -14,7 +14,7 @@ internal sealed record OneHot(int Classes) : Op
     internal override unsafe Kernel CreateKernel(KernelArguments arguments)
     {
         (Operand labels, Operand y) = (arguments.Inputs[0], arguments.Output);
-        return new RowKernel("one_hot", labels.Length, Classes, 1, (first, count) =>
+        return RangeKernel.OfRows("one_hot", labels.Length, Classes, 1, (first, count) =>
         {
             new Span<float>(y.Data + ((long)first * Classes), (int)count * Classes).Clear();
             for (int r = first; r < first + (int)count; r++)

@@ -14,7 +14,7 @@ internal sealed record RmsPropUpdate(float Alpha, float Epsilon, float WeightDec
         (Operand w, Operand g) = (arguments.Inputs[0], arguments.Inputs[1]);
         (Operand rate, Operand s) = (arguments.Inputs[2], arguments.Inputs[3]);
         (float alpha, float epsilon, float decay) = (Alpha, Epsilon, WeightDecay);
-        return new UpdateKernel("nb_rmsprop_update_f32", w, 5, (at, n) =>
+        return RangeKernel.OfUpdate("nb_rmsprop_update_f32", w.Length, 5, (at, n) =>
             Kernels.nb_rmsprop_update_f32(g.Data + at, n, *rate.Data, alpha, epsilon, decay, s.Data + at, w.Data + at));
     }
 

@@ -71,10 +71,10 @@ internal abstract unsafe record RowLoss : Op
     /// <summary>The kernel that computes the losses l, the gradient dy, or both in one pass.</summary>
     internal Kernel CreateKernel(Operand y, Operand targets, Operand? dl, Operand? l, Operand? dy)
     {
-        (int rows, int columns) = RowKernel.Split(y.Shape);
+        (int rows, int columns) = y.Shape.AsMatrix();
         int width = TakesIndices ? 1 : columns;
         delegate*<float*, float*, float*, nuint, nuint, float*, float*, void> function = Function;
-        return new RowKernel($"nb_{CallName}_f32", rows, columns, (dy is null ? 1 : 2) + (TakesIndices ? 0 : 1), (first, count) =>
+        return RangeKernel.OfRows($"nb_{CallName}_f32", rows, columns, (dy is null ? 1 : 2) + (TakesIndices ? 0 : 1), (first, count) =>
         {
             long at = (long)first * columns;
             function(

@@ -10,7 +10,7 @@ internal sealed record SgdUpdate(float WeightDecay) : Update
     internal override unsafe Kernel CreateKernel(KernelArguments arguments)
     {
         (Operand w, Operand g, Operand rate, float decay) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2], WeightDecay);
-        return new UpdateKernel("nb_sgd_update_f32", w, 3, (at, n) =>
+        return RangeKernel.OfUpdate("nb_sgd_update_f32", w.Length, 3, (at, n) =>
             Kernels.nb_sgd_update_f32(g.Data + at, n, *rate.Data, decay, w.Data + at));
     }
 

@@ -22,14 +22,14 @@ public sealed record Softmax : Op
     internal override unsafe Kernel CreateKernel(KernelArguments arguments)
     {
         (Operand z, Operand y) = (arguments.Inputs[0], arguments.Output);
-        (int rows, int columns) = RowKernel.Split(z.Shape);
-        return new RowKernel("nb_softmax_f32", rows, columns, 2, (first, count) =>
+        (int rows, int columns) = z.Shape.AsMatrix();
+        return RangeKernel.OfRows("nb_softmax_f32", rows, columns, 2, (first, count) =>
             Kernels.nb_softmax_f32(z.Data + ((long)first * columns), count, (nuint)columns, y.Data + ((long)first * columns)));
     }
 
     internal override void Evaluate(ReferenceArguments arguments)
     {
-        (int rows, int columns) = RowKernel.Split(arguments.OutputShape);
+        (int rows, int columns) = arguments.OutputShape.AsMatrix();
         for (int r = 0; r < rows; r++)
         {
             ReadOnlySpan<double> z = arguments.Inputs[0].AsSpan(r * columns, columns);

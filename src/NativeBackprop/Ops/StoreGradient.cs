@@ -13,7 +13,7 @@ internal sealed record StoreGradient : Update
     internal override Kernel CreateKernel(KernelArguments arguments)
     {
         (Operand stored, Operand gradient, Operand keep) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2]);
-        return new UpdateKernel("store_gradient", stored, 3, (at, n) =>
+        return RangeKernel.OfUpdate("store_gradient", stored.Length, 3, (at, n) =>
         {
             Span<float> s = stored.Span.Slice(at, (int)n), g = gradient.Span.Slice(at, (int)n);
             if (keep.Span[0] == 0)

@@ -49,23 +49,3 @@ internal abstract record Update : Op
     /// <summary>The new value of element <paramref name="i"/>, in double precision; may write to the state among the inputs.</summary>
     protected abstract double Step(ReferenceArguments arguments, int i, double w, double g, double rate);
 }
-
-/// <summary>The native update of a range of a parameter's elements.</summary>
-internal sealed class UpdateKernel : Kernel
-{
-    private readonly string _call;
-    private readonly UpdateAction _run;
-
-    public UpdateKernel(string call, Operand w, int operands, UpdateAction run)
-    {
-        (_call, _run, Units, Grain) = (call, run, w.Length, PinnedBuffer.AlignmentInFloats);
-        (Flops, Bytes) = (2L * operands * w.Length, (long)operands * sizeof(float) * w.Length);
-    }
-
-    /// <summary>The update of <paramref name="n"/> elements from <paramref name="begin"/>.</summary>
-    public delegate void UpdateAction(int begin, nuint n);
-
-    public override string Call => _call;
-
-    public override void Run(int begin, int end, int thread) => _run(begin, (nuint)(end - begin));
-}

@@ -181,6 +181,9 @@ public sealed class Shape : IEquatable<Shape>, IEnumerable<int>
             : power == 0 ? (int)coefficient : Batches((int)coefficient);
     }
 
+    /// <summary>The shape as a matrix: the last dimension is the columns, the others together the rows.</summary>
+    internal (int Rows, int Columns) AsMatrix() => Rank == 0 ? (1, 1) : (Product(0, Rank - 1), this[-1]);
+
     /// <summary>
     /// The number of elements of a shape without batch size. Bounds what any of the dimensions make together, even where another one is
     /// empty, so that positions and strides fit into an int.

@@ -277,9 +277,9 @@ public sealed class PlacementTests
         internal override Kernel CreateKernel(KernelArguments arguments)
         {
             (Operand x, Operand y) = (arguments.Inputs[0], arguments.Output);
-            return new FlatKernel("sin_and_cos", x.Length, 3, (begin, count) =>
+            return RangeKernel.OfElements("sin_and_cos", x.Length, 3, 0, (begin, count) =>
             {
-                for (int i = begin; i < begin + count; i++)
+                for (int i = begin; i < begin + (int)count; i++)
                 {
                     (y.Span[i], y.Span[x.Length + i]) = MathF.SinCos(x.Span[i]);
                 }
