@@ -3,7 +3,6 @@ using NativeBackprop.Layers;
 using NativeBackprop.Losses;
 using NativeBackprop.Ops;
 using NativeBackprop.Optimizers;
-using NativeBackprop.Tests.Data;
 using NativeBackprop.Tests.Layers;
 using NativeBackprop.Training;
 using NUnit.Framework;
@@ -11,22 +10,9 @@ using NUnit.Framework;
 namespace NativeBackprop.Tests.IO;
 
 /// <summary>Weights and checkpoints of layers of any kind.</summary>
-public class LayerFileTests
+internal sealed class LayerFileTests : TensorFileTests
 {
     private static readonly Dictionary<string, string> _settings = new() { ["seed"] = "1" };
-
-    private TemporaryFolder _folder;
-    private string _path = "";
-
-    [SetUp]
-    public void MakeFolder()
-    {
-        _folder = new TemporaryFolder();
-        _path = _folder.File("f.safetensors");
-    }
-
-    [TearDown]
-    public void DeleteFolder() => _folder.Dispose();
 
     [Test]
     public void A_shared_parameter_is_written_under_each_name_and_buffers_as_they_are_kept()
@@ -34,8 +20,8 @@ public class LayerFileTests
         Sequential model = Shared();
         model.Initialize(1);
         model.Buffers[0].Set([41]);
-        WeightsFile.Save(_path, model);
-        SafetensorsFile file = SafetensorsFile.Read(_path);
+        WeightsFile.Save(FilePath, model);
+        SafetensorsFile file = SafetensorsFile.Read(FilePath);
         Assert.That(file.Tensors.Select(tensor => tensor.ToString()), Is.EquivalentTo(new[]
         {
             "0.linear.weight F32 [2, 2]", "0.linear.bias F32 [2]", "0.count I64 []",
@@ -44,7 +30,7 @@ public class LayerFileTests
         Assert.That(file.GetInt64("1.count").ToArray(), Is.EqualTo(new long[] { 41 }));
 
         Sequential loaded = Shared();
-        WeightsFile.Load(_path, loaded);
+        WeightsFile.Load(FilePath, loaded);
         Assert.That(Values(loaded), Is.EqualTo(Values(model)));
         Assert.That(loaded.IsInitialized);
     }
@@ -54,10 +40,10 @@ public class LayerFileTests
     {
         Sequential model = Shared(), loaded = Shared();
         model.Initialize(1);
-        WeightsFile.Save(_path, model);
-        SafetensorsFile file = SafetensorsFile.Read(_path);
-        SafetensorsFile.Write(_path, file.Tensors.Where(tensor => !tensor.Name.StartsWith("0.", StringComparison.Ordinal)));
-        WeightsFile.Load(_path, loaded);
+        WeightsFile.Save(FilePath, model);
+        SafetensorsFile file = SafetensorsFile.Read(FilePath);
+        SafetensorsFile.Write(FilePath, file.Tensors.Where(tensor => !tensor.Name.StartsWith("0.", StringComparison.Ordinal)));
+        WeightsFile.Load(FilePath, loaded);
         Assert.That(Values(loaded), Is.EqualTo(Values(model)));
     }
 
@@ -67,9 +53,9 @@ public class LayerFileTests
         Sequential model = Shared();
         model.Initialize(1);
         float[] before = Values(model);
-        WeightsFile.Save(_path, model);
+        WeightsFile.Save(FilePath, model);
         Rewrite("1.linear.bias", SafetensorsTensor.Create("1.linear.bias", [2], [5f, 6f]));
-        Assert.That(() => WeightsFile.Load(_path, model), Throws.TypeOf<DataException>()
+        Assert.That(() => WeightsFile.Load(FilePath, model), Throws.TypeOf<DataException>()
             .With.Message.Contains("1.linear.bias has other values than 0.linear.bias, which is the same parameter"));
         Assert.That(Values(model), Is.EqualTo(before));
     }
@@ -80,9 +66,9 @@ public class LayerFileTests
     {
         Sequential model = Shared();
         model.Initialize(1);
-        WeightsFile.Save(_path, model);
+        WeightsFile.Save(FilePath, model);
         Rewrite("1.count", SafetensorsTensor.Create("1.count", [], [count]));
-        Assert.That(() => WeightsFile.Load(_path, model), Throws.TypeOf<DataException>().With.Message.Contains(expected));
+        Assert.That(() => WeightsFile.Load(FilePath, model), Throws.TypeOf<DataException>().With.Message.Contains(expected));
     }
 
     [Test]
@@ -91,20 +77,20 @@ public class LayerFileTests
         Sequential model = Shared(), copy;
         model.Initialize(1);
         copy = (Sequential)model.Clone();
-        string again = _folder.File("again");
-        WeightsFile.Save(_path, model);
+        string again = Folder.File("again");
+        WeightsFile.Save(FilePath, model);
         WeightsFile.Save(again, copy);
-        Assert.That(File.ReadAllBytes(again), Is.EqualTo(File.ReadAllBytes(_path)));
-        CheckpointFile.Save(_path, model, new ParameterSet([]), 3, new Dictionary<string, string> { ["a"] = "1", ["b"] = "2" });
+        Assert.That(File.ReadAllBytes(again), Is.EqualTo(File.ReadAllBytes(FilePath)));
+        CheckpointFile.Save(FilePath, model, new ParameterSet([]), 3, new Dictionary<string, string> { ["a"] = "1", ["b"] = "2" });
         CheckpointFile.Save(again, copy, new ParameterSet([]), 3, new Dictionary<string, string> { ["b"] = "2", ["a"] = "1" });
-        Assert.That(File.ReadAllBytes(again), Is.EqualTo(File.ReadAllBytes(_path)));
+        Assert.That(File.ReadAllBytes(again), Is.EqualTo(File.ReadAllBytes(FilePath)));
     }
 
     [Test]
     public void A_layer_without_values_is_not_saved()
     {
-        Assert.That(() => WeightsFile.Save(_path, Shared()), Throws.InvalidOperationException);
-        Assert.That(File.Exists(_path), Is.False);
+        Assert.That(() => WeightsFile.Save(FilePath, Shared()), Throws.InvalidOperationException);
+        Assert.That(File.Exists(FilePath), Is.False);
     }
 
     [Test]
@@ -113,12 +99,12 @@ public class LayerFileTests
         Sequential model = Network();
         using Trainer trainer = Prepared(model);
         Step(trainer, 3);
-        CheckpointFile.Save(_path, model, trainer.State, trainer.Steps, _settings);
+        CheckpointFile.Save(FilePath, model, trainer.State, trainer.Steps, _settings);
         Step(trainer, 2);
 
         Sequential resumed = Network();
         using Trainer other = Prepared(resumed);
-        (other.Steps, string? notice) = CheckpointFile.Load(_path, resumed, other.State, _settings);
+        (other.Steps, string? notice) = CheckpointFile.Load(FilePath, resumed, other.State, _settings);
         Assert.That((other.Steps, notice), Is.EqualTo((3L, (string?)null)));
         Step(other, 2);
         Assert.That(Values(resumed), Is.EqualTo(Values(model)), "weights, moments and masks");
@@ -130,17 +116,16 @@ public class LayerFileTests
         Sequential model = Network();
         using Trainer trainer = Prepared(model);
         Step(trainer, 1);
-        CheckpointFile.Save(_path, model, trainer.State, trainer.Steps, _settings);
+        CheckpointFile.Save(FilePath, model, trainer.State, trainer.Steps, _settings);
         Step(trainer, 1);
         float[] before = [.. Values(model), .. trainer.State.SelectMany(state => state.Value.ToArray())];
-        Assert.That(() => CheckpointFile.Load(_path, model, trainer.State, new Dictionary<string, string> { ["seed"] = "2" }),
+        Assert.That(() => CheckpointFile.Load(FilePath, model, trainer.State, new Dictionary<string, string> { ["seed"] = "2" }),
             Throws.TypeOf<DataException>().With.Message.Contains("expected seed 2, found 1"));
         Rewrite("context.runs", SafetensorsTensor.Create("context.runs", [2], [1f, float.NaN]));
-        Assert.That(() => CheckpointFile.Load(_path, model, trainer.State, _settings),
+        Assert.That(() => CheckpointFile.Load(FilePath, model, trainer.State, _settings),
             Throws.TypeOf<DataException>().With.Message.Contains("context.runs"));
-        SafetensorsFile file = SafetensorsFile.Read(_path);
-        SafetensorsFile.Write(_path, file.Tensors, new Dictionary<string, string>(file.Metadata) { ["format_version"] = "3" });
-        Assert.That(() => CheckpointFile.Load(_path, model, trainer.State, _settings),
+        RewriteMetadata("format_version", "3");
+        Assert.That(() => CheckpointFile.Load(FilePath, model, trainer.State, _settings),
             Throws.TypeOf<DataException>().With.Message.Contains("found version 3"));
         Assert.That((float[])[.. Values(model), .. trainer.State.SelectMany(state => state.Value.ToArray())], Is.EqualTo(before));
     }
@@ -151,9 +136,9 @@ public class LayerFileTests
     public void Settings_cannot_take_the_names_that_the_file_needs(string name)
     {
         var settings = new Dictionary<string, string> { [name] = "1" };
-        Assert.That(() => CheckpointFile.Save(_path, Shared(), new ParameterSet([]), 0, settings), Throws.TypeOf<OptionException>());
-        Assert.That(() => CheckpointFile.Load(_path, Shared(), new ParameterSet([]), settings), Throws.TypeOf<OptionException>());
-        Assert.That(() => CheckpointFile.Save(_path, Shared(), new ParameterSet([]), -1, _settings), Throws.TypeOf<OptionException>());
+        Assert.That(() => CheckpointFile.Save(FilePath, Shared(), new ParameterSet([]), 0, settings), Throws.TypeOf<OptionException>());
+        Assert.That(() => CheckpointFile.Load(FilePath, Shared(), new ParameterSet([]), settings), Throws.TypeOf<OptionException>());
+        Assert.That(() => CheckpointFile.Save(FilePath, Shared(), new ParameterSet([]), -1, _settings), Throws.TypeOf<OptionException>());
     }
 
     [Test]
@@ -175,8 +160,8 @@ public class LayerFileTests
         Assert.That(trainer.State["context.runs"].Value.ToArray(), Is.EqualTo(new float[] { 0, 0 }));
 
         Dictionary<string, string> metadata = new(file.Metadata);
-        SafetensorsFile.Write(_path, file.Tensors.Where(tensor => !tensor.Name.EndsWith("stream", StringComparison.Ordinal)), metadata);
-        Assert.That(CheckpointFile.Load(_path, model, trainer.State, settings).Notice, Is.Null, "without masks nothing starts anew");
+        SafetensorsFile.Write(FilePath, file.Tensors.Where(tensor => !tensor.Name.EndsWith("stream", StringComparison.Ordinal)), metadata);
+        Assert.That(CheckpointFile.Load(FilePath, model, trainer.State, settings).Notice, Is.Null, "without masks nothing starts anew");
     }
 
     [Test]
@@ -186,9 +171,9 @@ public class LayerFileTests
         WeightsFile.Load(Fixture("first-edition-weights.safetensors"), model);
         SafetensorsFile checkpoint = SafetensorsFile.Read(Fixture("first-edition-checkpoint.safetensors"));
         Assert.That(model.Parameters["0.bias"].Value.ToArray(), Is.EqualTo(checkpoint["model.0.bias"].ToSingle()));
-        WeightsFile.Save(_path, model);
+        WeightsFile.Save(FilePath, model);
         byte[] first = File.ReadAllBytes(Fixture("first-edition-weights.safetensors"));
-        Assert.That(File.ReadAllBytes(_path), Is.EqualTo(first), "and are saved as they were");
+        Assert.That(File.ReadAllBytes(FilePath), Is.EqualTo(first), "and are saved as they were");
     }
 
     private static string Fixture(string name) => Repository.PathOf("tests", "NativeBackprop.Tests", "IO", "Fixtures", name);
@@ -220,10 +205,4 @@ public class LayerFileTests
 
     private static float[] Values(Layer model) =>
         [.. model.Parameters.Concat(model.Buffers).SelectMany(parameter => parameter.Value.ToArray())];
-
-    private void Rewrite(string name, SafetensorsTensor tensor)
-    {
-        SafetensorsFile file = SafetensorsFile.Read(_path);
-        SafetensorsFile.Write(_path, [.. file.Tensors.Where(other => other.Name != name), tensor], file.Metadata);
-    }
 }

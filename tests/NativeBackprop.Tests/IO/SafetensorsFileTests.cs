@@ -108,13 +108,23 @@ public sealed class SafetensorsFileTests
 
     private static IEnumerable<TestCaseData> BadHeaders()
     {
+        const string f32 = "\"F32\"";
         static TestCaseData Case(string header, int bytes, string message) =>
             new TestCaseData(header, bytes, message).SetArgDisplayNames(message);
         static string Tensor(string dtype, string shape, string offsets) =>
             $$"""{"dtype":{{dtype}},"shape":{{shape}},"data_offsets":{{offsets}}}""";
+
+        // The message is about the only tensor, and about the second of two.
+        static TestCaseData One(string dtype, string shape, string offsets, int bytes, string message) =>
+            Case($$"""{"a":{{Tensor(dtype, shape, offsets)}}}""", bytes, "tensor 'a'" + message);
+        static TestCaseData Second(string offsets, int bytes, string message) => Case(
+            $$"""{"a":{{Tensor(f32, "[1]", "[0,4]")}},"b":{{Tensor(f32, "[1]", offsets)}}}""", bytes, "tensor 'b'" + message);
+        static TestCaseData Unfilled(string dtype, string shape, int bytes) => One(
+            $"\"{dtype}\"", shape, $"[0,{bytes}]", bytes,
+            $": {dtype} of shape {shape.Replace(",", ", ", StringComparison.Ordinal)} does not have the {bytes} bytes of its data_offsets");
         const string keys = "expected the keys dtype, shape and data_offsets, found ";
         const string whole = "expected an array of whole numbers from 0 on, found ";
-        string f4 = Tensor("\"F32\"", "[1]", "[0,4]");
+        string f4 = Tensor(f32, "[1]", "[0,4]");
 
         yield return Case("", 0, "expected the header to begin with '{', found nothing");
         yield return Case(" {}", 0, "expected the header to begin with '{', found byte 0x20");
@@ -138,54 +148,26 @@ public sealed class SafetensorsFileTests
         yield return Case("""{"a":{"dtype":"F32","data_offsets":[0,4]}}""", 4, $"tensor 'a': {keys}no shape");
         yield return Case("""{"a":{}}""", 0, $"tensor 'a': {keys}no dtype");
         yield return Case("""{"a":{"dtype":"F32","strides":[1]}}""", 0, $"tensor 'a': {keys}'strides'");
-        yield return Case(
-            $$"""{"a":{{Tensor("\"BF16\"", "[2]", "[0,4]")}}}""", 4,
-            "tensor 'a': expected the type F32, F64, I32 or I64, found BF16, which is not supported");
-        yield return Case(
-            $$"""{"a":{{Tensor("\"f32\"", "[1]", "[0,4]")}}}""", 4,
-            "tensor 'a': expected the type F32, F64, I32 or I64, found 'f32', which is none");
-        yield return Case($$"""{"a":{{Tensor("7", "[1]", "[0,4]")}}}""", 4, "tensor 'a', dtype: expected a string, found Number");
-        yield return Case($$"""{"a":{{Tensor("\"F32\"", "1", "[0,4]")}}}""", 4, $"tensor 'a', shape: {whole}Number");
-        yield return Case($$"""{"a":{{Tensor("\"F32\"", "[[1]]", "[0,4]")}}}""", 4, $"tensor 'a', shape: {whole}StartArray");
-        yield return Case($$"""{"a":{{Tensor("\"F32\"", "[-1]", "[0,4]")}}}""", 4, $"tensor 'a', shape: {whole}-1");
-        yield return Case($$"""{"a":{{Tensor("\"F32\"", "[1.0]", "[0,4]")}}}""", 4, $"tensor 'a', shape: {whole}1.0");
-        yield return Case(
-            $$"""{"a":{{Tensor("\"F32\"", "[99999999999999999999]", "[0,4]")}}}""", 4, $"tensor 'a', shape: {whole}99999999999999999999");
-        yield return Case(
-            $$"""{"a":{{Tensor("\"F32\"", "[1]", "[0,4,8]")}}}""", 4,
-            "tensor 'a': expected data_offsets [begin, end] with begin <= end, found [0, 4, 8]");
-        yield return Case(
-            $$"""{"a":{{Tensor("\"F32\"", "[1]", "[4,0]")}}}""", 4,
-            "tensor 'a': expected data_offsets [begin, end] with begin <= end, found [4, 0]");
-        yield return Case(
-            $$"""{"a":{{Tensor("\"F32\"", "[2]", "[0,4]")}}}""", 4,
-            "tensor 'a': F32 of shape [2] does not have the 4 bytes of its data_offsets");
-        yield return Case(
-            $$"""{"a":{{Tensor("\"I64\"", "[1]", "[0,4]")}}}""", 4,
-            "tensor 'a': I64 of shape [1] does not have the 4 bytes of its data_offsets");
-        yield return Case(
-            $$"""{"a":{{Tensor("\"F32\"", "[4611686018427387904]", "[0,0]")}}}""", 0,
-            "tensor 'a': F32 of shape [4611686018427387904] does not have the 0 bytes of its data_offsets");
-        yield return Case(
-            $$"""{"a":{{Tensor("\"F32\"", "[4294967296,4294967296]", "[0,0]")}}}""", 0,
-            "tensor 'a': F32 of shape [4294967296, 4294967296] does not have the 0 bytes of its data_offsets");
-        yield return Case(
-            $$"""{"a":{{Tensor("\"F32\"", "[1000000000]", "[0,4000000000]")}}}""", 0,
-            "tensor 'a': a shape of [1000000000] is larger than can be read");
-        yield return Case(
-            $$"""{"a":{{Tensor("\"F32\"", "[0,4294967296]", "[0,0]")}}}""", 0,
-            "tensor 'a': a shape of [0, 4294967296] is larger than can be read");
-        yield return Case(
-            $$"""{"a":{{Tensor("\"F32\"", "[1]", "[4,8]")}}}""", 8,
-            "tensor 'a' leaves a hole before it: expected it to begin at byte 0, found 4");
-        yield return Case(
-            $$"""{"a":{{f4}},"b":{{Tensor("\"F32\"", "[1]", "[8,12]")}}}""", 12,
-            "tensor 'b' leaves a hole before it: expected it to begin at byte 4, found 8");
-        yield return Case(
-            $$"""{"a":{{f4}},"b":{{Tensor("\"F32\"", "[1]", "[2,6]")}}}""", 6,
-            "tensor 'b' overlaps the tensor before it: expected it to begin at byte 4, found 2");
-        yield return Case(
-            $$"""{"a":{{f4}},"b":{{f4}}}""", 4, "tensor 'b' overlaps the tensor before it: expected it to begin at byte 4, found 0");
+        yield return One("\"BF16\"", "[2]", "[0,4]", 4, ": expected the type F32, F64, I32 or I64, found BF16, which is not supported");
+        yield return One("\"f32\"", "[1]", "[0,4]", 4, ": expected the type F32, F64, I32 or I64, found 'f32', which is none");
+        yield return One("7", "[1]", "[0,4]", 4, ", dtype: expected a string, found Number");
+        yield return One(f32, "1", "[0,4]", 4, $", shape: {whole}Number");
+        yield return One(f32, "[[1]]", "[0,4]", 4, $", shape: {whole}StartArray");
+        yield return One(f32, "[-1]", "[0,4]", 4, $", shape: {whole}-1");
+        yield return One(f32, "[1.0]", "[0,4]", 4, $", shape: {whole}1.0");
+        yield return One(f32, "[99999999999999999999]", "[0,4]", 4, $", shape: {whole}99999999999999999999");
+        yield return One(f32, "[1]", "[0,4,8]", 4, ": expected data_offsets [begin, end] with begin <= end, found [0, 4, 8]");
+        yield return One(f32, "[1]", "[4,0]", 4, ": expected data_offsets [begin, end] with begin <= end, found [4, 0]");
+        yield return Unfilled("F32", "[2]", 4);
+        yield return Unfilled("I64", "[1]", 4);
+        yield return Unfilled("F32", "[4611686018427387904]", 0);
+        yield return Unfilled("F32", "[4294967296,4294967296]", 0);
+        yield return One(f32, "[1000000000]", "[0,4000000000]", 0, ": a shape of [1000000000] is larger than can be read");
+        yield return One(f32, "[0,4294967296]", "[0,0]", 0, ": a shape of [0, 4294967296] is larger than can be read");
+        yield return One(f32, "[1]", "[4,8]", 8, " leaves a hole before it: expected it to begin at byte 0, found 4");
+        yield return Second("[8,12]", 12, " leaves a hole before it: expected it to begin at byte 4, found 8");
+        yield return Second("[2,6]", 6, " overlaps the tensor before it: expected it to begin at byte 4, found 2");
+        yield return Second("[0,4]", 4, " overlaps the tensor before it: expected it to begin at byte 4, found 0");
         yield return Case($$"""{"a":{{f4}}}""", 5, "expected 4 bytes of tensors after the header, found 5");
         yield return Case($$"""{"a":{{f4}}}""", 3, "expected 4 bytes of tensors after the header, found 3");
         yield return Case("{}", 1, "expected 0 bytes of tensors after the header, found 1");

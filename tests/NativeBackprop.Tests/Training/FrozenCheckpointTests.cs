@@ -3,7 +3,7 @@ using NativeBackprop.Layers;
 using NativeBackprop.Losses;
 using NativeBackprop.Ops;
 using NativeBackprop.Optimizers;
-using NativeBackprop.Tests.Data;
+using NativeBackprop.Tests.IO;
 using NativeBackprop.Training;
 using NUnit.Framework;
 
@@ -11,23 +11,10 @@ namespace NativeBackprop.Tests.Training;
 
 /// <summary>Checkpoints of runs with frozen and thawed parameters: the resumed run goes on bit for bit like the unbroken one.</summary>
 [TestFixture]
-internal sealed class FrozenCheckpointTests
+internal sealed class FrozenCheckpointTests : TensorFileTests
 {
     private static readonly float[] _x = [0.5f, -1, 2, 0.25f], _t = [1, -1];
     private static readonly Dictionary<string, string> _settings = [];
-
-    private TemporaryFolder _folder;
-    private string _path = "";
-
-    [SetUp]
-    public void MakeFolder()
-    {
-        _folder = new TemporaryFolder();
-        _path = _folder.File("run.safetensors");
-    }
-
-    [TearDown]
-    public void DeleteFolder() => _folder.Dispose();
 
     // F freezes the base, T thaws it, digits are steps; the part behind the bar is what both runs do after the checkpoint.
     [TestCase("2F3", "F", "2", "adam")]
@@ -46,12 +33,12 @@ internal sealed class FrozenCheckpointTests
     {
         using var unbroken = new Run(Make(optimizer));
         unbroken.Do(before);
-        CheckpointFile.Save(_path, unbroken.Model, unbroken.Trainer.State, unbroken.Trainer.Steps, _settings);
+        unbroken.Save(FilePath);
         unbroken.Do(after);
 
         using var resumed = new Run(Make(optimizer));
         resumed.Do(beforeLoading);
-        resumed.Load(_path);
+        resumed.Load(FilePath);
         resumed.Do(after);
         Assert.That(resumed.Values, Is.EqualTo(unbroken.Values));
         Assert.That(
@@ -68,9 +55,9 @@ internal sealed class FrozenCheckpointTests
         using var returned = new Run(new Adam(0.05f));
         straight.Do("2F1");
         returned.Do("2F1");
-        CheckpointFile.Save(_path, returned.Model, returned.Trainer.State, returned.Trainer.Steps, _settings);
+        returned.Save(FilePath);
         returned.Do(later);
-        returned.Load(_path);
+        returned.Load(FilePath);
         straight.Do("F2T2");
         returned.Do("F2T2");
         Assert.That(returned.Values, Is.EqualTo(straight.Values));
@@ -81,10 +68,10 @@ internal sealed class FrozenCheckpointTests
     {
         using var run = new Run(new Adam(0.05f));
         run.Do("3");
-        CheckpointFile.Save(_path, run.Model, run.Trainer.State, run.Trainer.Steps, _settings);
+        run.Save(FilePath);
         run.Trainer.Forward(_x, _t);
         run.Trainer.Backward();
-        run.Load(_path);
+        run.Load(FilePath);
         run.Trainer.Update();
         Assert.That(run.Trainer.State["optimizer.0.weight.step"].Value[0], Is.EqualTo(4));
     }
@@ -94,13 +81,11 @@ internal sealed class FrozenCheckpointTests
     {
         using var run = new Run(new Adam(0.05f));
         run.Do("2");
-        CheckpointFile.Save(_path, run.Model, run.Trainer.State, run.Trainer.Steps, _settings);
-        SafetensorsFile file = SafetensorsFile.Read(_path);
-        SafetensorsFile.Write(
-            _path, file.Tensors.Where(tensor => tensor.Name != "optimizer.0.weight.first_moment"), file.Metadata);
+        run.Save(FilePath);
+        Rewrite("optimizer.0.weight.first_moment");
         run.Do("F1T1");
         float[] before = run.Values;
-        Assert.That(() => run.Load(_path),
+        Assert.That(() => run.Load(FilePath),
             Throws.TypeOf<DataException>().With.Message.Contains("optimizer.0.weight.first_moment is missing"));
         Assert.That(run.Values, Is.EqualTo(before));
         Assert.That(run.Trainer.State["optimizer.0.weight.step"].Value[0], Is.EqualTo(3));
@@ -112,9 +97,9 @@ internal sealed class FrozenCheckpointTests
     {
         using var adam = new Run(new Adam(0.05f));
         adam.Do("1");
-        CheckpointFile.Save(_path, adam.Model, adam.Trainer.State, adam.Trainer.Steps, _settings);
+        adam.Save(FilePath);
         using var momentum = new Run(new Sgd(0.1f, momentum: 0.9f));
-        Assert.That(() => momentum.Load(_path), Throws.TypeOf<DataException>().With.Message.Contains("velocity is missing"));
+        Assert.That(() => momentum.Load(FilePath), Throws.TypeOf<DataException>().With.Message.Contains("velocity is missing"));
     }
 
     [TestCase("optimizer.0.weight.step", -1)]
@@ -126,16 +111,13 @@ internal sealed class FrozenCheckpointTests
     {
         using var run = new Run(new Adam(0.05f));
         run.Do("2");
-        CheckpointFile.Save(_path, run.Model, run.Trainer.State, run.Trainer.Steps, _settings);
+        run.Save(FilePath);
         run.Do("1");
         float[] before = run.Values;
-        SafetensorsFile file = SafetensorsFile.Read(_path);
         float[] values = new float[run.Trainer.State[name].Shape.Length];
         values[0] = value;
-        SafetensorsFile.Write(
-            _path, [.. file.Tensors.Where(tensor => tensor.Name != name), SafetensorsTensor.Create(name, [values.Length], values)],
-            file.Metadata);
-        Assert.That(() => run.Load(_path), Throws.TypeOf<DataException>().With.Message.Contains($"{name}: element 0 is"));
+        Rewrite(name, SafetensorsTensor.Create(name, [values.Length], values));
+        Assert.That(() => run.Load(FilePath), Throws.TypeOf<DataException>().With.Message.Contains($"{name}: element 0 is"));
         Assert.That(run.Values, Is.EqualTo(before));
     }
 
@@ -145,13 +127,12 @@ internal sealed class FrozenCheckpointTests
         using var run = new Run(new Adam(0.05f));
         run.Do("2");
         const long most = 1L << 53;
-        Assert.That(() => CheckpointFile.Save(_path, run.Model, run.Trainer.State, most + 1, _settings), Throws.TypeOf<OptionException>());
-        CheckpointFile.Save(_path, run.Model, run.Trainer.State, most, _settings);
-        SafetensorsFile file = SafetensorsFile.Read(_path);
-        SafetensorsFile.Write(_path, file.Tensors, new Dictionary<string, string>(file.Metadata) { ["steps"] = $"{most + 1}" });
+        Assert.That(() => CheckpointFile.Save(FilePath, run.Model, run.Trainer.State, most + 1, _settings), Throws.TypeOf<OptionException>());
+        CheckpointFile.Save(FilePath, run.Model, run.Trainer.State, most, _settings);
+        RewriteMetadata("steps", $"{most + 1}");
         run.Do("1");
         float[] before = run.Values;
-        Assert.That(() => run.Load(_path), Throws.TypeOf<DataException>().With.Message.Contains($"found {most + 1}"));
+        Assert.That(() => run.Load(FilePath), Throws.TypeOf<DataException>().With.Message.Contains($"found {most + 1}"));
         Assert.That(run.Values, Is.EqualTo(before));
     }
 
@@ -204,6 +185,8 @@ internal sealed class FrozenCheckpointTests
                 }
             }
         }
+
+        public void Save(string path) => CheckpointFile.Save(path, Model, Trainer.State, Trainer.Steps, _settings);
 
         public void Load(string path)
         {
