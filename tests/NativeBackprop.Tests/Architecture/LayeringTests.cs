@@ -101,7 +101,7 @@ internal sealed class LayeringTests
     [TestCase("var a = b switch { Above => 1, _ => 0 };")]
     [TestCase("NativeBackprop.Layers.Make();")]
     [TestCase("var a = NativeBackprop.Above;")]
-    public void Finds(string statement) =>
+    public void Finds_every_use_of_a_type_of_a_folder_to_the_right(string statement) =>
         Assert.That(Violations(Example(statement)), Has.Count.GreaterThan(0).And.Some.StartsWith("Memory/Left.cs(4): Memory uses "));
 
     /// <summary>The same word where it is no type.</summary>
@@ -121,7 +121,7 @@ internal sealed class LayeringTests
     [TestCase("} enum Kind { Below, Above, Beside } void G() {")]
     [TestCase("} int Above => 3; void G() {")]
     [TestCase("var a = '\"'; var b = 'x'; // Above c;")]
-    public void Overlooks(string statement) => Assert.That(Violations(Example(statement)), Is.Empty);
+    public void Overlooks_a_word_that_is_no_type(string statement) => Assert.That(Violations(Example(statement)), Is.Empty);
 
     private static SourceFile[] Example(string statement) =>
     [

@@ -13,7 +13,7 @@ public sealed class CsvDataTests
     [TestCase("1;2;0\n3;4;2\n", TestName = "semicolons")]
     [TestCase("1\t2\t0\n3\t4\t2\n", TestName = "tabs")]
     [TestCase(" 1, 2.0 ,0\n\n\"3\",+4e0,2.0\n", TestName = "spaces, quotes, an empty line, a class as a real number")]
-    public void Classes_InTheLastColumn(string text)
+    public void Classes_are_in_the_last_column(string text)
     {
         Dataset data = Load(text);
         Assert.That(data.Count, Is.EqualTo(2));
@@ -24,7 +24,7 @@ public sealed class CsvDataTests
     }
 
     [Test]
-    public void TargetColumn_IsFoundByName_WhereverItIs()
+    public void The_target_column_is_found_by_name_wherever_it_is()
     {
         Dataset data = Load("class,a,b\n2,1.5,-2\n0,3,4\n", new CsvOptions { TargetColumn = "class" });
         Assert.That(data.Inputs.ToArray(), Is.EqualTo(new[] { 1.5f, -2, 3, 4 }));
@@ -32,7 +32,7 @@ public sealed class CsvDataTests
     }
 
     [Test]
-    public void Header_OfNumbers_IsRecognisedByTheTargetColumnInIt_OrByOption()
+    public void A_header_of_numbers_is_recognised_by_the_target_column_in_it_or_by_option()
     {
         Assert.That(Load("0,1,target\n5,6,1\n", new CsvOptions { TargetColumn = "target" }).Count, Is.EqualTo(1));
         Assert.That(Load("0,1,2\n5,6,1\n", new CsvOptions { HasHeader = true }).Count, Is.EqualTo(1));
@@ -40,7 +40,7 @@ public sealed class CsvDataTests
     }
 
     [Test]
-    public void Regression_ReadsRealTargets()
+    public void Regression_reads_real_targets()
     {
         Dataset data = Load("x,y\n1,0.25\n2,-7e-3\n", new CsvOptions { Regression = true });
         Assert.That(data.IsClassification, Is.False);
@@ -50,7 +50,7 @@ public sealed class CsvDataTests
     }
 
     [Test]
-    public void Options_ScaleAndShapeInputs_AndFixTheClasses()
+    public void Options_scale_and_shape_inputs_and_fix_the_classes()
     {
         Dataset data = Load("0,4,8,16,1\n", new CsvOptions { InputDivisor = 16, InputShape = [2, 2], Classes = 5 });
         Assert.That(data.Inputs.ToArray(), Is.EqualTo(new[] { 0, 0.25f, 0.5f, 1 }));
@@ -85,15 +85,15 @@ public sealed class CsvDataTests
     }
 
     [TestCaseSource(nameof(Mistakes))]
-    public void Mistake_IsOneLineThatNamesThePlace(string text, CsvOptions? options, string message) =>
+    public void A_mistake_is_one_line_that_names_the_place(string text, CsvOptions? options, string message) =>
         Assert.That(() => Load(text, options), Throws.InstanceOf<DataException>().With.Message.EqualTo(message));
 
     [Test]
-    public void UnclosedQuote_IsAnError() =>
+    public void An_unclosed_quote_is_an_error() =>
         Assert.That(() => Load("1,2,0\n1,\"2,0\n"), Throws.InstanceOf<DataException>().With.Message.StartsWith("toy, line 2"));
 
     [Test]
-    public void File_PlainOrGzipped_IsReadAndNamed()
+    public void A_file_is_read_and_named_whether_plain_or_gzipped()
     {
         using var folder = new TemporaryFolder();
         byte[] text = Encoding.UTF8.GetBytes("1,2,0\n3,4,1\n");
@@ -109,7 +109,7 @@ public sealed class CsvDataTests
     }
 
     [Test]
-    public void GzippedFile_CutAtARowEnd_IsAnErrorAndNotAShorterDataSet()
+    public void A_gzipped_file_cut_at_a_row_end_is_an_error_and_not_a_shorter_data_set()
     {
         // Stored, not compressed: what is left of the cut file are whole rows, which only the length at its end refutes.
         string rows = string.Concat(Enumerable.Range(0, 2000).Select(i => $"{i % 10},{i % 7},{i % 3}\n"));
@@ -133,7 +133,7 @@ public sealed class CsvDataTests
     }
 
     [Test]
-    public void Digits_AreTheWholeSetInFileOrder()
+    public void Digits_are_the_whole_set_in_file_order()
     {
         using FileStream file = File.OpenRead(DigitsPath());
         Dataset digits = Digits.Load(file);

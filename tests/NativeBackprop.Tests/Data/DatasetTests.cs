@@ -7,7 +7,7 @@ namespace NativeBackprop.Tests.Data;
 public sealed class DatasetTests
 {
     [Test]
-    public void FromLabels_KeepsWhatItWasGiven()
+    public void A_data_set_of_labels_keeps_what_it_was_given()
     {
         Dataset data = Dataset.FromLabels("toy", [1, 2, 3, 4, 5, 6, 7, 8], 4, [2, 0], 3, [2, 2]);
         Assert.That(data.Name, Is.EqualTo("toy"));
@@ -23,7 +23,7 @@ public sealed class DatasetTests
     }
 
     [Test]
-    public void FromTargets_KeepsWhatItWasGiven()
+    public void A_data_set_of_targets_keeps_what_it_was_given()
     {
         Dataset data = Dataset.FromTargets("toy", [1, 2, 3], 1, [.1f, .2f, .3f, .4f, .5f, .6f], 2);
         Assert.That(data.Count, Is.EqualTo(3));
@@ -69,11 +69,11 @@ public sealed class DatasetTests
     }
 
     [TestCaseSource(nameof(Mistakes))]
-    public void Mistake_IsOneLineThatNamesIt(Func<Dataset> make, string message) =>
+    public void A_mistake_is_one_line_that_names_it(Func<Dataset> make, string message) =>
         Assert.That(make, Throws.InstanceOf<DataException>().With.Message.EqualTo(message));
 
     [Test]
-    public void FiniteCheck_FindsTheFirstCulpritAtEveryPosition()
+    public void The_check_for_finite_values_finds_the_first_culprit_at_every_position()
     {
         float[] values = new float[257];
         for (int length = 0; length <= values.Length; length++)
@@ -96,7 +96,7 @@ public sealed class DatasetTests
     }
 
     [Test]
-    public void FiniteCheck_FindsTheOnlyCulpritAtEveryPosition_OfEveryLength()
+    public void The_check_for_finite_values_finds_the_only_culprit_at_every_position_of_every_length()
     {
         // Odd and even numbers of vectors, with and without a tail, for vectors of any width.
         for (int length = 1; length <= 100; length++)
@@ -111,7 +111,7 @@ public sealed class DatasetTests
     }
 
     [Test]
-    public void FiniteCheck_FindsACulpritInALateBlock()
+    public void The_check_for_finite_values_finds_a_culprit_in_a_late_block()
     {
         float[] values = new float[10_000];
         values[7_777] = float.NaN;
@@ -119,7 +119,7 @@ public sealed class DatasetTests
     }
 
     [Test]
-    public void Split_InFileOrder_TestsOnTheLastRows()
+    public void A_split_in_file_order_tests_on_the_last_rows()
     {
         (Dataset train, Dataset? test) = Numbered(10).Split(0.3, shuffle: false, seed: 1);
         Assert.That(train.Labels.ToArray(), Is.EqualTo(new[] { 0, 1, 2, 3, 4, 5, 6 }));
@@ -130,7 +130,7 @@ public sealed class DatasetTests
     }
 
     [Test]
-    public void Split_Shuffled_IsTheFixedPermutationOfTheSeed_AndKeepsRowsWhole()
+    public void A_shuffled_split_is_the_fixed_permutation_of_the_seed_and_keeps_rows_whole()
     {
         (Dataset train, Dataset? test) = Numbered(10).Split(0.2, shuffle: true, seed: 5);
         Assert.That(train.Labels.ToArray(), Is.EqualTo(new[] { 6, 5, 3, 7, 9, 8, 4, 1 }));
@@ -146,7 +146,7 @@ public sealed class DatasetTests
     }
 
     [Test]
-    public void Split_OfTargets_KeepsInputAndTargetTogether()
+    public void A_split_of_targets_keeps_input_and_target_together()
     {
         Dataset data = Dataset.FromTargets("toy", [0, 1, 2, 3, 4], 1, [0, 10, 1, 11, 2, 12, 3, 13, 4, 14], 2);
         (Dataset train, Dataset? test) = data.Split(0.4, shuffle: true, seed: 3);
@@ -161,7 +161,7 @@ public sealed class DatasetTests
     }
 
     [Test]
-    public void Split_OfZero_TrainsOnEverything()
+    public void A_split_of_zero_trains_on_everything()
     {
         Dataset data = Numbered(3);
         (Dataset train, Dataset? test) = data.Split(0, shuffle: true, seed: 1);
@@ -171,17 +171,17 @@ public sealed class DatasetTests
 
     [TestCase(0.04, "toy: a test fraction of 0.04 of 10 rows leaves no test row; expected at least 1 on each side")]
     [TestCase(0.96, "toy: a test fraction of 0.96 of 10 rows leaves no training row; expected at least 1 on each side")]
-    public void Split_ThatLeavesASideEmpty_Says(double fraction, string message) =>
+    public void A_split_that_leaves_a_side_empty_is_refused(double fraction, string message) =>
         Assert.That(() => Numbered(10).Split(fraction, false, 1), Throws.InstanceOf<DataException>().With.Message.EqualTo(message));
 
     [TestCase(-0.1, "test fraction: expected a number in [0, 1), found -0.1")]
     [TestCase(1, "test fraction: expected a number in [0, 1), found 1")]
     [TestCase(double.NaN, "test fraction: expected a number in [0, 1), found NaN")]
-    public void Split_FractionOutsideItsDomain_Says(double fraction, string message) =>
+    public void A_fraction_to_split_off_outside_its_domain_is_refused(double fraction, string message) =>
         Assert.That(() => Numbered(10).Split(fraction, false, 1), Throws.InstanceOf<OptionException>().With.Message.EqualTo(message));
 
     [Test]
-    public void Gather_CopiesRunsAndSingles_AndLeavesTheRestAlone()
+    public void Gathering_copies_runs_and_singles_and_leaves_the_rest_alone()
     {
         Dataset data = Numbered(10);
         int[] rows = [3, 4, 5, 5, 0, 9, 8];
@@ -198,26 +198,26 @@ public sealed class DatasetTests
     [TestCase(new[] { 8, 9, 10, 11 }, 10)]
     [TestCase(new[] { -1, 0 }, -1)]
     [TestCase(new[] { int.MaxValue, int.MinValue }, int.MaxValue)]
-    public void Gather_RowOutOfRange_IsNamed(int[] rows, int culprit) =>
+    public void Gathering_names_a_row_out_of_range(int[] rows, int culprit) =>
         Assert.That(
             () => Numbered(10).Gather(rows, new float[64]),
             Throws.InstanceOf<DataException>().With.Message.EqualTo($"toy: row {culprit} is outside 0..9"));
 
     [Test]
-    public void Gather_DestinationTooSmall_Says() =>
+    public void Gathering_refuses_a_destination_that_is_too_small() =>
         Assert.That(
             () => Numbered(10).Gather([1, 2], new float[3]),
             Throws.InstanceOf<ShapeException>().With.Message.EqualTo("toy: 2 rows of 2 need 4 values, the destination has 3"));
 
     [Test]
-    public void Gather_OfWhatTheDataSetDoesNotHave_Throws()
+    public void Gathering_refuses_what_the_data_set_does_not_have()
     {
         Assert.That(() => Numbered(2).GatherTargets([0], new float[1]), Throws.InvalidOperationException);
         Assert.That(() => Dataset.FromTargets("t", [1], 1, [1], 1).GatherLabels([0], new int[1]), Throws.InvalidOperationException);
     }
 
     [Test]
-    public void Subset_OfNoRow_Says() =>
+    public void A_subset_of_no_row_is_refused() =>
         Assert.That(
             () => Numbered(2).Subset([]),
             Throws.InstanceOf<DataException>().With.Message.EqualTo("toy: a subset needs at least 1 row, found 0"));

@@ -18,7 +18,7 @@ public sealed class IdxFolderTests
     [TestCase("train-images.idx3-ubyte", "train-labels.idx1-ubyte")]
     [TestCase("images-idx3-ubyte", "labels-idx1-ubyte")]
     [TestCase("Digits.Images.idx3.ubyte", "Digits.Labels.idx1.ubyte")]
-    public void OnePair_IsOneDataSet(string images, string labels)
+    public void One_pair_of_files_is_one_data_set(string images, string labels)
     {
         _folder.Write(images, Images(2, 3, 2, [0, 51, 102, 153, 204, 255, 1, 2, 3, 4, 5, 6]));
         _folder.Write(labels, Labels([7, 3]));
@@ -36,7 +36,7 @@ public sealed class IdxFolderTests
     }
 
     [Test]
-    public void TrainAndTest_AreFixed_AndShareTheClasses()
+    public void Training_and_test_set_are_fixed_and_have_the_same_classes()
     {
         _folder.Write("train-images-idx3-ubyte.gz", TemporaryFolder.Gzip(Images(3, 1, 1, [10, 20, 30])));
         _folder.Write("train-labels-idx1-ubyte.gz", TemporaryFolder.Gzip(Labels([0, 1, 2])));
@@ -51,7 +51,7 @@ public sealed class IdxFolderTests
     }
 
     [Test]
-    public void PlainFile_IsPreferredToItsGzippedTwin()
+    public void A_plain_file_is_preferred_to_its_gzipped_twin()
     {
         _folder.Write("train-images-idx3-ubyte", Images(1, 1, 1, [255]));
         _folder.Write("train-images-idx3-ubyte.gz", TemporaryFolder.Gzip(Images(1, 1, 1, [0])));
@@ -60,7 +60,7 @@ public sealed class IdxFolderTests
     }
 
     [Test]
-    public void LargerThanTheReadBuffer_IsReadWhole()
+    public void A_file_larger_than_the_read_buffer_is_read_whole()
     {
         byte[] pixels = [.. Enumerable.Range(0, 5000 * 900).Select(i => (byte)(i * 7 / 3))];
         _folder.Write("train-images-idx3-ubyte.gz", TemporaryFolder.Gzip(Images(5000, 30, 30, pixels)));
@@ -72,7 +72,7 @@ public sealed class IdxFolderTests
     }
 
     [Test]
-    public void Folder_MustBeThere_AndHoldPairs()
+    public void The_folder_must_be_there_and_hold_pairs()
     {
         ExpectError(_folder.Path, ": expected files named PREFIX-images-idx3-ubyte[.gz] and PREFIX-labels-idx1-ubyte[.gz], found none");
         ExpectError(_folder.File("no"), ": expected a folder of IDX files, found nothing", _folder.File("no"));
@@ -85,7 +85,7 @@ public sealed class IdxFolderTests
     }
 
     [Test]
-    public void TwoPairsOfUnknownRoles_AreNotGuessedAt()
+    public void Two_pairs_of_unknown_roles_are_not_guessed_at()
     {
         foreach (string prefix in new[] { "a", "train" })
         {
@@ -100,7 +100,7 @@ public sealed class IdxFolderTests
     }
 
     [Test]
-    public void ImagesOfAnotherSizeInTheTestSet_AreAnError()
+    public void Images_of_another_size_in_the_test_set_are_an_error()
     {
         _folder.Write("train-images-idx3-ubyte", Images(1, 2, 2, new byte[4]));
         _folder.Write("train-labels-idx1-ubyte", Labels([1]));
@@ -152,7 +152,7 @@ public sealed class IdxFolderTests
     }
 
     [TestCaseSource(nameof(DamagedImages))]
-    public void DamagedFile_IsNamedWithExpectedAndActual(byte[] content, string message)
+    public void A_damaged_file_is_named_with_expected_and_actual(byte[] content, string message)
     {
         string images = _folder.Write("train-images-idx3-ubyte", content);
         _folder.Write("train-labels-idx1-ubyte", Labels(message.Contains("empty") ? [] : [0, 0]));
@@ -160,7 +160,7 @@ public sealed class IdxFolderTests
     }
 
     [Test]
-    public void FewerLabelsThanImages_IsAnError()
+    public void Fewer_labels_than_images_are_an_error()
     {
         _folder.Write("train-images-idx3-ubyte", Images(2, 1, 1, [1, 2]));
         string labels = _folder.Write("train-labels-idx1-ubyte", Labels([1]));

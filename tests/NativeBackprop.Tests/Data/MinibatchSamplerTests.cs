@@ -7,7 +7,7 @@ namespace NativeBackprop.Tests.Data;
 public sealed class MinibatchSamplerTests
 {
     [Test]
-    public void Unshuffled_IsRowOrder_WithAShortLastBatch()
+    public void Without_shuffling_rows_come_in_order_and_the_last_batch_is_short()
     {
         var sampler = new MinibatchSampler(7, 3, shuffle: false, seed: 1);
         Assert.That(sampler.BatchesPerEpoch, Is.EqualTo(3));
@@ -19,7 +19,7 @@ public sealed class MinibatchSamplerTests
     [TestCase(7, int.MaxValue, 1)]
     [TestCase(7, 1, 7)]
     [TestCase(1, 4, 1)]
-    public void EveryRowOnceAnEpoch(int count, int batchSize, int batches)
+    public void Every_row_comes_once_an_epoch(int count, int batchSize, int batches)
     {
         var sampler = new MinibatchSampler(count, batchSize, shuffle: true, seed: 2);
         int[][] epoch = Batches(sampler, 0);
@@ -29,7 +29,7 @@ public sealed class MinibatchSamplerTests
     }
 
     [Test]
-    public void Shuffled_IsTheFixedPermutationOfSeedAndEpoch()
+    public void Shuffling_is_the_fixed_permutation_of_seed_and_epoch()
     {
         var sampler = new MinibatchSampler(7, 7, shuffle: true, seed: 5);
         int[] first = [6, 0, 3, 2, 4, 1, 5], second = [5, 2, 0, 3, 1, 4, 6];
@@ -41,7 +41,7 @@ public sealed class MinibatchSamplerTests
     }
 
     [Test]
-    public void BatchAndEpoch_Agree()
+    public void Batch_and_epoch_agree()
     {
         var sampler = new MinibatchSampler(10, 4, shuffle: true, seed: 3);
         int[][] epoch = Batches(sampler, 2);
@@ -54,7 +54,7 @@ public sealed class MinibatchSamplerTests
     }
 
     [Test]
-    public void Epochs_AllocateNothing()
+    public void Epochs_allocate_nothing()
     {
         var sampler = new MinibatchSampler(1000, 32, shuffle: true, seed: 3);
         long sum = Visit(sampler, 0);
@@ -69,7 +69,7 @@ public sealed class MinibatchSamplerTests
     }
 
     [Test]
-    public void Mistakes_AreOneLineThatNamesThem()
+    public void Mistakes_are_one_line_that_names_them()
     {
         Assert.That(
             () => new MinibatchSampler(0, 1, true, 1),

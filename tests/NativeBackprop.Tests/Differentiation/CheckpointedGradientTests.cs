@@ -10,7 +10,7 @@ namespace NativeBackprop.Tests.Differentiation;
 public class CheckpointedGradientTests
 {
     [Test]
-    public void ViewOfAValueKeepsItFromBeingFusedAway()
+    public void A_view_of_a_value_keeps_it_from_being_fused_away()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [3, 2]), w = graph.Variable(
@@ -27,7 +27,7 @@ public class CheckpointedGradientTests
     [TestCase(4)]
     [TestCase(16)]
     [TestCase(1000)]
-    public void GradientsAreTheSame(int segments)
+    public void Gradients_are_the_same(int segments)
     {
         (Sequential model, Graph graph, Node x, Node cost, Node[] variables, Node[] checkpoints) = Network(16, segments, 12, dropout: true);
         GraphHarness harness = new GraphHarness(graph, 8).Set(x, GraphHarness.Random(8 * 12, 2));
@@ -49,7 +49,7 @@ public class CheckpointedGradientTests
     }
 
     [Test]
-    public void MemoryGrowsWithTheRootOfTheDepthAndTimeByAForwardPass()
+    public void Memory_grows_with_the_root_of_the_depth_and_time_by_a_forward_pass()
     {
         const int Depth = 64, Width = 32, Batch = 256;
         (_, Graph graph, _, Node cost, Node[] variables, Node[] checkpoints) = Network(Depth, 8, Width, dropout: false);
@@ -68,7 +68,7 @@ public class CheckpointedGradientTests
     }
 
     [Test]
-    public void SkipsAcrossCheckpointsAreKept()
+    public void Skips_across_segments_are_kept()
     {
         var graph = new Graph();
         Node x = graph.Variable("x", [4], 0.1f, 0.2f, -0.3f, 0.4f), a = x.Tanh(), b = a.Sin().Exp(), c = (b * a).Tanh(), d = c.Exp() + a;
@@ -85,7 +85,7 @@ public class CheckpointedGradientTests
     }
 
     [Test]
-    public void TrainerLearnsTheSame()
+    public void A_trainer_learns_the_same()
     {
         float kept = Train(1), recomputed = Train(3);
         Assert.That(recomputed, Is.EqualTo(kept).Within(1e-6f));
@@ -107,7 +107,7 @@ public class CheckpointedGradientTests
     }
 
     [Test]
-    public void CheckpointsOfAnotherGraphAreErrors()
+    public void Nodes_of_another_graph_are_errors()
     {
         var graph = new Graph();
         Node x = graph.Input("x"), other = new Graph().Input("other");

@@ -7,7 +7,7 @@ public class KrylovTests
     [TestCase(1)]
     [TestCase(12)]
     [TestCase(60)]
-    public void ConjugateGradientsSolveASystem(int size)
+    public void Conjugate_gradients_solve_a_system(int size)
     {
         var matrix = new Dense(Symmetric([.. Enumerable.Range(1, size).Select(i => (double)i)], 3));
         double[] x = [.. GraphHarness.Random(size, 1).Select(value => (double)value)], b = new double[size];
@@ -20,7 +20,7 @@ public class KrylovTests
     }
 
     [Test]
-    public void DampingIsAddedToTheDiagonal()
+    public void Damping_is_added_to_the_diagonal()
     {
         ConjugateGradientResult result = ConjugateGradient.Solve(
             new Dense(new double[,] { { 2, 0 }, { 0, 6 } }), [1, 1], damping: 2, tolerance: 1e-12);
@@ -28,7 +28,7 @@ public class KrylovTests
     }
 
     [Test]
-    public void EndsAreTold()
+    public void The_reason_why_an_iteration_ended_is_told()
     {
         var indefinite = new Dense(new double[,] { { 1, 0 }, { 0, -1 } });
         Assert.That(ConjugateGradient.Solve(indefinite, [0, 1]).Status, Is.EqualTo(ConjugateGradientStatus.NegativeCurvature));
@@ -44,7 +44,7 @@ public class KrylovTests
 
     [TestCase(1)]
     [TestCase(4)]
-    public void LanczosFindsTheLeadingEigenvaluesAndVectors(int count)
+    public void Lanczos_finds_the_leading_eigenvalues_and_vectors(int count)
     {
         double[] spectrum = [.. Enumerable.Range(0, 100).Select(i => i < 95 ? Math.Sin(i) : 2.0 + (i - 95))];
         var matrix = new Dense(Symmetric(spectrum, 7));
@@ -62,7 +62,7 @@ public class KrylovTests
     }
 
     [Test]
-    public void LanczosFindsRepeatedAndNegativeEigenvalues()
+    public void Lanczos_finds_repeated_and_negative_eigenvalues()
     {
         Assert.That(
             Lanczos.Leading(new Dense(Symmetric([5, 5, 5, 1, -9], 2)), 3).Eigenvalues,
@@ -76,7 +76,7 @@ public class KrylovTests
     }
 
     [Test]
-    public void OptionsOutsideTheirDomainAreErrors()
+    public void Options_outside_their_domain_are_errors()
     {
         var matrix = new Dense(new double[,] { { 2, 0 }, { 0, 6 } });
         Assert.That(

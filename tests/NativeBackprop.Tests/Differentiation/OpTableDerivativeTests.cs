@@ -8,7 +8,7 @@ namespace NativeBackprop.Tests.Differentiation;
 public sealed class OpTableDerivativeTests
 {
     [Test]
-    public void Gradient_AtABranch_IsTheSum()
+    public void The_gradient_at_a_branch_is_the_sum()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [3]), c = graph.Input("c", [3]);
@@ -18,7 +18,7 @@ public sealed class OpTableDerivativeTests
     }
 
     [Test]
-    public void Gradient_OfANodeUsedTwiceByOneOp_CountsBothUses()
+    public void The_gradient_of_a_node_used_twice_by_one_op_counts_both_uses()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [2]), w = graph.Input("w", [2, 2]);
@@ -28,7 +28,7 @@ public sealed class OpTableDerivativeTests
     }
 
     [Test]
-    public void Gradient_WithRespectToAnInnerNode_AndToTheLossItself()
+    public void Gradients_with_respect_to_an_inner_node_and_to_the_loss_itself()
     {
         var graph = new Graph();
         Node x = graph.Input("x"), y = x.Square(), z = y * 5;
@@ -39,7 +39,7 @@ public sealed class OpTableDerivativeTests
     }
 
     [Test]
-    public void Gradient_OfWhatTheLossDoesNotDependOn_IsZeros()
+    public void The_gradient_of_what_the_loss_does_not_depend_on_is_zeros()
     {
         var graph = new Graph();
         Node x = graph.Input("x"), other = graph.Input("other", [Shape.Batch, 2]), loss = x.Square(), later = graph.Input("later", [3]);
@@ -53,7 +53,7 @@ public sealed class OpTableDerivativeTests
     }
 
     [Test]
-    public void Gradient_ThroughAPiecewiseConstantOp_IsZeros()
+    public void The_gradient_through_a_piecewise_constant_op_is_zeros()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [2]), y = graph.Input("y", [2]);
@@ -61,7 +61,7 @@ public sealed class OpTableDerivativeTests
     }
 
     [Test]
-    public void Gradient_OfWhatIsNotAScalar_NamesNodeAndShape()
+    public void The_gradient_of_what_is_not_a_scalar_names_node_and_shape()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [Shape.Batch, 3]);
@@ -72,7 +72,7 @@ public sealed class OpTableDerivativeTests
     }
 
     [Test]
-    public void Gradient_AcrossGraphs_IsRefused()
+    public void A_gradient_across_graphs_is_refused()
     {
         var graph = new Graph();
         var other = new Graph();
@@ -87,7 +87,7 @@ public sealed class OpTableDerivativeTests
     }
 
     [Test]
-    public void Gradient_WithRespectToLabels_IsRefused()
+    public void A_gradient_with_respect_to_labels_is_refused()
     {
         var graph = new Graph();
         Node labels = graph.Labels("labels", 3), x = graph.Input("x");
@@ -95,7 +95,7 @@ public sealed class OpTableDerivativeTests
     }
 
     [Test]
-    public void Products_CheckShapesAndCounts()
+    public void Products_check_shapes_and_counts()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [3]), v = graph.Input("v", [2]);
@@ -111,7 +111,7 @@ public sealed class OpTableDerivativeTests
     }
 
     [Test]
-    public void Hessian_OfAQuadratic_IsItsMatrix()
+    public void The_Hessian_of_a_quadratic_is_its_matrix()
     {
         var graph = new Graph();
         Node a = graph.Constant([3, 3], 2, 1, 0, 1, 4, -1, 0, -1, 6), x = graph.Input("x", [3]);
@@ -123,7 +123,7 @@ public sealed class OpTableDerivativeTests
     }
 
     [Test]
-    public void Jacobian_OfSoftmax_HasYiTimesDeltaMinusYj()
+    public void The_Jacobian_of_softmax_is_that_of_the_formula()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [3]), y = x.Softmax(), jacobian = graph.Jacobian(y, x);
@@ -135,7 +135,7 @@ public sealed class OpTableDerivativeTests
     }
 
     [Test]
-    public void ThirdDerivative_OfACube_IsSix()
+    public void The_third_derivative_of_a_cube_is_six()
     {
         var graph = new Graph();
         Node x = graph.Input("x"), d = x.Power(3);

@@ -11,7 +11,7 @@ public class SecondOrderTests
     private static readonly float[] XorInputs = [0, 0, 0, 1, 1, 0, 1, 1], XorTargets = [0, 1, 1, 0];
 
     [Test]
-    public void XorHessianByProductsIsTheOneByDifferencesOfTheGradient()
+    public void The_Hessian_of_XOR_by_products_is_the_one_by_differences_of_the_gradient()
     {
         Problem xor = Xor();
         using var hessian = new HessianOperator(xor.Cost, xor.Variables, new PlanOptions { BatchSize = 4 });
@@ -33,7 +33,7 @@ public class SecondOrderTests
     }
 
     [Test]
-    public void SolveAndTopEigenvalueOfXorsHessian()
+    public void A_solution_and_the_leading_eigenvalue_of_the_Hessian_of_XOR()
     {
         Problem xor = Xor();
         using var hessian = new HessianOperator(xor.Cost, xor.Variables, new PlanOptions { BatchSize = 4 });
@@ -66,7 +66,7 @@ public class SecondOrderTests
     }
 
     [Test]
-    public void NewtonStepsSolveALeastSquaresProblemAtOnce()
+    public void Newton_steps_solve_a_least_squares_problem_at_once()
     {
         var model = new Sequential(new Linear(3, 2));
         model.Initialize(1);
@@ -88,7 +88,7 @@ public class SecondOrderTests
     }
 
     [Test]
-    public void NewtonStepsLearnXorAndNeverRaiseTheLoss()
+    public void Newton_steps_learn_XOR_and_never_raise_the_loss()
     {
         Problem xor = Xor();
         using var newton = new NewtonCg(xor.Cost, xor.Model.Parameters, new PlanOptions { BatchSize = 4 });
@@ -105,7 +105,7 @@ public class SecondOrderTests
     }
 
     [Test]
-    public void JacobianVectorProductsAgreeWithVectorJacobianProducts()
+    public void Jacobian_vector_products_agree_with_vector_Jacobian_products()
     {
         (Graph graph, Node x, Node y, Parameter[] parameters) = Network();
         Node[] wrt = [x, .. parameters.Select(parameter => graph.Variable(parameter))];
@@ -128,7 +128,7 @@ public class SecondOrderTests
     }
 
     [Test]
-    public void GradientsOfGradientsOfGradients()
+    public void Gradients_of_gradients_of_gradients_are_right()
     {
         // The derivatives of x³·eˣ at 1: 4e, 13e, 34e.
         var graph = new Graph();
@@ -140,7 +140,7 @@ public class SecondOrderTests
 
     [TestCase(true)]
     [TestCase(false)]
-    public void HessianVectorProductCostsAtMostThreeGradients(bool useRelu)
+    public void A_Hessian_vector_product_costs_at_most_three_gradients(bool useRelu)
     {
         var model = new Sequential(
             new Linear(256, 256), useRelu ? new Relu() : new Tanh(), new Linear(256, 256), useRelu ? new Relu() : new Tanh(),
@@ -159,7 +159,7 @@ public class SecondOrderTests
     }
 
     [Test]
-    public void HessianOfALinearBlockIsZero()
+    public void The_Hessian_of_a_linear_block_is_zero()
     {
         var graph = new Graph();
         Node a = graph.Variable("a", [2], 1, 2), b = graph.Variable("b", [2], 3, 4);
@@ -172,7 +172,7 @@ public class SecondOrderTests
     }
 
     [Test]
-    public void ErrorsNameWhatIsWrong()
+    public void Errors_name_what_is_wrong()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [3]), batch = graph.Input("batch", [Shape.Batch]);

@@ -14,7 +14,7 @@ public sealed class AllocationTests
 {
     [TestCase(1)]
     [TestCase(2)]
-    public void PlanRun_AllocatesNothing(int threads)
+    public void A_run_of_a_plan_allocates_nothing(int threads)
     {
         var graph = new Graph();
         Node x = graph.Input("x", [64, 128]), t = graph.Add(new Labels("t", [64], 10));
@@ -37,7 +37,7 @@ public sealed class AllocationTests
     }
 
     [Test]
-    public void TrainerStep_AllocatesNothing([Values(1, 2)] int threads, [Values] bool adam, [Values] bool classes)
+    public void A_step_of_a_trainer_allocates_nothing([Values(1, 2)] int threads, [Values] bool adam, [Values] bool classes)
     {
         var model = new Sequential(new Linear(256, 128), new Relu(), new LayerNorm(128), new Dropout(0.2f), new Linear(128, 10));
         Optimizer optimizer = adam ? new Adam() : new Sgd(0.01f);
@@ -56,7 +56,7 @@ public sealed class AllocationTests
     }
 
     [Test]
-    public void Predict_AllocatesNothing()
+    public void A_prediction_allocates_nothing()
     {
         var model = new Sequential(new Linear(32, 16), new Gelu(), new Linear(16, 4));
         model.Initialize(1);

@@ -13,7 +13,7 @@ public sealed class CommitOrderTests
     private static readonly float[] Batch = [1, 2, 3, 4, 5, 6];
 
     [Test]
-    public void StepWithoutFaults_KeepsItsUpdatesWhereTheyWere()
+    public void A_step_without_faults_keeps_its_updates_where_they_were()
     {
         (Graph graph, Node[] outputs, _) = Network(checksCost: false);
         Assert.That(Names(graph, outputs), Is.EqualTo(new[]
@@ -24,7 +24,7 @@ public sealed class CommitOrderTests
     }
 
     [Test]
-    public void CheckOfTheCost_ComesBeforeTheUpdates_WhichStayInTheBackwardPass()
+    public void The_check_of_the_cost_comes_before_the_updates_which_stay_in_the_backward_pass()
     {
         (Graph plain, Node[] updates, _) = Network(checksCost: false);
         (Graph graph, Node[] outputs, Node check) = Network(checksCost: true);
@@ -41,7 +41,7 @@ public sealed class CommitOrderTests
     }
 
     [Test]
-    public void FaultInTheBackwardPass_HoldsAllUpdatesBack()
+    public void A_fault_in_the_backward_pass_holds_all_updates_back()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [3, 2]), rate = graph.Input("rate");
@@ -56,7 +56,7 @@ public sealed class CommitOrderTests
 
     [TestCase(true)]
     [TestCase(false)]
-    public void Counter_ThatACostDependsOn_IsCountedInTheArena_AndCommittedBehindTheCheck(bool fuse)
+    public void A_counter_that_a_cost_depends_on_is_counted_in_the_arena_and_committed_behind_the_check(bool fuse)
     {
         var graph = new Graph();
         Node x = graph.Input("x", [3, 2]), state = graph.Variable("state", [2], 7, 0), count = graph.Add(new Counter(2), state);
@@ -76,7 +76,7 @@ public sealed class CommitOrderTests
 
     [TestCase(true)]
     [TestCase(false)]
-    public void RunningStatistics_AreAnEffectLikeAnyOther(bool isChecked)
+    public void Running_statistics_are_an_effect_like_any_other(bool isChecked)
     {
         var graph = new Graph();
         Node x = graph.Input("x", [3, 2]), running = graph.Variable("running", [2], 10, 20);
@@ -104,7 +104,7 @@ public sealed class CommitOrderTests
     }
 
     [Test]
-    public void TwoHalves_HaveACommitEach()
+    public void Two_halves_have_a_commit_each()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [3, 2]), rate = graph.Input("rate");
@@ -128,7 +128,7 @@ public sealed class CommitOrderTests
     }
 
     [Test]
-    public void TwoUpdatesOfAVariable_OfWhichACheckNeedsTheFirst_AreCommittedAndMadeInOrder()
+    public void Two_updates_of_a_variable_of_which_a_check_needs_the_first_are_committed_and_made_in_order()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [2]), w = graph.Variable("w", [2], 1, 2), rate = graph.Input("rate");

@@ -12,7 +12,7 @@ public sealed class FusionTests
         NativeBackprop.Ops.Functions.Identity.Create()];
 
     [Test]
-    public void ProductBiasAndActivation_BecomeOne()
+    public void Product_bias_and_activation_become_one()
     {
         foreach (Elementwise function in Functions.Where(function => function.Row != NativeBackprop.Ops.Functions.Identity))
         {
@@ -23,7 +23,7 @@ public sealed class FusionTests
     }
 
     [Test]
-    public void ProductAndBias_WithTheBiasOnEitherSideOrAsARow_BecomeOne()
+    public void Product_and_bias_with_the_bias_on_either_side_or_as_a_row_become_one()
     {
         var net = new Net();
         Assert.That(net.Steps([net.Product + net.Bias]), Is.EqualTo(new[] { "matmul_bias" }));
@@ -33,7 +33,7 @@ public sealed class FusionTests
     }
 
     [Test]
-    public void WhatIsNoBias_IsAdded()
+    public void What_is_no_bias_is_added_by_itself()
     {
         var net = new Net();
         Node other = net.Input("other", [Shape.Batch, 5]), column = net.Input("column", [Shape.Batch, 1]), scalar = net.Input("scalar", []);
@@ -45,7 +45,7 @@ public sealed class FusionTests
     }
 
     [Test]
-    public void AProductThatIsWantedOrReadByOthers_StaysAsItIs()
+    public void A_product_that_is_wanted_or_read_by_others_stays_as_it_is()
     {
         var net = new Net();
         Assert.That(net.Steps([net.Product, net.Product + net.Bias]), Is.EqualTo(new[] { "matmul", "add" }));
@@ -55,7 +55,7 @@ public sealed class FusionTests
     }
 
     [Test]
-    public void AProductThatAViewShows_StaysAsItIs()
+    public void A_product_that_a_view_shows_stays_as_it_is()
     {
         var net = new Net();
         Node view = net.Product.Reshape([5, Shape.Batch]), y = (net.Product + net.Bias).Tanh();
@@ -67,7 +67,7 @@ public sealed class FusionTests
     }
 
     [Test]
-    public void TheArgument_IsKeptWhereTheDerivativeReadsIt_AndOnlyThere()
+    public void The_argument_is_kept_where_the_derivative_reads_it_and_only_there()
     {
         foreach (Elementwise function in Functions.Where(function => function.Row != NativeBackprop.Ops.Functions.Identity))
         {
@@ -81,7 +81,7 @@ public sealed class FusionTests
     }
 
     [Test]
-    public void AWantedArgument_IsKept()
+    public void A_wanted_argument_is_kept()
     {
         var net = new Net();
         Node z = net.Product + net.Bias, y = z.Tanh();
@@ -92,7 +92,7 @@ public sealed class FusionTests
     }
 
     [Test]
-    public void DerivativeAndBiasSum_BecomeOne_AndTakeInTheProductBefore()
+    public void Derivative_and_bias_sum_become_one_and_take_in_the_product_before()
     {
         foreach (Elementwise function in Functions.Where(function => function.Row != NativeBackprop.Ops.Functions.Identity))
         {
@@ -111,7 +111,7 @@ public sealed class FusionTests
     }
 
     [Test]
-    public void AGradientThatIsWanted_StaysVisible()
+    public void A_gradient_that_is_wanted_stays_visible()
     {
         var net = new Net();
         Node z = net.Product + net.Bias, h = z.Tanh(), v = net.Input("v", [5, 6]), y = h.MatMul(v), t = net.Input("t", [Shape.Batch, 6]);
@@ -127,7 +127,7 @@ public sealed class FusionTests
     }
 
     [Test]
-    public void LossAndItsGradient_BecomeOne()
+    public void Loss_and_its_gradient_become_one()
     {
         var net = new Net();
         Node labels = net.Labels(5), loss = net.Graph.Add(
@@ -145,7 +145,7 @@ public sealed class FusionTests
     }
 
     [Test]
-    public void ALossWhoseWeightIsComputed_IsLeftAlone()
+    public void A_loss_whose_weight_is_computed_is_left_alone()
     {
         var net = new Net();
         Node target = net.Input("target", [Shape.Batch, 5]), loss = net.Graph.Add(new SquaredError(), net.Product, target);
@@ -155,7 +155,7 @@ public sealed class FusionTests
     }
 
     [Test]
-    public void GradientDescent_HappensInsideTheProduct()
+    public void Gradient_descent_happens_inside_the_product()
     {
         var net = new Net();
         Node rate = net.Input("rate", []), loss = (net.Product * net.U).Sum(), dw = net.Graph.VectorJacobianProduct(
@@ -172,7 +172,7 @@ public sealed class FusionTests
     }
 
     [Test]
-    public void GradientDescent_TakesInAPenaltysGradient()
+    public void Gradient_descent_takes_in_a_penaltys_gradient()
     {
         var net = new Net();
         Node rate = net.Input("rate", []), dw = net.Graph.VectorJacobianProduct(net.Product, net.U, net.W)[0];
@@ -191,7 +191,7 @@ public sealed class FusionTests
     }
 
     [Test]
-    public void GradientDescent_OnAParameterSeenThroughAView_AgreesWithTheUnfused()
+    public void Gradient_descent_on_a_parameter_seen_through_a_view_agrees_with_the_unfused_one()
     {
         var net = new Net();
         Node flat = net.Variable("flat", [20]), rate = net.Input("rate", []);

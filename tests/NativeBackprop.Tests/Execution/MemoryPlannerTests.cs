@@ -24,7 +24,7 @@ public sealed class MemoryPlannerTests
         select steps;
 
     [Test]
-    public void RandomGraph_ComputesWhatTheReferenceDoes_WhateverTheReuse() => Check.One(Config, Prop.ForAll(Recipe.ToArbitrary(), recipe =>
+    public void Random_graphs_compute_what_the_reference_does() => Check.One(Config, Prop.ForAll(Recipe.ToArbitrary(), recipe =>
     {
         (Graph graph, Node[] outputs, Node[] inputs) = Build(recipe);
         var random = new RandomSource((ulong)recipe.Length);
@@ -71,7 +71,7 @@ public sealed class MemoryPlannerTests
     }));
 
     [Test]
-    public void Chain_RunsInPlace_InTheMemoryOfOneValue()
+    public void A_chain_runs_in_place_in_the_memory_of_one_value()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [1000]), y = x;
@@ -89,7 +89,7 @@ public sealed class MemoryPlannerTests
     }
 
     [Test]
-    public void Memory_IsReused_WhereNothingGoesInPlace()
+    public void Memory_is_reused_where_nothing_goes_in_place()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [64, 64]), w = graph.Variable("w", [64, 64], new float[4096]), y = x;
@@ -104,7 +104,7 @@ public sealed class MemoryPlannerTests
     }
 
     [Test]
-    public void Operand_ThatIsStillNeeded_IsNotOverwritten()
+    public void An_operand_that_is_still_needed_is_not_overwritten()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [64]), a = x.Tanh(), b = a.Square(), c = a + b;
@@ -116,7 +116,7 @@ public sealed class MemoryPlannerTests
     }
 
     [Test]
-    public void WantedValues_ViewsAndRepeatedReaders_KeepTheirMemory()
+    public void Wanted_values_views_and_repeated_readers_keep_their_memory()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [8, 8]), a = x.Tanh(), view = a.Reshape([64]), b = a.Exp(), c = view.Square(), d = (b * b).Relu();
@@ -132,7 +132,7 @@ public sealed class MemoryPlannerTests
     }
 
     [Test]
-    public void Operand_ThatIsReadTwiceInDifferentWays_IsNotOverwritten()
+    public void An_operand_that_is_read_twice_in_different_ways_is_not_overwritten()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [3, 40]), u = graph.Input("u", [3]), z = x.Tanh();
@@ -207,7 +207,7 @@ public sealed class MemoryPlannerTests
     }
 
     [Test]
-    public void EmptyValues_TakeAPlaceAndDoNothing()
+    public void Empty_values_take_a_place_and_do_nothing()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [0, 4]), y = graph.Input("y", [4]), z = (x + y).Exp(), s = z.Sum(),

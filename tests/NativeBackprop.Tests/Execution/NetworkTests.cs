@@ -44,7 +44,7 @@ public sealed class NetworkTests
     ];
 
     [Test]
-    public void Gradients_OfThreeLayers_AgreeWithTheDoubleOracle([ValueSource(nameof(Activations))] string activation)
+    public void Gradients_of_three_layers_agree_with_the_double_oracle([ValueSource(nameof(Activations))] string activation)
     {
         foreach (Loss loss in Losses)
         {
@@ -82,7 +82,7 @@ public sealed class NetworkTests
     }
 
     [Test]
-    public void Training_FusedAndUnfused_AgreeToRounding([ValueSource(nameof(Activations))] string activation)
+    public void Fused_and_unfused_training_agree_to_rounding([ValueSource(nameof(Activations))] string activation)
     {
         foreach (Loss loss in Losses)
         {
@@ -96,7 +96,7 @@ public sealed class NetworkTests
     }
 
     [Test]
-    public void Training_FollowsTheReference_WithEveryOptimizerAndAPenalty()
+    public void Training_follows_the_reference_with_every_optimizer_and_a_penalty()
     {
         foreach ((string name, Func<Optimizer> create) in Optimizers)
         {
@@ -132,7 +132,7 @@ public sealed class NetworkTests
     }
 
     [Test]
-    public void Gradient_OfABatchTwiceOver_IsThatOfTheBatch()
+    public void The_gradient_of_a_batch_twice_over_is_that_of_the_batch()
     {
         foreach (Loss loss in Losses)
         {
@@ -147,7 +147,7 @@ public sealed class NetworkTests
     }
 
     [Test]
-    public void Fit_WithAShortLastBatch_DoesWhatItsStepsDo()
+    public void Fit_with_a_short_last_batch_does_what_its_steps_do()
     {
         float[] x = [.. Batch(0), .. Batch(1)[..(3 * Inputs)]];
         int[] labels = [.. Labels(0), .. Labels(1)[..3]];
@@ -171,7 +171,7 @@ public sealed class NetworkTests
     }
 
     [Test]
-    public void Models_TrainedAtOnce_ComeOutAsTheyDoAlone()
+    public void Models_trained_at_once_come_out_as_they_do_alone()
     {
         string[] activations = ["relu", "tanh", "gelu", "maxout"];
         float[][] alone = [.. activations.Select(activation => TrainLong(activation, 1))], together = new float[4][];

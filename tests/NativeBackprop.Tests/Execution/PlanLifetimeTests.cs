@@ -12,7 +12,7 @@ public sealed class PlanLifetimeTests
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(20);
 
     [Test]
-    public void After_Dispose_everything_throws_and_tensors_keep_their_values()
+    public void After_its_disposal_everything_throws_and_tensors_keep_their_values()
     {
         var graph = new Graph();
         Node x = graph.Input("x"), y = x.Square();

@@ -19,7 +19,7 @@ public sealed class PlanTests
     }
 
     [Test]
-    public void Run_ComputesTheNotesExample_AgainAndAgain()
+    public void Runs_compute_the_example_of_the_notes_again_and_again()
     {
         var graph = new Graph();
         Node x = graph.Input("x"), y = graph.Input("y"), z = graph.Input("z"), f = (x + y) * z;
@@ -32,7 +32,7 @@ public sealed class PlanTests
     }
 
     [Test]
-    public void Run_WithAnUnboundInput_NamesIt()
+    public void A_run_with_an_unbound_input_names_it()
     {
         var graph = new Graph();
         Node a = graph.Input("a"), b = graph.Input("b");
@@ -44,7 +44,7 @@ public sealed class PlanTests
     }
 
     [Test]
-    public void Bind_OfWrongLength_NamesNodeShapeAndCounts()
+    public void Binding_a_wrong_length_names_node_shape_and_counts()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [Shape.Batch, 3]), y = x.Relu();
@@ -58,7 +58,7 @@ public sealed class PlanTests
     [TestCase(float.NaN)]
     [TestCase(float.PositiveInfinity)]
     [TestCase(float.NegativeInfinity)]
-    public void Bind_OfANumberThatIsNotFinite_NamesNodeAndElement(float bad)
+    public void Binding_a_number_that_is_not_finite_names_node_and_element(float bad)
     {
         var graph = new Graph();
         Node x = graph.Input("x", [300]), y = x.Relu();
@@ -74,7 +74,7 @@ public sealed class PlanTests
     [TestCase(3, 1)]
     [TestCase(-1, 0)]
     [TestCase(int.MinValue, 1)]
-    public void Bind_OfALabelOutOfRange_NamesNodeLabelAndPosition(int label, int at)
+    public void Binding_a_label_out_of_range_names_node_label_and_position(int label, int at)
     {
         var graph = new Graph();
         Node labels = graph.Labels("labels", 3), y = graph.Add(new OneHot(3), labels);
@@ -88,7 +88,7 @@ public sealed class PlanTests
     }
 
     [Test]
-    public void Bind_OfTheWrongKindOrNode_SaysSo()
+    public void Binding_the_wrong_kind_or_node_is_refused()
     {
         var graph = new Graph();
         Node labels = graph.Labels("labels", 3), x = graph.Input("x", [Shape.Batch, 3]), y = x + graph.Add(new OneHot(3), labels),
@@ -105,7 +105,7 @@ public sealed class PlanTests
     }
 
     [Test]
-    public unsafe void Bind_OfAPinnedBuffer_ReadsItWithoutACopy_UntilAnotherBinding()
+    public unsafe void A_bound_pinned_buffer_is_read_without_a_copy_until_another_binding()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [4]), y = 2 * x;
@@ -127,7 +127,7 @@ public sealed class PlanTests
     }
 
     [Test]
-    public void Run_LeavesInputsAlone_EvenWhereResultsGoInPlace()
+    public void A_run_leaves_inputs_alone_even_where_results_go_in_place()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [40]), y = x.Relu().Square().Exp();
@@ -139,7 +139,7 @@ public sealed class PlanTests
     }
 
     [Test]
-    public void RunFirst_StopsAtTheFirstNodes_AndRunRestDoesTheOthers()
+    public void RunFirst_stops_at_the_first_nodes_and_RunRest_does_the_others()
     {
         int forward = 0, backward = 0;
         var graph = new Graph();
@@ -159,7 +159,7 @@ public sealed class PlanTests
     }
 
     [Test]
-    public void Compile_WithoutANeededBatchSize_NamesTheNode()
+    public void Compiling_without_a_needed_batch_size_names_the_node()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [Shape.Batch, 3]), y = x.Relu();
@@ -177,7 +177,7 @@ public sealed class PlanTests
     }
 
     [Test]
-    public void Run_OutsideADomain_NamesTheNodeTheOperandAndTheValue_AndOnlyOnce()
+    public void A_run_outside_a_domain_names_node_operand_and_value_and_only_once()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [3]), log = x.Log(), root = graph.SetName(x.Sqrt(), "root");
@@ -194,7 +194,7 @@ public sealed class PlanTests
     }
 
     [Test]
-    public void Log_OfANegativeConstant_IsRefused_WhenThePlanIsMade()
+    public void The_logarithm_of_a_negative_constant_is_refused_when_the_plan_is_made()
     {
         var graph = new Graph();
         Node logarithm = graph.Constant(-1).Log();
@@ -203,7 +203,7 @@ public sealed class PlanTests
     }
 
     [Test]
-    public void Power_OfANegativeNumber_IsRefused_UnlessTheExponentIsWhole()
+    public void A_power_of_a_negative_number_is_refused_unless_the_exponent_is_whole()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [2]), half = x.Power(0.5f), cube = x.Power(3);
@@ -216,7 +216,7 @@ public sealed class PlanTests
     }
 
     [Test]
-    public void Outputs_MayBeInputsParametersConstantsViewsAndRepeated()
+    public void Outputs_may_be_inputs_parameters_constants_views_and_repeated()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [4]), w = graph.Variable("w", [2], 1, 2), c = graph.Constant(3, [2]);
@@ -234,7 +234,7 @@ public sealed class PlanTests
     }
 
     [Test]
-    public void Run_AfterDispose_SaysSo()
+    public void A_run_of_a_disposed_plan_is_refused()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [100_000]), y = x.Exp();
@@ -248,7 +248,7 @@ public sealed class PlanTests
     }
 
     [Test]
-    public void Run_FromTwoCallersAtOnce_IsRefused()
+    public void A_run_from_two_callers_at_once_is_refused()
     {
         var graph = new Graph();
         using var entered = new ManualResetEventSlim();

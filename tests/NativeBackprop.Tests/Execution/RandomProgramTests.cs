@@ -16,7 +16,7 @@ public sealed class RandomProgramTests
     [TestCase(true, 1)]
     [TestCase(true, 2)]
     [TestCase(true, 3)]
-    public void Plan_GivesWhatDoingEverythingInOrderGives(bool fuse, int threads)
+    public void A_plan_gives_what_doing_everything_in_order_gives(bool fuse, int threads)
     {
         int copies = 0, commits = 0, halves = 0;
         for (ulong seed = 1; seed <= Programs; seed++)
@@ -50,7 +50,7 @@ public sealed class RandomProgramTests
     }
 
     [Test]
-    public void Reference_GivesWhatDoingEverythingInOrderGives()
+    public void The_reference_gives_what_doing_everything_in_order_gives()
     {
         for (ulong seed = 1; seed <= Programs; seed++)
         {

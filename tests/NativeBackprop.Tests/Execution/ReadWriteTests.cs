@@ -18,7 +18,7 @@ public sealed class ReadWriteTests
     private static readonly float[] Once = [0, -2, 0.75f, 1.75f], Twice = [-0.5f, -3, 1.25f, 1.5f];
 
     [Test]
-    public void NodeAskedForAfterAnUpdate_IsANewNode_AndReadsTheNewValue()
+    public void A_node_asked_for_after_an_update_is_a_new_node_and_reads_the_new_value()
     {
         var setting = new Setting();
         Node before = setting.X * setting.W, same = setting.X * setting.W;
@@ -32,7 +32,7 @@ public sealed class ReadWriteTests
     }
 
     [Test]
-    public void AnUpdateOfAnotherVariable_KeepsRepeatedNodesTheSame()
+    public void An_update_of_another_variable_keeps_repeated_nodes_the_same()
     {
         var setting = new Setting();
         Node v = setting.Graph.Variable("v", [4], Start), before = setting.X * setting.W;
@@ -41,7 +41,7 @@ public sealed class ReadWriteTests
     }
 
     [Test]
-    public void ViewMadeBeforeAnUpdate_ShowsTheNewValueToWhoeverUsesItAfterwards()
+    public void A_view_made_before_an_update_shows_the_new_value_to_whoever_uses_it_afterwards()
     {
         var setting = new Setting();
         Node view = setting.W.Reshape([2, 2]), slice = setting.W.Slice(0, 1, 2), early = view.Square();
@@ -52,7 +52,7 @@ public sealed class ReadWriteTests
     }
 
     [Test]
-    public void VariableAsAnOutput_AndAViewOfIt_ShowTheValueAfterTheRun()
+    public void A_variable_as_an_output_and_a_view_of_it_show_the_value_after_the_run()
     {
         var setting = new Setting();
         Node view = setting.W.Reshape([2, 2]), first = setting.Update(setting.X), second = setting.Update(setting.X);
@@ -60,7 +60,7 @@ public sealed class ReadWriteTests
     }
 
     [Test]
-    public void ResultOfAnUpdate_UsedFurther_IsTheNewValue()
+    public void The_result_of_an_update_used_further_is_the_new_value()
     {
         var setting = new Setting();
         Node updated = setting.Update(setting.X), y = setting.X * updated;
@@ -69,7 +69,7 @@ public sealed class ReadWriteTests
     }
 
     [Test]
-    public void UpdateThatThePlanDoesNotNeed_DoesNotHappen()
+    public void An_update_that_the_plan_does_not_need_does_not_happen()
     {
         var setting = new Setting();
         _ = setting.Update(setting.X);
@@ -79,7 +79,7 @@ public sealed class ReadWriteTests
 
     [TestCase(true)]
     [TestCase(false)]
-    public void UpdateThatReadsWhatItWrites_ReadsTheOldValue(bool throughAView)
+    public void An_update_that_reads_what_it_writes_reads_the_old_value(bool throughAView)
     {
         var setting = new Setting();
         Node rate = throughAView ? setting.W.Slice(0, 2, 1).Reshape([]) : setting.Rate;
@@ -89,31 +89,31 @@ public sealed class ReadWriteTests
     }
 
     [Test]
-    public void Gradient_AskedForAfterTwoUpdates_IsThatOfTheOldValues()
+    public void A_gradient_asked_for_after_two_updates_is_that_of_the_old_values()
     {
         AssertSameAsAskedForAtOnce((setting, y) => setting.Graph.Gradient(y, setting.W, setting.X));
     }
 
     [Test]
-    public void CheckpointedGradient_AskedForAfterTwoUpdates_IsThatOfTheOldValues()
+    public void A_gradient_with_recomputation_asked_for_after_two_updates_is_that_of_the_old_values()
     {
         AssertSameAsAskedForAtOnce((setting, y) => setting.Graph.CheckpointedGradient(y, [setting.Middle], [setting.W, setting.X]));
     }
 
     [Test]
-    public void JacobianVectorProduct_AskedForAfterTwoUpdates_IsThatOfTheOldValues()
+    public void A_Jacobian_vector_product_asked_for_after_two_updates_is_that_of_the_old_values()
     {
         AssertSameAsAskedForAtOnce((setting, y) => [setting.Graph.JacobianVectorProduct(y, [setting.W], [setting.X])]);
     }
 
     [Test]
-    public void HessianVectorProduct_AskedForAfterTwoUpdates_IsThatOfTheOldValues()
+    public void A_Hessian_vector_product_asked_for_after_two_updates_is_that_of_the_old_values()
     {
         AssertSameAsAskedForAtOnce((setting, y) => setting.Graph.HessianVectorProduct(y, [setting.W, setting.X], [setting.X, setting.X]));
     }
 
     [Test]
-    public void GradientOfAGradient_AskedForInTwoHalvesAroundUpdates_IsThatOfTheOldValues()
+    public void A_gradient_of_a_gradient_asked_for_in_two_halves_around_updates_is_that_of_the_old_values()
     {
         var (late, early) = (new Setting(), new Setting());
         Node y = Function(early), dy = early.Graph.Gradient(y, early.W)[0];
@@ -127,7 +127,7 @@ public sealed class ReadWriteTests
     }
 
     [Test]
-    public void GradientOfTwoPasses_WithAnUpdateBetween_AddsTheDerivativeOfEachAtItsOwnValue()
+    public void The_gradient_of_two_passes_with_an_update_between_adds_the_derivative_of_each_at_its_own_value()
     {
         // f(W) with W old, plus f(W) with W new: each pass is differentiated where it was made, also when asked for after a third update.
         var setting = new Setting();
@@ -138,7 +138,7 @@ public sealed class ReadWriteTests
     }
 
     [Test]
-    public void VectorOfABackwardPass_IsReadWhereThePassIsAskedFor()
+    public void The_vector_of_a_backward_pass_is_read_where_the_pass_is_asked_for()
     {
         var setting = new Setting();
         Node y = setting.X.Square(), update = setting.Update(setting.X);
@@ -148,7 +148,7 @@ public sealed class ReadWriteTests
     }
 
     [Test]
-    public void GradientThatIsAVariable_KeepsItsValueThroughLaterUpdates()
+    public void A_gradient_that_is_a_variable_keeps_its_value_through_later_updates()
     {
         // The vector itself is what comes out of a reshape's gradient, and a copy has to outlive the update.
         var setting = new Setting();
@@ -160,7 +160,7 @@ public sealed class ReadWriteTests
     }
 
     [Test]
-    public void LateReader_ThatCanComeFirst_NeedsNoCopy_AndOneThatDependsOnTheUpdate_DoesNeedOne()
+    public void A_late_reader_needs_a_copy_only_where_it_depends_on_the_update()
     {
         var setting = new Setting();
         Node y = (setting.W * setting.W * setting.W).Sum(), update = setting.Update(setting.X);
@@ -180,7 +180,7 @@ public sealed class ReadWriteTests
     }
 
     [Test]
-    public void UnrolledDescent_WithEveryGradientAskedForAtTheEnd_IsTheSameAsStepByStep()
+    public void Unrolled_descent_with_every_gradient_asked_for_at_the_end_is_the_same_as_step_by_step()
     {
         const int Steps = 4;
         var setting = new Setting();
@@ -208,7 +208,7 @@ public sealed class ReadWriteTests
     }
 
     [Test]
-    public void UpdateOfWhatIsNoVariable_IsRefused()
+    public void An_update_of_what_is_no_variable_is_refused()
     {
         var setting = new Setting();
         int count = setting.Graph.Nodes.Count;

@@ -9,7 +9,7 @@ public sealed class SchedulerTests
 {
     [TestCase(2)]
     [TestCase(3)]
-    public void RunThroughBothHalves_WaitsForWhatTheFirstHalfWrites(int threads)
+    public void A_run_through_both_halves_meets_before_it_reads_what_the_first_half_writes(int threads)
     {
         const int Length = 4096, Rounds = 40;
         int owner = Environment.CurrentManagedThreadId;
@@ -40,7 +40,7 @@ public sealed class SchedulerTests
     }
 
     [Test]
-    public void Step_WaitsForEarlierOnesThatTouchItsMemory_AndForNoOther()
+    public void Threads_meet_before_a_step_that_touches_the_memory_of_an_earlier_one_and_before_no_other()
     {
         var graph = new Graph();
         Node w = graph.Variable("w", [4, 2], new float[8]), x = graph.Input("x", [2]);

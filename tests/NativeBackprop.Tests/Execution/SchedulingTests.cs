@@ -15,7 +15,7 @@ public sealed class SchedulingTests
 
     [TestCase(true)]
     [TestCase(false)]
-    public void Reader_BuiltAfterAnUpdate_SeesTheNewValue_AndOneBuiltBefore_TheOld(bool fuse)
+    public void A_reader_built_after_an_update_sees_the_new_value_and_one_built_before_it_the_old(bool fuse)
     {
         AssertAsTheReference(fuse, (graph, w, x, rate) =>
         {
@@ -27,7 +27,7 @@ public sealed class SchedulingTests
 
     [TestCase(true)]
     [TestCase(false)]
-    public void ReaderFusedWithALaterStep_StillSeesTheOldValue(bool fuse)
+    public void A_reader_fused_with_a_later_step_still_sees_the_old_value(bool fuse)
     {
         AssertAsTheReference(fuse, (graph, w, x, rate) =>
         {
@@ -43,7 +43,7 @@ public sealed class SchedulingTests
 
     [TestCase(true)]
     [TestCase(false)]
-    public void FactorsOfOneProduct_AreUpdatedFromTheOldValuesOfBoth(bool fuse)
+    public void The_factors_of_a_product_are_updated_from_the_old_values_of_both(bool fuse)
     {
         AssertAsTheReference(fuse, (graph, w, x, rate) =>
         {
@@ -55,7 +55,7 @@ public sealed class SchedulingTests
 
     [TestCase(true)]
     [TestCase(false)]
-    public void TwoUpdatesOfOneParameter_FollowEachOther(bool fuse)
+    public void Two_updates_of_one_parameter_follow_each_other(bool fuse)
     {
         AssertAsTheReference(fuse, (graph, w, x, rate) =>
         {
@@ -67,7 +67,7 @@ public sealed class SchedulingTests
 
     [TestCase(true)]
     [TestCase(false)]
-    public void AnUpdateThatReadsAnotherParameter_SeesWhatStandsThereAtItsTurn(bool fuse)
+    public void An_update_that_reads_another_parameter_sees_what_stands_there_at_its_turn(bool fuse)
     {
         AssertAsTheReference(fuse, (graph, w, x, rate) =>
         {
@@ -80,7 +80,7 @@ public sealed class SchedulingTests
 
     [TestCase(true)]
     [TestCase(false)]
-    public void APenaltyOnTheOldValue_StaysAPenaltyOnTheOldValue(bool fuse)
+    public void A_penalty_on_the_old_value_stays_a_penalty_on_the_old_value(bool fuse)
     {
         AssertAsTheReference(fuse, (graph, w, x, rate) =>
         {
@@ -91,7 +91,7 @@ public sealed class SchedulingTests
 
     [TestCase(true)]
     [TestCase(false)]
-    public void LossWeightedByAParameter_ReadsItBeforeAndAfterItsUpdate(bool fuse)
+    public void A_loss_weighted_by_a_parameter_reads_it_before_and_after_its_update(bool fuse)
     {
         AssertAsTheReference(fuse, (graph, w, x, rate) =>
         {
@@ -103,7 +103,7 @@ public sealed class SchedulingTests
 
     [TestCase(true)]
     [TestCase(false)]
-    public void Gradient_SeenThroughAView_IsThereBeforeTheUpdateThatUsesIt(bool fuse)
+    public void A_gradient_seen_through_a_view_is_there_before_the_update_that_uses_it(bool fuse)
     {
         AssertAsTheReference(fuse, (graph, w, x, rate) =>
         {
@@ -114,7 +114,7 @@ public sealed class SchedulingTests
     }
 
     [Test]
-    public void Update_ComesRightAfterItsGradient_AndTheLastReader()
+    public void An_update_comes_right_after_its_gradient_and_the_last_reader()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [Shape.Batch, 4]), rate = graph.Input("rate");

@@ -14,7 +14,7 @@ public sealed class ThreadTests
     [TestCase(2)]
     [TestCase(3)]
     [TestCase(4)]
-    public void Results_AreTheSameBits_RunAfterRunAndPlanAfterPlan(int threads)
+    public void Results_are_the_same_bits_run_after_run_and_plan_after_plan(int threads)
     {
         float[] first = Train(threads, 5), again = Train(threads, 5);
         Assert.That(again, Is.EqualTo(first));
@@ -23,7 +23,7 @@ public sealed class ThreadTests
 
     [TestCase(2)]
     [TestCase(3)]
-    public void Plan_RunManyTimes_GivesTheSameBitsEachTime(int threads)
+    public void A_plan_that_is_run_many_times_gives_the_same_bits_each_time(int threads)
     {
         var net = new Network(threads);
         net.Plan.Run();
@@ -39,7 +39,7 @@ public sealed class ThreadTests
 
     [TestCase(2)]
     [TestCase(4)]
-    public void AFailureInAWorker_ReachesTheCaller_AndThePlanStillWorks(int threads)
+    public void A_failure_in_a_worker_reaches_the_caller_and_the_plan_still_works(int threads)
     {
         int owner = Environment.CurrentManagedThreadId;
         bool fail = false;
@@ -63,7 +63,7 @@ public sealed class ThreadTests
 
     [TestCase(1)]
     [TestCase(2)]
-    public void AFailureInTheCallersShare_ReachesIt_AndThePlanStillWorks(int threads)
+    public void A_failure_in_the_callers_part_reaches_it_and_the_plan_still_works(int threads)
     {
         int owner = Environment.CurrentManagedThreadId;
         bool fail = true;
@@ -79,7 +79,7 @@ public sealed class ThreadTests
     }
 
     [Test]
-    public void Faults_OfSharedKernels_AreFoundWhicheverThreadMeetsThem()
+    public void Faults_of_split_kernels_are_found_whichever_thread_comes_upon_them()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [200_000]), y = x.Log();
@@ -97,7 +97,7 @@ public sealed class ThreadTests
     }
 
     [Test]
-    public void SeveralPlans_OnSeveralThreads_GiveWhatEachGivesAlone()
+    public void Several_plans_on_several_threads_give_what_each_gives_alone()
     {
         float[][] alone = [.. Enumerable.Range(0, 4).Select(i => Train((i % 2) + 1, 5 + i))];
         var together = new float[4][];
@@ -111,7 +111,7 @@ public sealed class ThreadTests
     }
 
     [Test]
-    public void Plans_ThatOnlyReadAParameter_RunAtOnce()
+    public void Plans_that_only_read_a_parameter_may_run_at_once()
     {
         var weights = Parameter.Zeros("w", [64, 64]);
         for (int i = 0; i < 4096; i++)
@@ -139,7 +139,7 @@ public sealed class ThreadTests
     }
 
     [Test]
-    public void Team_MeetsAsOftenAsItIsAsked_AndStops()
+    public void A_team_meets_as_often_as_it_is_asked_and_stops()
     {
         const int threads = 4, meetings = 500;
         int[] arrived = new int[meetings];
@@ -169,7 +169,7 @@ public sealed class ThreadTests
     }
 
     [Test]
-    public void Team_ThatParks_IsWokenAgain()
+    public void A_team_that_parks_is_woken_again()
     {
         var counts = new int[2];
         using var team = new ThreadTeam(2);

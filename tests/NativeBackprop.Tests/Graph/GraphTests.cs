@@ -67,7 +67,7 @@ public sealed class GraphTests
     }
 
     [TestCaseSource(nameof(ShapeMistakes))]
-    public void ShapeMistake_NamesTheOpItsInputsAndTheShapes(Func<Graph, Node> build, string[] parts)
+    public void A_mistake_in_shapes_names_the_op_its_inputs_and_the_shapes(Func<Graph, Node> build, string[] parts)
     {
         var graph = new Graph();
         ShapeException error = Assert.Throws<ShapeException>(() => build(graph))!;
@@ -83,7 +83,7 @@ public sealed class GraphTests
     }
 
     [Test]
-    public void Add_TheSameOpOnTheSameInputs_IsTheSameNode()
+    public void The_same_op_on_the_same_inputs_is_the_same_node()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [3]), y = graph.Input("y", [3]);
@@ -100,7 +100,7 @@ public sealed class GraphTests
     }
 
     [Test]
-    public void Add_LeavesOfOneName_AreDifferent_ButAParameterIsOneNode()
+    public void Leaves_of_one_name_are_different_but_a_parameter_is_one_node()
     {
         var graph = new Graph();
         Node first = graph.Input("x"), second = graph.Input("x");
@@ -110,7 +110,7 @@ public sealed class GraphTests
     }
 
     [Test]
-    public void Add_UpdatesAreNeverMerged()
+    public void Updates_are_never_merged()
     {
         var graph = new Graph();
         Node w = graph.Variable("w", [2], 1, 2), g = graph.Input("g", [2]), rate = graph.Input("rate");
@@ -119,7 +119,7 @@ public sealed class GraphTests
     }
 
     [Test]
-    public void Add_NodeOfAnotherGraph_IsRefused()
+    public void A_node_of_another_graph_is_refused()
     {
         Node here = new Graph().Input("here"), there = new Graph().Input("there");
         Assert.That(
@@ -127,7 +127,7 @@ public sealed class GraphTests
     }
 
     [Test]
-    public void ClassIndices_AreNotNumbers()
+    public void Class_indices_are_not_numbers()
     {
         var graph = new Graph();
         Node labels = graph.Labels("labels", 3), x = graph.Input("x", [Shape.Batch]), z = graph.Input("z", [Shape.Batch, 3]);
@@ -142,7 +142,7 @@ public sealed class GraphTests
     }
 
     [Test]
-    public void Node_PrintsItsNameOrItsOpAndPosition()
+    public void A_node_prints_its_name_or_its_op_and_position()
     {
         var graph = new Graph();
         Node x = graph.Input("x"), y = x.Relu();
@@ -152,7 +152,7 @@ public sealed class GraphTests
     }
 
     [Test]
-    public void VeryDeepGraph_IsBuiltDifferentiatedAndRun()
+    public void A_very_deep_graph_is_built_differentiated_and_run()
     {
         const int depth = 20_000;
         var graph = new Graph();

@@ -8,7 +8,7 @@ namespace NativeBackprop.Tests.Graphs;
 public sealed class GraphUseTests
 {
     [Test]
-    public void Null_IsRefusedByName()
+    public void A_null_is_refused_by_name()
     {
         var graph = new Graph();
         Node x = graph.Input("x"), y = x.Square();
@@ -28,7 +28,7 @@ public sealed class GraphUseTests
     }
 
     [Test]
-    public void NodeOfAnotherGraph_IsRefusedEverywhere()
+    public void A_node_of_another_graph_is_refused_everywhere()
     {
         Graph graph = new(), other = new();
         Node x = graph.Input("x"), stranger = other.Input("stranger");
@@ -45,7 +45,7 @@ public sealed class GraphUseTests
     }
 
     [Test]
-    public void ShapeRuleOfAUser_ThatThrows_ArrivesAsTheInnerException()
+    public void What_the_shape_rule_of_a_user_throws_arrives_as_the_inner_exception()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [2, 3]);
@@ -60,7 +60,7 @@ public sealed class GraphUseTests
     }
 
     [Test]
-    public void DerivativeThatIsRefused_LeavesTheGraphAsItWas()
+    public void A_derivative_that_is_refused_leaves_the_graph_as_it_was()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [2]), y = graph.Add(new Spoilt(null), x.Square()).Sum();
@@ -74,7 +74,7 @@ public sealed class GraphUseTests
     }
 
     [Test]
-    public void TwoThreadsAtOnce_AreRefused_AndTheGraphStaysWhole()
+    public void Two_threads_at_once_are_refused_and_the_graph_stays_whole()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [2]);
@@ -100,7 +100,7 @@ public sealed class GraphUseTests
     }
 
     [Test]
-    public void ManyThreads_BuildingAtOnce_AreRefusedOrGetWhatTheyAskedFor()
+    public void Many_threads_that_build_at_once_are_refused_or_get_what_they_asked_for()
     {
         var graph = new Graph();
         Node x = graph.Input("x");
@@ -126,7 +126,7 @@ public sealed class GraphUseTests
     }
 
     [Test]
-    public void SeveralThreads_MayCompileAtOnce()
+    public void Several_threads_may_compile_at_once()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [8]), y = x.Tanh().Sum();

@@ -7,7 +7,7 @@ namespace NativeBackprop.Tests.Graphs;
 public sealed class ParameterTests
 {
     [Test]
-    public unsafe void Parameters_OwnAlignedMemoryThatNobodyElseHas()
+    public unsafe void Parameters_own_aligned_memory_that_nobody_else_has()
     {
         Parameter[] parameters = [new("a", [3]), new("b", [2, 5]), new("c", [0]), new("d", Shape.Scalar)];
         for (int i = 0; i < parameters.Length; i++)
@@ -25,7 +25,7 @@ public sealed class ParameterTests
     }
 
     [Test]
-    public void Parameter_RefusesWhatItCannotHold()
+    public void A_parameter_refuses_what_it_cannot_hold()
     {
         Assert.That(() => new Parameter(null!, [1]), Throws.ArgumentNullException);
         Assert.That(() => new Parameter("", [1]), Throws.TypeOf<OptionException>());
@@ -40,7 +40,7 @@ public sealed class ParameterTests
     }
 
     [Test]
-    public void Parameter_FreezesAndThaws()
+    public void A_parameter_freezes_and_thaws()
     {
         var parameter = new Parameter("a", [2]);
         Assert.That(parameter.IsFrozen, Is.False);
@@ -51,7 +51,7 @@ public sealed class ParameterTests
     }
 
     [Test]
-    public void Set_CountsASharedParameterOnceAndFindsItByEachOfItsNames()
+    public void A_set_counts_a_shared_parameter_once_and_finds_it_by_each_of_its_names()
     {
         Parameter shared = new("weight", [2, 3]), other = new("bias", [3]);
         var set = new ParameterSet([("a.weight", shared), ("a.bias", other), ("b.weight", shared)]);
@@ -65,7 +65,7 @@ public sealed class ParameterTests
     }
 
     [Test]
-    public void Set_SaysWhatItDoesNotHave()
+    public void A_set_says_what_it_does_not_have()
     {
         var set = new ParameterSet([("a", new Parameter("a", [1])), ("b", new Parameter("b", [1]))]);
         Assert.That(set.TryGet("c", out _), Is.False);
@@ -88,7 +88,7 @@ public sealed class ParameterTests
     }
 
     [Test]
-    public void Variable_TakesAsManyValuesAsItsShapeHas()
+    public void A_variable_takes_as_many_values_as_its_shape_has()
     {
         var graph = new Graph();
         Assert.That(() => graph.Variable("w", [2, 2], 1, 2, 3),

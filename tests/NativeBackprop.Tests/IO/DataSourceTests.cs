@@ -17,7 +17,7 @@ internal sealed class DataSourceTests
     public void DeleteFolder() => _folder.Dispose();
 
     [Test]
-    public void Digits_ComeFromTheGivenStream_WhichIsClosed()
+    public void Digits_come_from_the_given_stream_which_is_closed()
     {
         FileStream stream = File.OpenRead(CsvDataTests.DigitsPath());
         (Dataset data, Dataset? test) = DataSource.Open("digits", () => stream);
@@ -27,7 +27,7 @@ internal sealed class DataSourceTests
     }
 
     [Test]
-    public void Folder_IsIdx()
+    public void A_folder_is_IDX()
     {
         _folder.Write("train-images-idx3-ubyte", [0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 0, 255]);
         _folder.Write("train-labels-idx1-ubyte", [0, 0, 8, 1, 0, 0, 0, 1, 3]);
@@ -35,7 +35,7 @@ internal sealed class DataSourceTests
     }
 
     [Test]
-    public void Csv_TakesItsOptions()
+    public void CSV_takes_its_options()
     {
         string path = _folder.Write("a.CSV", "y,x\n0.5,1\n1.5,2\n");
         Dataset data = Open(path, new DataSourceOptions { Regression = true, TargetColumn = "y" }).Train;
@@ -45,7 +45,7 @@ internal sealed class DataSourceTests
     }
 
     [Test]
-    public void Batch_WithLabels()
+    public void A_batch_may_have_labels()
     {
         string path = Batch(X([2, 2, 3]), SafetensorsTensor.Create("y", [2], new long[] { 4, 0 }));
         Dataset data = Open(path).Train;
@@ -59,7 +59,7 @@ internal sealed class DataSourceTests
     }
 
     [Test]
-    public void Batch_WithTargets()
+    public void A_batch_may_have_targets()
     {
         string path = Batch(X([2, 3]), SafetensorsTensor.Create("y", [2, 1], new[] { 0.25f, 0.5f }));
         Dataset data = Open(path).Train;
@@ -100,14 +100,14 @@ internal sealed class DataSourceTests
     }
 
     [TestCaseSource(nameof(BadBatches))]
-    public void BadBatch_IsOneLineThatNamesIt(string message, SafetensorsTensor[] tensors)
+    public void A_bad_batch_is_one_line_that_names_it(string message, SafetensorsTensor[] tensors)
     {
         string path = Batch(tensors);
         Assert.That(() => Open(path), Throws.InstanceOf<DataException>().With.Message.EqualTo($"{path}: {message}"));
     }
 
     [Test]
-    public void Batch_LabelOutsideTheGivenClasses_IsNamed()
+    public void A_label_outside_the_given_classes_is_named()
     {
         string path = Batch(X([2, 3]), SafetensorsTensor.Create("y", [2], new long[] { 0, 3 }));
         Assert.That(
@@ -116,7 +116,7 @@ internal sealed class DataSourceTests
     }
 
     [Test]
-    public void UnknownSource_SaysWhatThereIs()
+    public void An_unknown_source_is_told_what_there_is()
     {
         const string expected = ": expected digits, a folder of IDX files, or a file .csv, .csv.gz or .safetensors, found ";
         string text = _folder.Write("a.txt", "1,2\n");

@@ -10,7 +10,7 @@ namespace NativeBackprop.Tests.IO;
 public sealed class SafetensorsFileTests
 {
     [Test]
-    public void Write_GivesTheBytesOfTheReferenceImplementation()
+    public void Writing_gives_the_bytes_of_the_reference_implementation()
     {
         // The example of the reference implementation's own test of its writer.
         float[] values = [0, 1, 2, 3, 4, 5];
@@ -22,7 +22,7 @@ public sealed class SafetensorsFileTests
     }
 
     [Test]
-    public void Write_SortsByTypeThenName_AndPadsTheHeader()
+    public void Writing_sorts_by_type_then_name_and_pads_the_header()
     {
         byte[] written = Written(
             [
@@ -48,7 +48,7 @@ public sealed class SafetensorsFileTests
     }
 
     [Test]
-    public void Read_GivesTensorsInFileOrder_AndTheMetadata()
+    public void Reading_gives_tensors_in_file_order_and_the_metadata()
     {
         SafetensorsFile file = Parse(
             "{\"b\":{\"data_offsets\":[8,16],\"shape\":[1],\"dtype\":\"F64\"},\"__metadata__\":{\"format\":\"pt\"}," +
@@ -64,10 +64,10 @@ public sealed class SafetensorsFileTests
 
     [TestCase("{}", TestName = "no tensor")]
     [TestCase("""{"__metadata__":{}}""", TestName = "no tensor, no metadata")]
-    public void Read_AllowsAnEmptyFile(string header) => Assert.That(Parse(header, []).Tensors, Is.Empty);
+    public void Reading_allows_an_empty_file(string header) => Assert.That(Parse(header, []).Tensors, Is.Empty);
 
     [Test]
-    public void Read_AllowsSeveralTensorsWithoutElementsAtOnePlace()
+    public void Reading_allows_several_tensors_without_elements_at_one_place()
     {
         SafetensorsFile file = Parse(
             "{\"a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[4,4]},\"b\":{\"dtype\":\"F32\",\"shape\":[]," +
@@ -80,7 +80,7 @@ public sealed class SafetensorsFileTests
     }
 
     [Test]
-    public void Read_CountsTheElementsOfScalarsAndEmptyTensors()
+    public void Reading_counts_the_elements_of_scalars_and_empty_tensors()
     {
         SafetensorsFile file = Parse(
             """{"b":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"c":{"dtype":"I32","shape":[2,0],"data_offsets":[4,4]}}""",
@@ -90,7 +90,7 @@ public sealed class SafetensorsFileTests
     }
 
     [Test]
-    public void TypedAccess_NamesWhatItExpectedAndFound()
+    public void Typed_access_names_what_it_expected_and_found()
     {
         SafetensorsFile file = Parse(
             """{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"y":{"dtype":"I64","shape":[1],"data_offsets":[8,16]}}""",
@@ -174,13 +174,13 @@ public sealed class SafetensorsFileTests
     }
 
     [TestCaseSource(nameof(BadHeaders))]
-    public void BadHeader_IsOneLineThatNamesFileTensorExpectedAndActual(string header, int dataBytes, string message) =>
+    public void A_bad_header_is_one_line_that_names_file_tensor_expected_and_actual(string header, int dataBytes, string message) =>
         Assert.That(
             () => Parse(header, new byte[dataBytes]),
             Throws.InstanceOf<DataException>().With.Message.StartsWith("f: " + message).And.Message.Not.Contains("\n"));
 
     [Test]
-    public void BadFrame_IsRefusedBeforeAnythingIsAllocated()
+    public void A_bad_frame_is_refused_before_anything_is_allocated()
     {
         ExpectError(() => Parse(new byte[7]), "f: a safetensors file has at least 8 bytes, found 7");
         ExpectError(() => Parse([3, 0, 0, 0, 0, 0, 0, 0, (byte)'{', (byte)'}']), "f: expected a header of 3 bytes, found 2");
@@ -190,7 +190,7 @@ public sealed class SafetensorsFileTests
     }
 
     [Test]
-    public void File_IsReplacedWhole_OrNotAtAll()
+    public void A_file_is_replaced_whole_or_not_at_all()
     {
         using var folder = new TemporaryFolder();
         string path = folder.File("w.safetensors");
@@ -212,7 +212,7 @@ public sealed class SafetensorsFileTests
     }
 
     [Test]
-    public void Mistakes_OfTheWriterAreNamed()
+    public void Mistakes_of_the_writer_are_named()
     {
         using var folder = new TemporaryFolder();
         string path = folder.File("w.safetensors"), lost = Path.Combine(folder.File("no"), "w.safetensors");

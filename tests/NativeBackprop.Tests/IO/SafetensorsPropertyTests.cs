@@ -43,7 +43,7 @@ public sealed class SafetensorsPropertyTests
             hasMetadata == 1 ? keys.Distinct().ToDictionary(key => key, key => key + "!") : null);
 
     [Test]
-    public void RoundTrip_IsExact() => Check.One(Quick, Prop.ForAll(Content.ToArbitrary(), content =>
+    public void A_round_trip_is_exact() => Check.One(Quick, Prop.ForAll(Content.ToArbitrary(), content =>
     {
         SafetensorsFile file = Read(Write(content.Tensors, content.Metadata));
         Assert.That(file.Tensors, Has.Count.EqualTo(content.Tensors.Length));
@@ -57,7 +57,7 @@ public sealed class SafetensorsPropertyTests
     }));
 
     [Test]
-    public void Write_DoesNotDependOnTheOrderGiven_AndAlignsTensorsToTheirElements() =>
+    public void Writing_does_not_depend_on_the_order_given_and_aligns_tensors_to_their_elements() =>
         Check.One(Quick, Prop.ForAll(Content.ToArbitrary(), content =>
     {
         byte[] written = Write(content.Tensors, content.Metadata);
@@ -71,7 +71,7 @@ public sealed class SafetensorsPropertyTests
     }));
 
     [Test]
-    public void ChangedBytes_AreAnErrorOrAnotherFile()
+    public void Changed_bytes_are_an_error_or_another_file()
     {
         Gen<byte[]> changed =
             from content in Content
@@ -83,7 +83,7 @@ public sealed class SafetensorsPropertyTests
     }
 
     [Test]
-    public void CutOrLengthenedFile_IsAlwaysRefused()
+    public void A_cut_or_lengthened_file_is_always_refused()
     {
         Gen<(byte[] Whole, int Place)> cases =
             from content in Content
@@ -97,7 +97,7 @@ public sealed class SafetensorsPropertyTests
     }
 
     [Test]
-    public void HeaderOfRandomTokens_IsAnErrorOrAFile()
+    public void A_header_of_random_tokens_is_an_error_or_a_file()
     {
         Gen<byte[]> files =
             from count in Gen.Choose(0, 40)
@@ -109,7 +109,7 @@ public sealed class SafetensorsPropertyTests
     }
 
     [Test]
-    public void HeaderWithOneTokenExchanged_IsAnErrorOrAFile()
+    public void A_header_with_one_token_exchanged_is_an_error_or_a_file()
     {
         string[] good = [
             "{", "\"a\"", ":", "{", "\"dtype\"", ":", "\"F32\"", ",", "\"shape\"", ":", "[", "1", ",", "2", "]", ",", "\"data_offsets\"",

@@ -67,7 +67,7 @@ internal sealed class NativeLoaderTests
     }
 
     [Test]
-    public void OpenBlas_is_told_to_use_one_thread()
+    public void OpenBLAS_is_told_to_use_one_thread()
     {
         NativeLibraries.EnsureLoaded();
         Assert.That(Cblas.openblas_get_num_threads(), Is.EqualTo(1));
@@ -129,7 +129,7 @@ internal sealed class NativeLoaderTests
             Does.Contain("NBP_NATIVE_PATH names").And.Contain("libnativebackprop.so'"));
 
     [Test]
-    public void Missing_explicit_OpenBlas_says_how_to_install_it() =>
+    public void Missing_explicit_OpenBLAS_says_how_to_install_it() =>
         Assert.That(Failure((OpenBlasLocator.PathVariable, "/nowhere/libopenblas.so")),
             Does.Contain("NBP_OPENBLAS_PATH names").And.Contain("libopenblas.so'").And.Contain(OpenBlasLocator.InstallHint));
 
@@ -142,7 +142,7 @@ internal sealed class NativeLoaderTests
     }
 
     [Test]
-    public void Missing_OpenBlas_lists_every_place_tried()
+    public void Missing_OpenBLAS_lists_every_place_tried()
     {
         string[] places = ["/nowhere/libopenblas.so.0", "libnosuchopenblas.so.0", "/elsewhere/libopenblas.so"];
         NativeLibraryException error = Assert.Throws<NativeLibraryException>(() => OpenBlasLocator.FindAmong(places))!;
@@ -151,7 +151,7 @@ internal sealed class NativeLoaderTests
 
     [Test]
     [Platform(Exclude = "Win", Reason = "compiles a stub with cc")]
-    public void OpenBlas_with_64_bit_indices_is_refused()
+    public void OpenBLAS_with_64_bit_indices_is_refused()
     {
         string library = StubLibrary.Compile(StubLibrary.OpenBlas("Haswell", config: "OpenBLAS 9.9.9 USE64BITINT DYNAMIC_ARCH"));
         Assert.That(Failure((OpenBlasLocator.PathVariable, library)), Does.Contain("64-bit indices"));
@@ -159,7 +159,7 @@ internal sealed class NativeLoaderTests
 
     [Test]
     [Platform(Exclude = "Win", Reason = "compiles a stub with cc")]
-    public void Library_that_is_no_OpenBlas_is_refused()
+    public void Library_that_is_no_OpenBLAS_is_refused()
     {
         string library = StubLibrary.Compile("int something_else;");
         Assert.That(Failure((OpenBlasLocator.PathVariable, library)), Does.Contain("is not a usable OpenBLAS"));
@@ -236,7 +236,7 @@ internal sealed class NativeLoaderTests
 
     [Test]
     [Platform(Exclude = "Win", Reason = "compiles a stub with cc")]
-    public void Setting_that_OpenBlas_does_not_take_is_said()
+    public void Setting_that_OpenBLAS_does_not_take_is_said()
     {
         JsonElement info = Info(
             (OpenBlasLocator.PathVariable, OpenBlasStub("Haswell", takesNames: false)), ("OPENBLAS_CORETYPE", "Granite"));

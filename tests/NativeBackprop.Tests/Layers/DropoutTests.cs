@@ -12,7 +12,7 @@ public class DropoutTests
     [TestCase(0.5f)]
     [TestCase(0.1f)]
     [TestCase(0.9f)]
-    public void DropsAShareOfPAndKeepsTheExpectation(float p)
+    public void Drops_a_fraction_of_p_and_keeps_the_expectation(float p)
     {
         const int Count = 100_003;
         float[] mask = Masks(new Dropout(p), Count, runs: 1)[0];
@@ -24,7 +24,7 @@ public class DropoutTests
     }
 
     [Test]
-    public void NeighboursAndRunsAreIndependent()
+    public void Neighbours_and_runs_are_independent()
     {
         const int Count = 100_000;
         float[][] masks = Masks(new Dropout(0.5f), Count, runs: 3);
@@ -39,7 +39,7 @@ public class DropoutTests
     }
 
     [Test]
-    public void KernelDrawsTheReferencesMaskOnAnyNumberOfThreads()
+    public void The_kernel_draws_the_references_mask_on_any_number_of_threads()
     {
         var runs = Parameter.Zeros("runs", DropoutMask.CountShape);
         runs.Set([3, 1]);
@@ -60,7 +60,7 @@ public class DropoutTests
     }
 
     [Test]
-    public void LayersAndPlacesHaveMasksOfTheirOwn()
+    public void Layers_and_places_have_masks_of_their_own()
     {
         var twice = new Dropout(0.5f);
         var model = new Sequential(new Dropout(0.5f), twice, twice);
@@ -74,7 +74,7 @@ public class DropoutTests
     }
 
     [Test]
-    public void TheSameSeedTrainsTheSameAndAnotherDoesNot()
+    public void The_same_seed_trains_the_same_and_another_does_not()
     {
         float[] first = Train(3), again = Train(3), other = Train(4);
         Assert.That(again, Is.EqualTo(first));
@@ -82,7 +82,7 @@ public class DropoutTests
     }
 
     [Test]
-    public void EvaluationIsTheIdentity()
+    public void Evaluation_is_the_identity()
     {
         Node x = new Graph().Input("x", [Shape.Batch, 3]);
         Assert.That(new Dropout(0.9f).Build(x, BuildMode.Evaluation), Is.SameAs(x));
@@ -90,7 +90,7 @@ public class DropoutTests
     }
 
     [Test]
-    public void CountOfRunsIsTheContextsAndNotTheModels()
+    public void The_count_of_runs_is_the_contexts_and_not_the_models()
     {
         var model = new Sequential(new Linear(2, 2), new Residual(new Dropout()));
         Assert.That(model.Parameters.Entries.Select(entry => entry.Name), Is.EqualTo(new[] { "0.weight", "0.bias" }));

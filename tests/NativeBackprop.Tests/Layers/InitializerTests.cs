@@ -8,7 +8,7 @@ public class InitializerTests
     [TestCase(20, 8)]
     [TestCase(8, 20)]
     [TestCase(16, 16)]
-    public void OrthogonalMakesTheShorterSideOrthonormal(int rows, int columns)
+    public void Orthogonal_makes_the_shorter_side_orthonormal(int rows, int columns)
     {
         float[] w = Fill(Initializer.Orthogonal(3), rows, columns);
         int count = Math.Min(rows, columns), length = Math.Max(rows, columns);
@@ -24,7 +24,7 @@ public class InitializerTests
     }
 
     [Test]
-    public void UniformStaysWithinItsBoundsAndFillsThem()
+    public void Uniform_stays_within_its_bounds_and_fills_them()
     {
         float[] w = Fill(Initializer.Uniform(-1, 3), 100, 100);
         Assert.That(w, Has.All.InRange(-1f, 3f));
@@ -33,7 +33,7 @@ public class InitializerTests
     }
 
     [Test]
-    public void VariancesAreThoseOfTheFormulas()
+    public void Variances_are_those_of_the_formulas()
     {
         Assert.That(Variance(Initializer.Normal(0.5f)), Is.EqualTo(0.25).Within(0.01));
         Assert.That(Variance(Initializer.He()), Is.EqualTo(2.0 / 200).Within(4e-4));
@@ -43,7 +43,7 @@ public class InitializerTests
     }
 
     [Test]
-    public void ReluBiasStartsAtATenth()
+    public void Relu_bias_starts_at_a_tenth()
     {
         var model = new Sequential(new Linear(2, 3, biasInitializer: Initializer.Constant(0.1f)));
         model.Initialize(1);
@@ -51,7 +51,7 @@ public class InitializerTests
     }
 
     [Test]
-    public void OptionsOutsideTheirDomainAreErrors()
+    public void Options_outside_their_domain_are_errors()
     {
         Assert.That(() => Initializer.Uniform(1, 0), Throws.TypeOf<OptionException>());
         Assert.That(() => Initializer.Normal(-1), Throws.TypeOf<OptionException>());

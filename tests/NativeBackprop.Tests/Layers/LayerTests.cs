@@ -30,7 +30,7 @@ public class LayerTests
     ];
 
     [TestCaseSource(nameof(Models))]
-    public void GradientsAgreeWithTheReferenceAndWithDifferences(Func<Layer> create)
+    public void Gradients_agree_with_the_reference_and_with_differences(Func<Layer> create)
     {
         var model = new Sequential(create());
         model.Initialize(7);
@@ -100,7 +100,7 @@ public class LayerTests
     }
 
     [Test]
-    public void ParametersAreNamedByPositionAsPyTorchNamesThem()
+    public void Parameters_are_named_by_position_as_PyTorch_names_them()
     {
         var model = new Sequential(
             new LowRankLinear(4, 4, 2),
@@ -120,7 +120,7 @@ public class LayerTests
     }
 
     [Test]
-    public void LowRankLinearHasFewerWeightsAndTheSameFormula()
+    public void A_linear_layer_of_low_rank_has_fewer_weights_and_the_same_formula()
     {
         var model = new Sequential(new LowRankLinear(2, 2, 1));
         model.Parameters["0.u.weight"].Set([1, 2]);
@@ -131,7 +131,7 @@ public class LayerTests
     }
 
     [Test]
-    public void PreluHasItsSlopeBelowAndAtZero()
+    public void Prelu_has_its_slope_below_and_at_zero()
     {
         var model = new Sequential(new Prelu());
         model.Initialize(1);
@@ -145,7 +145,7 @@ public class LayerTests
     }
 
     [Test]
-    public void MaxoutTakesTheLargestOfNeighboursAndRoutesToTheFirst()
+    public void Maxout_takes_the_largest_of_neighbours_and_routes_to_the_first()
     {
         var model = new Sequential(new Maxout(2));
         Assert.That(Predict(model, 1, 5, -3, -3), Is.EqualTo(new float[] { 5, -3 }));
@@ -157,7 +157,7 @@ public class LayerTests
     }
 
     [Test]
-    public void LayerNormHasMeanZeroAndBiasedVarianceOne()
+    public void Layer_norm_has_mean_zero_and_biased_variance_one()
     {
         var model = new Sequential(new LayerNorm(4));
         model.Initialize(1);
@@ -169,7 +169,7 @@ public class LayerTests
     }
 
     [Test]
-    public void ResidualAddsAndGatedMultiplies()
+    public void Residual_adds_and_gated_multiplies()
     {
         Assert.That(
             Predict(new Sequential(new Residual(Functions.Square.Create(), Functions.Scale.Create(2))), 3, 4),
@@ -180,7 +180,7 @@ public class LayerTests
     }
 
     [Test]
-    public void InputWidthIsFoundThroughLayersThatTakeAny()
+    public void Input_width_is_found_through_layers_that_take_any()
     {
         Assert.That(new Sequential(new Relu(), new Linear(7, 2)).InputWidth, Is.EqualTo(7));
         Assert.That(new Sequential(new Maxout(3), new Linear(7, 2)).InputWidth, Is.EqualTo(21));
@@ -191,7 +191,7 @@ public class LayerTests
     }
 
     [Test]
-    public void InputsAndOptionsThatDoNotFitAreErrors()
+    public void Inputs_and_options_that_do_not_fit_are_errors()
     {
         Node x = new Graph().Input("x", [Shape.Batch, 6]);
         Assert.That(

@@ -10,7 +10,7 @@ public class LossTests
     private const int Batch = 4;
 
     [Test]
-    public void NamesAreThoseOfModelFiles() => Assert.That(
+    public void Names_are_those_of_model_files() => Assert.That(
         new Loss[]
         {
             new SoftmaxCrossEntropy(), new SigmoidCrossEntropy(), new MeanSquaredError(), new MulticlassHinge(), new GaussianNll(),
@@ -23,7 +23,7 @@ public class LossTests
     [TestCase(typeof(MulticlassHinge))]
     [TestCase(typeof(GaussianNll))]
     [TestCase(typeof(MeanAbsoluteError))]
-    public void GradientsAgreeWithTheReferenceAndWithDifferences(Type type)
+    public void Gradients_agree_with_the_reference_and_with_differences(Type type)
     {
         var loss = (Loss)Activator.CreateInstance(type)!;
         (GraphHarness harness, Node output, Node cost) = Build(loss, 6, GraphHarness.Random(Batch * 6, 1), loss switch
@@ -36,7 +36,7 @@ public class LossTests
     }
 
     [Test]
-    public void SigmoidCrossEntropyIsTheLogarithmOfTheRightProbability()
+    public void Sigmoid_cross_entropy_is_the_logarithm_of_the_right_probability()
     {
         (GraphHarness harness, Node output, Node cost) = Build(new SigmoidCrossEntropy(), 2, [0.7f, -1.2f], [1, 0]);
         double right = 1 / (1 + Math.Exp(-0.7f)), wrong = 1 / (1 + Math.Exp(1.2f));
@@ -49,7 +49,7 @@ public class LossTests
     [TestCase(0.25f, 0.5)]
     [TestCase(0.75f, 0)]
     [TestCase(1f, -0.25)]
-    public void SigmoidCrossEntropyTakesTargetsBetweenZeroAndOne(float target, double slope)
+    public void Sigmoid_cross_entropy_takes_targets_between_zero_and_one(float target, double slope)
     {
         float z = MathF.Log(3);
         (GraphHarness harness, Node output, Node cost) = Build(new SigmoidCrossEntropy(), 1, [z], [target]);
@@ -66,7 +66,7 @@ public class LossTests
     [TestCase(3e38f, 0f, 3e38, 1)]
     [TestCase(-3e38f, 1f, 3e38, -1)]
     [TestCase(3e38f, 0.5f, 1.5e38, 0.5)]
-    public void SigmoidCrossEntropyCancelsNowhere(float z, float target, double loss, double slope)
+    public void Sigmoid_cross_entropy_cancels_nowhere(float z, float target, double loss, double slope)
     {
         (GraphHarness harness, Node output, Node cost) = Build(new SigmoidCrossEntropy(), 1, [z], [target]);
         float[][] results = harness.Run([cost, .. output.Graph.Gradient(cost, output)]);
@@ -75,7 +75,7 @@ public class LossTests
     }
 
     [Test]
-    public void DenseTargetsOfHugeLogitsAreNotNaN()
+    public void Dense_targets_of_huge_logits_are_not_NaN()
     {
         (GraphHarness harness, Node output, Node cost) =
             Build(new SoftmaxCrossEntropy(denseTargets: true), 3, [3e38f, -3e38f, 0, 3e38f, -3e38f, 0], [1, 0, 0, 0.75f, 0.25f, 0]);
@@ -89,7 +89,7 @@ public class LossTests
     [TestCase(0.5f, null, (0.75 * 1.3862943611) + (0.25 * 0.2876820724))]
     [TestCase(0f, new[] { 3f, 1f }, ((3 * 1.3862943611) + 0.2876820724) / 4, 1)]
     [TestCase(0.5f, new[] { 3f, 1f }, ((3 * 0.75 * 1.3862943611) + (0.25 * 0.2876820724)) / 3)]
-    public void SmoothingAndClassWeightsAreThoseOfPyTorch(float smoothing, float[]? weights, double expected, int second = 0)
+    public void Smoothing_and_class_weights_are_those_of_PyTorch(float smoothing, float[]? weights, double expected, int second = 0)
     {
         float logThree = MathF.Log(3);
         (GraphHarness harness, _, Node cost) =
@@ -99,7 +99,7 @@ public class LossTests
 
     // With probabilities PyTorch divides by the batch size, whatever the weights.
     [Test]
-    public void ClassWeightsOfProbabilitiesLeaveTheDivisorAlone()
+    public void Class_weights_of_probabilities_leave_the_divisor_alone()
     {
         float logThree = MathF.Log(3);
         (GraphHarness harness, _, Node cost) =
@@ -114,11 +114,11 @@ public class LossTests
     [TestCase(0f, new[] { 1, -1f })]
     [TestCase(0f, new[] { 1, float.NaN })]
     [TestCase(0f, new[] { 1, float.PositiveInfinity })]
-    public void SmoothingAndClassWeightsOutsideTheirRangeAreErrors(float smoothing, float[]? weights) =>
+    public void Smoothing_and_class_weights_outside_their_range_are_errors(float smoothing, float[]? weights) =>
         Assert.That(() => new SoftmaxCrossEntropy(labelSmoothing: smoothing, classWeights: weights), Throws.TypeOf<OptionException>());
 
     [Test]
-    public void ClassWeightsAreCopiedAndOneForEachClass()
+    public void Class_weights_are_copied_and_one_for_each_class()
     {
         float[] weights = [1, 2, 3];
         var loss = new SoftmaxCrossEntropy(classWeights: weights);
@@ -133,7 +133,7 @@ public class LossTests
     [TestCase(typeof(MeanSquaredError), 1, 9, 0.25, 4)]
     [TestCase(typeof(MeanAbsoluteError), 1, 3, 0.5, 2)]
     [TestCase(typeof(Huber), 0.5, 2.5, 0.125, 1.5)]
-    public void SampleWeightsMultiplyAndTheDivisorStaysTheBatchSize(Type type, double a, double b, double c, double d)
+    public void Sample_weights_multiply_and_the_divisor_stays_the_batch_size(Type type, double a, double b, double c, double d)
     {
         var loss = type == typeof(Huber) ? new Huber() : (Loss)Activator.CreateInstance(type)!;
         var graph = new Graph();
@@ -148,7 +148,7 @@ public class LossTests
     }
 
     [Test]
-    public void SampleWeightsOfAnotherShapeAreErrors()
+    public void Sample_weights_of_another_shape_are_errors()
     {
         var graph = new Graph();
         Node output = graph.Input("output", [Shape.Batch, 1]), targets = graph.Input("targets", [Shape.Batch, 1]);
@@ -158,7 +158,7 @@ public class LossTests
     }
 
     [Test]
-    public void HuberIsSmoothWithinDeltaAndStraightBeyond()
+    public void Huber_is_smooth_within_delta_and_straight_beyond()
     {
         (GraphHarness harness, Node output, Node cost) = Build(new Huber(2), 4, [1, 2, 5, -3], [0, 0, 0, 0]);
         float[][] results = harness.Run([cost, .. output.Graph.Gradient(cost, output)]);
@@ -167,7 +167,7 @@ public class LossTests
     }
 
     [Test]
-    public void LossOfAUserIsALoss()
+    public void A_loss_of_a_user_is_a_loss()
     {
         (GraphHarness harness, Node output, Node cost) = Build(new FourthPower(), 1, [2, -1], [0, 0]);
         float[][] results = harness.Run([cost, .. output.Graph.Gradient(cost, output)]);
@@ -176,7 +176,7 @@ public class LossTests
     }
 
     [Test]
-    public void WhatALossOfAUserThrowsIsTheInnerException()
+    public void What_a_loss_of_a_user_throws_is_the_inner_exception()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [Shape.Batch, 1]);
@@ -203,7 +203,7 @@ public class LossTests
     }
 
     [Test]
-    public void GaussianNllWeighsTheErrorByThePrecision()
+    public void The_likelihood_of_a_Gaussian_weighs_the_error_by_the_precision()
     {
         // μ = (1, 2), log β = (0, log 4), t = (3, 1): ½(1·4 − 0 + 4·1 − log 4).
         float logFour = MathF.Log(4);
@@ -221,7 +221,7 @@ public class LossTests
     [TestCase(typeof(MulticlassHinge), 1e4, -1e4, 0, 0, 0)]
     [TestCase(typeof(SoftmaxCrossEntropy), 1e4, -1e4, 1, 1, 2e4)]
     [TestCase(typeof(SoftmaxCrossEntropy), 1e4, -1e4, 0, 0, 0)]
-    public void LargeLogitsDoNotOverflow(Type type, double z1, double z2, double t1, double t2, double expected)
+    public void Large_logits_do_not_overflow(Type type, double z1, double z2, double t1, double t2, double expected)
     {
         Loss loss = type == typeof(SoftmaxCrossEntropy) ? new SoftmaxCrossEntropy() : (Loss)Activator.CreateInstance(type)!;
         (GraphHarness harness, Node output, Node cost) = Build(loss, 2, [(float)z1, (float)z2], [(float)t1, (float)t2]);
@@ -235,7 +235,7 @@ public class LossTests
     }
 
     [Test]
-    public void HingeHasNoGradientAtTheMargin()
+    public void Hinge_has_no_gradient_at_the_margin()
     {
         (GraphHarness harness, Node output, Node cost) = Build(new MulticlassHinge(), 2, [2, 1], [0]);
         float[][] results = harness.Run([cost, .. output.Graph.Gradient(cost, output)]);
@@ -244,7 +244,7 @@ public class LossTests
     }
 
     [Test]
-    public void TargetsOfTheWrongShapeAreErrors()
+    public void Targets_of_the_wrong_shape_are_errors()
     {
         var graph = new Graph();
         Node output = graph.Input("output", [Shape.Batch, 3]), narrow = graph.Input("targets", [Shape.Batch, 1]);

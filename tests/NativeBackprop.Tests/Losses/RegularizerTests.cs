@@ -18,7 +18,7 @@ public class RegularizerTests
     ];
 
     [TestCaseSource(nameof(Penalties))]
-    public void PenaltyAndGradientFollowTheFormula(Regularizer regularizer, double penalty, double[] gradient)
+    public void Penalty_and_gradient_follow_the_formula(Regularizer regularizer, double penalty, double[] gradient)
     {
         var graph = new Graph();
         Node w = graph.Variable("w", [2, 2], 1, -2, 0, 3), cost = regularizer.AddTo(graph.Constant(0), [((Variable)w.Op).Parameter]);
@@ -30,7 +30,7 @@ public class RegularizerTests
     }
 
     [Test]
-    public void FallsOnWeightsUnlessAGroupIsNamed()
+    public void A_penalty_falls_on_weights_unless_a_group_is_named()
     {
         var model = new Sequential(new Linear(2, 3), new Linear(3, 1));
         Assert.That(
@@ -40,7 +40,7 @@ public class RegularizerTests
     }
 
     [Test]
-    public void TrainerAddsEachGroupsPenaltyToTheGradient()
+    public void A_trainer_adds_each_groups_penalty_to_the_gradient()
     {
         // A zero input leaves the penalties alone in the gradients of the weights.
         var model = new Sequential(
@@ -61,7 +61,7 @@ public class RegularizerTests
     }
 
     [Test]
-    public void GradientDescentFoldsTheL2GradientIntoItsProduct()
+    public void Gradient_descent_folds_the_gradient_of_L2_into_its_product()
     {
         var model = new Sequential(new Linear(4, 3));
         var graph = new Graph();
@@ -78,7 +78,7 @@ public class RegularizerTests
     }
 
     [Test]
-    public void FactorsMustBeFiniteAndNotNegative()
+    public void Factors_must_be_finite_and_not_negative()
     {
         Assert.That(
             () => Regularizer.L1(-1),

@@ -8,7 +8,7 @@ public sealed unsafe class PinnedBufferTests
     [TestCase(0)]
     [TestCase(1)]
     [TestCase(1000)]
-    public void Buffer_StartsOnACacheLine_AndIsZero(int length)
+    public void A_buffer_starts_on_a_cache_line_and_is_zero(int length)
     {
         var buffer = new PinnedBuffer(length);
         Assert.That((nuint)buffer.Pointer % PinnedBuffer.Alignment, Is.EqualTo((nuint)0));
@@ -17,7 +17,7 @@ public sealed unsafe class PinnedBufferTests
     }
 
     [Test]
-    public void Buffer_DoesNotMove()
+    public void A_buffer_does_not_move()
     {
         var buffer = new PinnedBuffer([1f, 2, 3]);
         float* before = buffer.Pointer;
@@ -34,11 +34,11 @@ public sealed unsafe class PinnedBufferTests
     [TestCase(-1)]
     [TestCase(long.MaxValue)]
     [TestCase(int.MaxValue)]
-    public void Buffer_OfImpossibleLength_IsRefused(long length) =>
+    public void A_buffer_of_impossible_length_is_refused(long length) =>
         Assert.That(() => new PinnedBuffer(length), Throws.TypeOf<OptionException>().With.Message.Contains($"got {length}"));
 
     [Test]
-    public void Arena_LaysBlocksOnCacheLines_WithoutOverlap()
+    public void An_arena_lays_blocks_on_cache_lines_without_overlap()
     {
         var arena = new Arena();
         long[] lengths = [1, 16, 17, 0, 5];
@@ -51,7 +51,7 @@ public sealed unsafe class PinnedBufferTests
     }
 
     [Test]
-    public void Tensor_IsAViewOfTheBuffer()
+    public void A_tensor_is_a_view_of_the_buffer()
     {
         var buffer = new PinnedBuffer([1f, 2, 3, 4]);
         var tensor = new Tensor(buffer, [2, 2]);

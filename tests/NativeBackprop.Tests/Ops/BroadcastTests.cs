@@ -36,7 +36,7 @@ internal sealed class BroadcastTests(OpRow row)
     }
 
     [TestCaseSource(nameof(Pairs))]
-    public void Broadcast_AgreesWithTheReference(int[] a, int[] b)
+    public void Broadcasting_agrees_with_the_reference(int[] a, int[] b)
     {
         var example = new OpCase(row with { Operands = [row.Operands[0] with { Shape = _ => [.. a] },
             row.Operands[1] with { Shape = _ => [.. b] }] }, 0, 3);

@@ -13,7 +13,7 @@ internal sealed class CounterTests
     [TestCase(1, new[] { 5f, 7f }, new[] { 8f, 7f })]
     [TestCase(2, new[] { Last - 1, 0f, 9f }, new[] { 1f, 1f, 9f })]
     [TestCase(2, new[] { Last, Last, 9f }, new[] { Last, Last, 9f })]
-    public void Counter_CountsAsTheReference_AndCarries(int places, float[] start, float[] afterThree)
+    public void A_counter_counts_as_the_reference_and_carries(int places, float[] start, float[] afterThree)
     {
         var graph = new Graph();
         Node state = graph.Variable("state", [start.Length], start), counter = graph.Add(new Counter(places), state);
@@ -32,7 +32,7 @@ internal sealed class CounterTests
     }
 
     [Test]
-    public void Counter_AskedForTwice_CountsOnce()
+    public void A_counter_asked_for_twice_counts_once()
     {
         var graph = new Graph();
         Node state = graph.Variable("state", [1], 0), first = graph.Add(new Counter(), state), second = graph.Add(new Counter(), state);

@@ -8,7 +8,7 @@ namespace NativeBackprop.Tests.Ops;
 public class CustomOpTests
 {
     [Test]
-    public void MultiplyGateOfTheNotesSwitchesItsInputs()
+    public void The_multiply_gate_of_the_notes_switches_its_inputs()
     {
         var graph = new Graph();
         Node x = graph.Input("x"), y = graph.Input("y"), z = graph.Add(new MultiplyGate(), x, y);
@@ -17,7 +17,7 @@ public class CustomOpTests
     }
 
     [Test]
-    public void GradientsThroughItAreCheckedLikeAnyOthers()
+    public void Gradients_through_it_are_checked_like_any_others()
     {
         var gate = new MultiplyGate();
         var graph = new Graph();
@@ -27,7 +27,7 @@ public class CustomOpTests
     }
 
     [Test]
-    public void AgreesOnThreadsAndWithTheBuiltInOp()
+    public void Agrees_on_threads_and_with_the_built_in_op()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [1000]), y = graph.Input("y", [1000]);
@@ -38,7 +38,7 @@ public class CustomOpTests
     }
 
     [Test]
-    public void FloatCodeServesAsReferenceUnlessThereIsADoubleOverload()
+    public void Float_code_serves_as_reference_unless_there_is_a_double_overload()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [2]), y = graph.Add(new Cube(), x);
@@ -48,7 +48,7 @@ public class CustomOpTests
     }
 
     [Test]
-    public void TheSameObjectOnTheSameInputsIsTheSameNode()
+    public void The_same_object_on_the_same_inputs_is_the_same_node()
     {
         var gate = new MultiplyGate();
         var graph = new Graph();
@@ -58,7 +58,7 @@ public class CustomOpTests
     }
 
     [Test]
-    public void RunsAllocateNothing()
+    public void Runs_allocate_nothing()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [64]), y = graph.Input("y", [64]);
@@ -71,7 +71,7 @@ public class CustomOpTests
     }
 
     [Test]
-    public void ShapesThatDoNotFitAreErrors()
+    public void Shapes_that_do_not_fit_are_errors()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [2]), y = graph.Input("y", [3]), batch = graph.Input("batch", [Shape.Batch, 2]);
@@ -98,7 +98,7 @@ public class CustomOpTests
 
     [TestCase(1)]
     [TestCase(2)]
-    public void WhatItThrowsNamesTheNode(int threads)
+    public void What_it_throws_names_the_node(int threads)
     {
         var graph = new Graph();
         Node x = graph.Input("x", [2]), y = graph.SetName(graph.Add(new Faulty(shape => shape), x), "mine");
@@ -110,7 +110,7 @@ public class CustomOpTests
     }
 
     [Test]
-    public void SecondDerivativeIsAClearError()
+    public void A_second_derivative_is_a_clear_error()
     {
         var graph = new Graph();
         Node x = graph.Input("x"), y = graph.SetName(graph.Add(new MultiplyGate(), x, x), "product");
@@ -121,7 +121,7 @@ public class CustomOpTests
     }
 
     [Test]
-    public void RunningOrBindingItsOwnPlanIsAnError()
+    public void Running_or_binding_its_own_plan_is_an_error()
     {
         // A graph can hold no cycle, because inputs are older than their node; what remains is an op that runs the plan it is part of.
         var op = new Reentrant();
@@ -143,7 +143,7 @@ public class CustomOpTests
     }
 
     [Test]
-    public void LayerOfOnesOwnIsAFewOpsPutTogether()
+    public void A_layer_of_ones_own_is_a_few_ops_put_together()
     {
         var model = new Sequential(new Linear(3, 4), new SquareRoot(), new Linear(4, 2));
         model.Initialize(1);

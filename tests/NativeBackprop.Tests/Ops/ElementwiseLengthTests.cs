@@ -41,7 +41,7 @@ internal sealed class ElementwiseLengthTests(string level)
     public void RestoreLevel() => Assert.That(Kernels.nb_set_isa(_before), Is.EqualTo(nb_status.NB_OK));
 
     [TestCaseSource(nameof(Rows))]
-    public void EveryLength_AgreesWithTheReference(object source)
+    public void Every_length_agrees_with_the_reference(object source)
     {
         var row = (OpRow)source;
         for (int length = 0; length <= 257; length++)
@@ -53,7 +53,7 @@ internal sealed class ElementwiseLengthTests(string level)
     }
 
     [TestCaseSource(typeof(OpTable), nameof(OpTable.Rows))]
-    public void EveryRow_AgreesWithTheReference(object source)
+    public void Every_row_agrees_with_the_reference(object source)
     {
         var row = (OpRow)source;
         foreach (int size in (int[])[3, 16, 37, 70])
@@ -72,7 +72,7 @@ internal sealed class ElementwiseLengthTests(string level)
     }
 
     [TestCaseSource(nameof(Functions))]
-    public void LayerOfEveryWidth_AndItsBiasGradient_AgreeWithTheReference(object source)
+    public void A_layer_of_every_width_and_its_bias_gradient_agree_with_the_reference(object source)
     {
         var function = (Elementwise)source;
         var row = new OpRow(function.Name, typeof(Elementwise), (_, x) => (x[0].MatMul(x[1]) + x[2]).Apply(function),
@@ -93,7 +93,7 @@ internal sealed class ElementwiseLengthTests(string level)
     }
 
     [Test]
-    public void MaxWithTies_OfEveryWidth_RoutesTheGradientAsTheReference([Values(0, 1, 2)] int axis)
+    public void The_maximum_of_every_width_with_ties_routes_the_gradient_as_the_reference([Values(0, 1, 2)] int axis)
     {
         static void Few(Span<float> values, RandomSource random)
         {

@@ -16,16 +16,16 @@ internal sealed class OpRowTests(OpRow row)
     private readonly OpCase _small = new(row, 5, 3);
 
     [Test]
-    public void Plan_AgreesWithTheReference() => AssertMatchesReference(_small, new PlanOptions { Threads = 1, ExactThreads = true });
+    public void A_plan_agrees_with_the_reference() => AssertMatchesReference(_small, new PlanOptions { Threads = 1, ExactThreads = true });
 
     [Test]
-    public void Plan_WithoutFusion_AgreesWithTheReference() =>
+    public void A_plan_without_fusion_agrees_with_the_reference() =>
         AssertMatchesReference(_small, new PlanOptions { Threads = 1, ExactThreads = true, Fuse = false });
 
     [TestCase(1)]
     [TestCase(2)]
     [TestCase(3)]
-    public void Plan_OfAnySizeAndThreads_AgreesWithTheReference(int threads)
+    public void A_plan_of_any_size_and_threads_agrees_with_the_reference(int threads)
     {
         if (row.Operands.Length > 0)
         {
@@ -37,7 +37,7 @@ internal sealed class OpRowTests(OpRow row)
     }
 
     [Test]
-    public void Work_IsShared_UnlessTheRowSaysOtherwise()
+    public void Work_is_split_unless_the_row_says_otherwise()
     {
         if (row.IsSerial is not { } serial)
         {
@@ -51,7 +51,7 @@ internal sealed class OpRowTests(OpRow row)
     }
 
     [Test]
-    public void Gradient_AgreesWithCentralDifferences()
+    public void The_gradient_agrees_with_central_differences()
     {
         ReferenceEvaluator reference = _small.Reference().Run([_small.Result, .. _small.Gradients]);
         double[][] gradients = [.. _small.Gradients.Select(gradient => reference[gradient])];
@@ -69,7 +69,7 @@ internal sealed class OpRowTests(OpRow row)
     }
 
     [Test]
-    public void GradientOfGradient_AgreesWithDifferencesOfTheGradient()
+    public void The_gradient_of_the_gradient_agrees_with_differences_of_the_gradient()
     {
         if (_small.Second.Length == 0)
         {
@@ -84,7 +84,7 @@ internal sealed class OpRowTests(OpRow row)
     }
 
     [Test]
-    public void JacobianVectorProduct_AgreesWithDifferences_AndWithTheVectorJacobianProduct()
+    public void The_Jacobian_vector_product_agrees_with_differences_and_with_the_vector_Jacobian_product()
     {
         if (_small.Tangent is null)
         {

@@ -22,7 +22,7 @@ internal sealed class OpTableTests
     // Ops that are there for what they do besides giving a result have tests of their own.
     private static readonly Dictionary<Type, (Type Fixture, string Name)> OwnTests = new()
     {
-        [typeof(Counter)] = (typeof(CounterTests), nameof(CounterTests.Counter_CountsAsTheReference_AndCarries)),
+        [typeof(Counter)] = (typeof(CounterTests), nameof(CounterTests.A_counter_counts_as_the_reference_and_carries)),
         [typeof(Assign)] = (typeof(AssignTests), nameof(AssignTests.A_variable_takes_the_value_as_the_reference_does)),
         [typeof(CheckFinite)] = (typeof(CommitTests), nameof(CommitTests.Several_values_are_checked_by_one_op_on_any_number_of_threads)),
     };
@@ -30,7 +30,7 @@ internal sealed class OpTableTests
     public static IEnumerable<Type> Ops => typeof(Op).Assembly.GetTypes().Where(type => !type.IsAbstract && type.IsSubclassOf(typeof(Op)));
 
     [TestCaseSource(nameof(Ops))]
-    public void EveryOp_HasARow(Type op)
+    public void Every_op_has_a_row(Type op)
     {
         if (op.IsSubclassOf(typeof(Update)) || op == typeof(Variable))
         {
@@ -55,7 +55,7 @@ internal sealed class OpTableTests
     }
 
     [Test]
-    public void EveryLayerAndLoss_HasARow()
+    public void Every_layer_and_loss_has_a_row()
     {
         static IEnumerable<Type> Heirs(Type type) => type.Assembly.GetTypes().Where(heir => !heir.IsAbstract && heir.IsSubclassOf(type));
         Assert.That(NetworkTable.Layers.Select(row => row.Op).Distinct(), Is.EquivalentTo(Heirs(typeof(Layer))));
@@ -63,7 +63,7 @@ internal sealed class OpTableTests
     }
 
     [TestCaseSource(typeof(OpTable), nameof(OpTable.Rows))]
-    public void Row_BuildsItsOp_UnderAUniqueName(object source)
+    public void A_row_builds_its_op_under_a_unique_name(object source)
     {
         var row = (OpRow)source;
         Assert.That(new OpCase(row, 5, 3).Result.Op, Is.TypeOf(row.Op));
@@ -71,7 +71,7 @@ internal sealed class OpTableTests
     }
 
     [Test]
-    public void UpdateRows_ReadTheirParameterAsAVariable()
+    public void Rows_of_updates_read_their_parameter_as_a_variable()
     {
         foreach (UpdateRow row in UpdateTable.Rows)
         {
@@ -81,7 +81,7 @@ internal sealed class OpTableTests
 
     // Reflection finds the records; the table says what each is, under which name and with which default.
     [Test]
-    public void EveryActivation_IsWhatItsRowCreates()
+    public void Every_activation_is_what_its_row_creates()
     {
         Elementwise[] records =
         [
@@ -104,7 +104,7 @@ internal sealed class OpTableTests
     }
 
     [Test]
-    public void ElementwiseRows_AreSmoothWhereTheyAreTried()
+    public void Elementwise_rows_are_smooth_where_they_are_tried()
     {
         foreach (OpRow row in OpTable.ElementwiseRows)
         {

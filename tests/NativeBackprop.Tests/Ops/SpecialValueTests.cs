@@ -44,7 +44,7 @@ internal sealed class SpecialValueTests
     }
 
     [TestCaseSource(nameof(Smooth))]
-    public void Forward_OfSpecialValues_IsTheReferencesRounded(object source)
+    public void Forward_values_of_special_arguments_are_those_of_the_reference_rounded(object source)
     {
         var function = (Elementwise)new OpCase((OpRow)source, 1, 1).Result.Op;
         // Sines of huge arguments are a matter of argument reduction that the kernels do not promise.
@@ -67,7 +67,7 @@ internal sealed class SpecialValueTests
     }
 
     [TestCaseSource(nameof(Smooth))]
-    public void Backward_AtFiniteValues_IsTheReferencesRounded_AndNaNStaysNaN(object source)
+    public void Backward_values_at_finite_arguments_are_those_of_the_reference_rounded_and_NaN_stays_NaN(object source)
     {
         var function = (Elementwise)new OpCase((OpRow)source, 1, 1).Result.Op;
         float[] x = [.. Special.Where(value => !IsWave(function) || !(Math.Abs(value) > 1e5f)).Where(value => !float.IsInfinity(value))];
@@ -91,7 +91,7 @@ internal sealed class SpecialValueTests
     }
 
     [TestCaseSource(nameof(Kinks))]
-    public void Kink_HasTheDocumentedSubgradient((Elementwise Function, float At, float Expected) kink)
+    public void A_kink_has_the_documented_subgradient((Elementwise Function, float At, float Expected) kink)
     {
         Assert.That(kink.Function.Row.Kinks, Does.Contain((double)kink.At));
         Assert.That(kink.Function.Derivative(kink.Function.Saved == SavedOperand.Output ? kink.Function.Value(kink.At) : kink.At),
@@ -102,7 +102,7 @@ internal sealed class SpecialValueTests
     }
 
     [Test]
-    public void EveryKink_IsTried()
+    public void Every_kink_is_tried()
     {
         IEnumerable<Type> withKink = OpTable.ElementwiseRows
             .Select(row => (Elementwise)new OpCase(row, 1, 1).Result.Op)
@@ -112,20 +112,20 @@ internal sealed class SpecialValueTests
     }
 
     [Test]
-    public void Relu_OfNegativeZero_KeepsTheSign() => Assert.That(float.IsNegative(Evaluate(new Relu(), [-0f])[0]), Is.True);
+    public void Relu_of_negative_zero_keeps_the_sign() => Assert.That(float.IsNegative(Evaluate(new Relu(), [-0f])[0]), Is.True);
 
     [TestCase(2f, 3f, 0f, 1f)]
     [TestCase(3f, 2f, 1f, 0f)]
     [TestCase(2f, 2f, 1f, 0f)]
     [TestCase(0f, -0f, 1f, 0f)]
-    public void Maximum_RoutesTheGradientToTheLarger_AtATieToTheFirst(float a, float b, float da, float db)
+    public void The_larger_of_two_takes_the_gradient_and_at_a_tie_the_first(float a, float b, float da, float db)
     {
         Assert.That(Route((x, y) => x.Maximum(y), a, b), Is.EqualTo((da, db)));
         Assert.That(Route((x, y) => x.Minimum(y), -a, -b), Is.EqualTo((da, db)));
     }
 
     [Test]
-    public void Max_AtATie_RoutesTheGradientToTheFirst()
+    public void The_maximum_routes_the_gradient_at_a_tie_to_the_first()
     {
         var graph = new Graph();
         Node x = graph.Input("x", [2, 4]);
@@ -136,7 +136,7 @@ internal sealed class SpecialValueTests
     }
 
     [TestCaseSource(typeof(OpTable), nameof(OpTable.BinaryRows))]
-    public void Binary_OfSpecialValues_IsTheReferencesRounded(object source)
+    public void Binary_values_of_special_arguments_are_those_of_the_reference_rounded(object source)
     {
         var op = (Binary)new OpCase((OpRow)source, 1, 1).Result.Op;
         float[] a = [.. Special.SelectMany(x => Special.Select(_ => x))], b = [.. Special.SelectMany(_ => Special)];

@@ -8,7 +8,7 @@ namespace NativeBackprop.Tests.Ops;
 internal sealed class UpdateTests(UpdateRow row)
 {
     [Test]
-    public void Steps_OfEveryLength_AgreeWithTheReference()
+    public void Steps_of_every_length_agree_with_the_reference()
     {
         for (int length = 0; length <= 257; length++)
         {
@@ -20,7 +20,7 @@ internal sealed class UpdateTests(UpdateRow row)
     [TestCase(1)]
     [TestCase(2)]
     [TestCase(3)]
-    public void Steps_OnThreads_AgreeWithTheReference(int threads)
+    public void Steps_on_threads_agree_with_the_reference(int threads)
     {
         var example = new UpdateCase(row, 50_003);
         using (Plan plan = example.Graph.Compile([example.Step], new PlanOptions { Threads = threads, ExactThreads = true }))
@@ -32,7 +32,7 @@ internal sealed class UpdateTests(UpdateRow row)
     }
 
     [Test]
-    public void Step_ChangesTheParameterInPlace()
+    public void A_step_changes_the_parameter_in_place()
     {
         var example = new UpdateCase(row, 5);
         float[] before = example.Parameter.Value.ToArray();
@@ -43,7 +43,7 @@ internal sealed class UpdateTests(UpdateRow row)
     }
 
     [Test]
-    public void Step_HasNoGradient()
+    public void A_step_has_no_gradient()
     {
         var example = new UpdateCase(row, 5);
         Assert.That(
@@ -52,7 +52,7 @@ internal sealed class UpdateTests(UpdateRow row)
     }
 
     [Test]
-    public void Gradient_OfAnotherShape_IsRefused()
+    public void A_gradient_of_another_shape_is_refused()
     {
         var example = new UpdateCase(row, 5);
         Node[] inputs = example.Step.Inputs.ToArray();

@@ -11,11 +11,11 @@ namespace NativeBackprop.Tests.Optimizers;
 public class GradientTransformTests
 {
     [Test]
-    public void ClipByValueBoundsEveryElement() =>
+    public void Clipping_by_value_bounds_every_element() =>
         Assert.That(Apply(GradientTransform.ClipByValue(0.5f), [-3, -0.5f, 0.2f, 7]), Is.EqualTo(new float[] { -0.5f, -0.5f, 0.2f, 0.5f }));
 
     [Test]
-    public void ClipByNormScalesAllGradientsTogether()
+    public void Clipping_by_norm_scales_all_gradients_together()
     {
         // The norm over both is 5, so both are multiplied by 2.5 / (5 + 1e-6).
         float[] clipped = Apply(GradientTransform.ClipByNorm(2.5f), [3], [0, 4]);
@@ -23,11 +23,11 @@ public class GradientTransformTests
     }
 
     [Test]
-    public void ClipByNormLeavesShorterGradientsAlone() =>
+    public void Clipping_by_norm_leaves_shorter_gradients_alone() =>
         Assert.That(Apply(GradientTransform.ClipByNorm(6), [3], [0, 4]), Is.EqualTo(new float[] { 3, 0, 4 }));
 
     [Test]
-    public void TrainerClipsBeforeTheUpdateAndShowsTheGradientAsItWas()
+    public void A_trainer_clips_before_the_update_and_shows_the_gradient_as_it_was()
     {
         var model = new Sequential(new Linear(2, 1, bias: false, Initializer.Constant(1)));
         var options = new TrainerOptions { GradientTransforms = [GradientTransform.ClipByNorm(0.5f)] };
@@ -42,7 +42,7 @@ public class GradientTransformTests
     }
 
     [Test]
-    public void LimitsMustBePositive()
+    public void Limits_must_be_positive()
     {
         Assert.That(() => GradientTransform.ClipByNorm(0), Throws.TypeOf<OptionException>());
         Assert.That(() => GradientTransform.ClipByValue(float.PositiveInfinity), Throws.TypeOf<OptionException>());

@@ -9,7 +9,7 @@ namespace NativeBackprop.Tests.Optimizers;
 public class LearningRateScheduleTests
 {
     [Test]
-    public void FactorsFollowTheirFormulas()
+    public void Factors_follow_their_formulas()
     {
         Assert.That(Factors(LearningRateSchedule.Constant(), 3), Is.EqualTo(new double[] { 1, 1, 1 }));
         Assert.That(Factors(LearningRateSchedule.Step(2, 0.1), 5), Is.EqualTo(new[] { 1, 1, 0.1, 0.1, 0.01 }).AsCollection.Within(1e-15));
@@ -22,7 +22,7 @@ public class LearningRateScheduleTests
     }
 
     [Test]
-    public void TrainerMultipliesTheRateStepByStep()
+    public void A_trainer_multiplies_the_rate_step_by_step()
     {
         // y = w with x = 1 and t = 0 and the loss y²: dw = 2w, so that a rate of 1/4 halves w.
         var model = new Sequential(new Linear(1, 1, bias: false, Initializer.Constant(1)));
@@ -40,7 +40,7 @@ public class LearningRateScheduleTests
     }
 
     [Test]
-    public void ValuesOutsideTheirDomainAreErrors()
+    public void Values_outside_their_domain_are_errors()
     {
         Assert.That(() => LearningRateSchedule.Step(0), Throws.TypeOf<OptionException>());
         Assert.That(() => LearningRateSchedule.Step(1, 2), Throws.TypeOf<OptionException>());

@@ -34,7 +34,7 @@ public class OptimizerTests
     ];
 
     [TestCaseSource(nameof(FirstSteps))]
-    public void FirstTwoStepsAreThoseComputedByHand(Optimizer optimizer, double first, double second)
+    public void The_first_two_steps_are_those_computed_by_hand(Optimizer optimizer, double first, double second)
     {
         var graph = new Graph();
         Node w = graph.Variable("w", [1], 1), g = graph.Input("g", [1]), rate = graph.Input("rate");
@@ -49,7 +49,7 @@ public class OptimizerTests
     }
 
     [TestCaseSource(nameof(All))]
-    public void HundredStepsAgreeWithTheReference(Func<Optimizer> create)
+    public void A_hundred_steps_agree_with_the_reference(Func<Optimizer> create)
     {
         Optimizer optimizer = create();
         var graph = new Graph();
@@ -88,7 +88,7 @@ public class OptimizerTests
     }
 
     [Test]
-    public void AdamCountsOneStepForAllParameters()
+    public void Adam_counts_one_step_for_all_parameters()
     {
         var graph = new Graph();
         Node rate = graph.Input("rate");
@@ -110,7 +110,7 @@ public class OptimizerTests
     [TestCase(1, 16777215f, 0f, 16777215f, 0f)]
     [TestCase(2, 16777215f, 5f, 0f, 6f)]
     [TestCase(2, 3f, 5f, 4f, 5f)]
-    public void CounterCarries(int digits, float low, float high, float expectedLow, float expectedHigh)
+    public void The_count_of_steps_carries(int digits, float low, float high, float expectedLow, float expectedHigh)
     {
         var graph = new Graph();
         Node counter = graph.Variable("counter", [2], low, high), count = graph.Add(new Counter(digits), counter);
@@ -191,7 +191,7 @@ public class OptimizerTests
     private static Parameter[] States(Optimizer optimizer, Parameter parameter) => [.. optimizer.StateOf([("w", parameter)])];
 
     [Test]
-    public void OptionsOutsideTheirDomainAreErrors()
+    public void Options_outside_their_domain_are_errors()
     {
         Assert.That(() => new Adam(0), Throws.TypeOf<OptionException>());
         Assert.That(() => new Adam(float.NaN), Throws.TypeOf<OptionException>());

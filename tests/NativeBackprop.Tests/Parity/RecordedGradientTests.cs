@@ -26,7 +26,7 @@ public class RecordedGradientTests
         Networks.Where(name => !Types(Reference.Read(Kind, name).Model()).Contains("dropout"));
 
     [Test]
-    public void EveryLayerAndLossIsRecorded()
+    public void Every_layer_and_loss_is_recorded()
     {
         JsonElement[] models = [.. Networks.Select(name => Reference.Read(Kind, name).Model())];
         Assert.That(models.SelectMany(Types).Distinct(), Is.SupersetOf(LayerTypes));
@@ -40,7 +40,7 @@ public class RecordedGradientTests
     }
 
     [TestCaseSource(nameof(Networks))]
-    public void GradientsAreThoseOfPyTorch(string name)
+    public void Gradients_are_those_of_PyTorch(string name)
     {
         Reference reference = Reference.Read(Kind, name);
         var network = new NetworkGradients(reference.Description.Model, reference.CreateLoss(), reference.Rows.Features);
@@ -63,7 +63,7 @@ public class RecordedGradientTests
     }
 
     [TestCaseSource(nameof(NetworksWithoutDropout))]
-    public void HalvesOfAStepAreThoseOfPyTorch(string name)
+    public void Halves_of_a_step_are_those_of_PyTorch(string name)
     {
         Reference reference = Reference.Read(Kind, name);
         using var trainer = new Trainer(reference.Description.Model, reference.CreateLoss(), new Sgd(1));

@@ -17,13 +17,13 @@ public class RecordedTrainingTests
     private static string[] Runs => Reference.Names(Kind);
 
     [Test]
-    public void EveryOptimizerIsRecorded() =>
+    public void Every_optimizer_is_recorded() =>
         Assert.That(
             Runs.Select(name => Reference.Read(Kind, name).Run().GetProperty("optimizer").GetString()).Distinct(),
             Is.EquivalentTo(OptimizerChoice.Names));
 
     [TestCaseSource(nameof(Runs))]
-    public void StepsAreThoseOfPyTorch(string name)
+    public void Steps_are_those_of_PyTorch(string name)
     {
         Reference reference = Reference.Read(Kind, name);
         JsonElement run = reference.Run();

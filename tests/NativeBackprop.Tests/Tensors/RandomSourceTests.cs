@@ -10,7 +10,7 @@ namespace NativeBackprop.Tests.Tensors;
 public sealed class RandomSourceTests
 {
     [Test]
-    public void Xoshiro_StateOneTwoThreeFour_GivesThePublishedOutputs()
+    public void Xoshiro_from_state_1_2_3_4_gives_the_published_outputs()
     {
         var random = new RandomSource(1, 2, 3, 4);
         Assert.That(Draw(random, 10), Is.EqualTo(new ulong[]
@@ -21,7 +21,7 @@ public sealed class RandomSourceTests
     }
 
     [Test]
-    public void SplitMix_Seed1234567_GivesThePublishedOutputs()
+    public void SplitMix_of_seed_1234567_gives_the_published_outputs()
     {
         ulong state = 1234567;
         ulong[] outputs = [.. Enumerable.Range(0, 5).Select(_ => RandomSource.Mix(state += 0x9E3779B97F4A7C15))];
@@ -33,11 +33,11 @@ public sealed class RandomSourceTests
 
     [TestCase(0UL, 11091344671253066420UL, 13793997310169335082UL, 1900383378846508768UL)]
     [TestCase(42UL, 1546998764402558742UL, 6990951692964543102UL, 12544586762248559009UL)]
-    public void NextUInt64_IsXoshiroSeededBySplitMix(ulong seed, params ulong[] expected) =>
+    public void NextUInt64_is_xoshiro_seeded_by_SplitMix(ulong seed, params ulong[] expected) =>
         Assert.That(Draw(new RandomSource(seed), expected.Length), Is.EqualTo(expected));
 
     [Test]
-    public void DerivedNumbers_OfSeedOne_AreFixed()
+    public void Derived_numbers_of_seed_one_are_fixed()
     {
         var random = new RandomSource(1);
         Assert.That(Repeat(3, random.NextDouble), Is.EqualTo(new[] { 0.7029218331588505, 0.5204366199388569, 0.5741057000197225 }));
@@ -62,7 +62,7 @@ public sealed class RandomSourceTests
 
     [TestCase(0UL, 14521572776820312757UL)]
     [TestCase(7UL, 3771483228416587539UL)]
-    public void Split_IsFixed_AndIgnoresWhatWasDrawn(ulong stream, ulong first)
+    public void A_split_stream_is_fixed_and_ignores_what_was_drawn(ulong stream, ulong first)
     {
         var random = new RandomSource(42);
         Assert.That(random.Split(stream).NextUInt64(), Is.EqualTo(first));
@@ -72,7 +72,7 @@ public sealed class RandomSourceTests
     }
 
     [Test]
-    public void Split_StreamsAndGrandchildrenDiffer()
+    public void Split_streams_and_their_children_differ()
     {
         var random = new RandomSource(9);
         var seen = new HashSet<ulong>();
@@ -89,7 +89,7 @@ public sealed class RandomSourceTests
     }
 
     [Test]
-    public void NextInt_RejectsTheOutputThatWouldFavourAResult()
+    public void NextInt_rejects_the_output_that_would_favour_a_result()
     {
         // From this state the first output is 0, which a bound that is no power of two must not use.
         var expected = Draw(new RandomSource(1, 0, 3, 4), 3);
@@ -106,11 +106,11 @@ public sealed class RandomSourceTests
 
     [TestCase(0)]
     [TestCase(-1)]
-    public void NextInt_BoundMustBePositive(int bound) =>
+    public void NextInt_needs_a_positive_bound(int bound) =>
         Assert.That(() => new RandomSource(1).NextInt(bound), Throws.InstanceOf<ArgumentOutOfRangeException>());
 
     [Test]
-    public void NextInt_IsUniform()
+    public void NextInt_is_uniform()
     {
         const int draws = 70_000, bound = 7;
         var random = new RandomSource(3);
@@ -126,7 +126,7 @@ public sealed class RandomSourceTests
     }
 
     [Test]
-    public void Uniforms_StayInTheirInterval_AndAverageOneHalf()
+    public void Uniforms_stay_in_their_interval_and_average_one_half()
     {
         var random = new RandomSource(4);
         double[] doubles = Repeat(100_000, random.NextDouble);
@@ -138,7 +138,7 @@ public sealed class RandomSourceTests
     }
 
     [Test]
-    public void NextNormal_HasTheMomentsAndTailsOfTheNormalDistribution()
+    public void NextNormal_has_the_moments_and_tails_of_the_normal_distribution()
     {
         const int draws = 200_000;
         var random = new RandomSource(5);
@@ -153,7 +153,7 @@ public sealed class RandomSourceTests
     }
 
     [Test]
-    public void Shuffle_GivesEveryPermutationAboutEquallyOften()
+    public void Shuffling_gives_every_permutation_about_equally_often()
     {
         const int draws = 24_000;
         var random = new RandomSource(6);

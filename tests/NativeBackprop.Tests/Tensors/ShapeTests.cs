@@ -6,7 +6,7 @@ namespace NativeBackprop.Tests.Tensors;
 public sealed class ShapeTests
 {
     [Test]
-    public void Shape_IsComparedByValue_AndPrintsItself()
+    public void A_shape_is_compared_by_value_and_prints_itself()
     {
         Shape shape = [2, Shape.Batch, 3], same = [2, Shape.Batch, 3];
         Assert.That(shape, Is.EqualTo(same));
@@ -19,7 +19,7 @@ public sealed class ShapeTests
     }
 
     [Test]
-    public void Spread_GivesTheExtents()
+    public void Spreading_a_shape_gives_its_extents()
     {
         Shape shape = [7, 5];
         Shape wider = [Shape.Batch, .. shape, 1];
@@ -29,7 +29,7 @@ public sealed class ShapeTests
     }
 
     [Test]
-    public void Length_CountsElements_AndNeedsABatchSize()
+    public void The_length_counts_elements_and_needs_a_batch_size()
     {
         Assert.That(Shape.Scalar.Length, Is.EqualTo(1));
         Assert.That(Shape.Create([2, 0, 3]).Length, Is.Zero);
@@ -102,19 +102,19 @@ public sealed class ShapeTests
     [TestCase(new[] { -1, 1 }, new[] { 5 }, "[B, 5]")]
     [TestCase(new[] { -1 }, new[] { -1 }, "[B]")]
     [TestCase(new[] { 0 }, new[] { 1 }, "[0]")]
-    public void Broadcast_IsNumpys(int[] a, int[] b, string expected)
+    public void Broadcasting_is_that_of_NumPy(int[] a, int[] b, string expected)
     {
         Assert.That(Shape.Broadcast([.. a], [.. b]).ToString(), Is.EqualTo(expected));
         Assert.That(Shape.Broadcast([.. b], [.. a]).ToString(), Is.EqualTo(expected));
     }
 
     [Test]
-    public void Broadcast_OfWhatDoesNotFit_NamesBothShapes() =>
+    public void Broadcasting_what_does_not_fit_names_both_shapes() =>
         Assert.That(() => Shape.Broadcast([2, Shape.Batch], [3]),
             Throws.TypeOf<ShapeException>().With.Message.Contains("[2, B] and [3]").And.Message.Contains("extents B and 3"));
 
     [Test]
-    public void WithWithoutStrides()
+    public void Extents_are_replaced_left_out_and_counted_in_strides()
     {
         Shape shape = [2, 3, 4];
         Assert.That(shape.With(-1, 9).ToString(), Is.EqualTo("[2, 3, 9]"));

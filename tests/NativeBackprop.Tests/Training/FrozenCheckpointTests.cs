@@ -64,7 +64,7 @@ internal sealed class FrozenCheckpointTests : TensorFileTests
     }
 
     [Test]
-    public void A_state_that_is_loaded_between_Backward_and_Update_counts_from_there()
+    public void A_state_that_is_loaded_between_backward_and_update_counts_from_there()
     {
         using var run = new Run(new Adam(0.05f));
         run.Do("3");

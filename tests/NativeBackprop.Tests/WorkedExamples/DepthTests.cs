@@ -12,7 +12,7 @@ namespace NativeBackprop.Tests.WorkedExamples;
 public class DepthTests
 {
     [Test]
-    public void ChainOfTenThousandScalars()
+    public void A_chain_of_ten_thousand_scalars_is_differentiated()
     {
         (int nodes, int steps, double error) = Chain(10_000);
         (int halfNodes, int halfSteps, _) = Chain(5_000);
@@ -25,7 +25,7 @@ public class DepthTests
     }
 
     [Test]
-    public void NetworkOfTwoHundredLayers()
+    public void A_network_of_two_hundred_layers_is_differentiated()
     {
         (int nodes, int steps, double error) = Network(200);
         (int halfNodes, int halfSteps, _) = Network(100);
@@ -35,7 +35,7 @@ public class DepthTests
     }
 
     [Test]
-    public void NaiveSumOverPathsIsNotWhatHappens()
+    public void A_naive_sum_over_paths_is_not_what_happens()
     {
         // 2^60 paths lead through x → x + x taken sixty times; the graph has one node for each.
         var graph = new Graph();

@@ -22,10 +22,10 @@ public partial class MathematicsPageTests
 
     [TestCaseSource(nameof(Ops))]
     [TestCaseSource(nameof(Rows))]
-    public void EveryOpHasItsRow(string op) => Assert.That(Page, Does.Contain($"`{op}`"));
+    public void Every_op_has_its_row(string op) => Assert.That(Page, Does.Contain($"`{op}`"));
 
     [Test]
-    public void EveryLossHasItsRow()
+    public void Every_loss_has_its_row()
     {
         foreach (string loss in ModelDescription.LossNames)
         {
@@ -34,7 +34,7 @@ public partial class MathematicsPageTests
     }
 
     [TestCaseSource(nameof(Pointers))]
-    public void EveryTestPointedToIsThere(string pointer)
+    public void Every_test_pointed_to_is_there(string pointer)
     {
         string[] parts = pointer.Split('.');
         Type? fixture = typeof(MathematicsPageTests).Assembly.GetTypes().SingleOrDefault(type => type.Name == parts[0]);
@@ -42,6 +42,6 @@ public partial class MathematicsPageTests
         Assert.That(fixture!.GetMethod(parts[1])?.GetCustomAttributes(typeof(NUnitAttribute), true), Is.Not.Null.And.Not.Empty);
     }
 
-    [GeneratedRegex("`([A-Za-z0-9]+Tests\\.[A-Za-z0-9]+)`")]
+    [GeneratedRegex("`([A-Za-z0-9]+Tests\\.\\w+)`")]
     private static partial Regex TestName();
 }

@@ -12,7 +12,7 @@ namespace NativeBackprop.Tests.WorkedExamples;
 public class Notes000And003And004Tests
 {
     [Test]
-    public void ReverseModeStartsAtTheSquaredError()
+    public void Reverse_mode_starts_at_the_squared_error()
     {
         // Notes 000: c = Σ(f − y)², f̄ = 2(f − y), and through f = g(a): ā = f̄ ⊙ g′(a).
         var graph = new Graph();
@@ -24,7 +24,7 @@ public class Notes000And003And004Tests
     }
 
     [Test]
-    public void ProductOfMatricesHasTheGradientsOfTheNotes()
+    public void A_product_of_matrices_has_the_gradients_of_the_notes()
     {
         // Notes 000: Z = XY gives X̄ = Z̄·Yᵀ and Ȳ = Xᵀ·Z̄, at the cost of two products.
         var graph = new Graph();
@@ -40,7 +40,7 @@ public class Notes000And003And004Tests
     }
 
     [Test]
-    public void JacobianOfSoftmax()
+    public void The_Jacobian_of_softmax_is_that_of_the_notes()
     {
         // Notes 003: y_i − y_i² on the diagonal (the notes call that path the other one), −y_i·y_j off it.
         var graph = new Graph();
@@ -67,7 +67,7 @@ public class Notes000And003And004Tests
     }
 
     [Test]
-    public void JacobianOfAScalarActivationIsDiagonal()
+    public void The_Jacobian_of_a_scalar_activation_is_diagonal()
     {
         var graph = new Graph();
         Node z = graph.Input("z", [3]), y = z.Sigmoid();
@@ -80,7 +80,7 @@ public class Notes000And003And004Tests
     }
 
     [Test]
-    public void NetworkOfTheSeminarLearnsByTheGradientOfItsLogarithm()
+    public void The_network_of_the_seminar_learns_by_the_gradient_of_its_logarithm()
     {
         // Notes 004: P(y|x) = σ(Σ wᵒσ(Σ wʰx + bʰ) + bᵒ), trained on −log P, which is the sigmoid cross-entropy.
         var model = new Sequential(new Linear(2, 3, weightInitializer: Initializer.Glorot()), new Sigmoid(), new Linear(3, 1));
@@ -99,7 +99,7 @@ public class Notes000And003And004Tests
     }
 
     [Test]
-    public void DivisionByTheBatchSizeBelongsToTheLoss()
+    public void Division_by_the_batch_size_belongs_to_the_loss()
     {
         // Notes 004 divide only the gradient of W. With 1/m in the loss, twice the same examples have the same gradients of W and of b.
         (float[] weight, float[] bias) = Gradients(1);

@@ -13,7 +13,7 @@ public class Notes001Tests
     [TestCase(-0.4f, 1.1f, 1.35f, 1, 1.25)]
     [TestCase(0.1f, -0.3f, 1.1f, 2, 0)]
     [TestCase(0.2f, -0.6f, 2.2f, 2, 0, TestName = "the pear's scores doubled: the same loss")]
-    public void HingeTable(float apple, float banana, float pear, int right, double expected)
+    public void Each_row_of_the_table_has_the_hinge_loss_of_the_notes(float apple, float banana, float pear, int right, double expected)
     {
         (GraphHarness harness, Node cost) = Hinge(1);
         harness.Set(cost.Graph.Nodes[0], apple, banana, pear).Set(cost.Graph.Nodes[1], right);
@@ -22,7 +22,7 @@ public class Notes001Tests
     }
 
     [Test]
-    public void HingeOfTheWholeTableIsTheMean()
+    public void The_hinge_loss_of_the_whole_table_is_the_mean()
     {
         (GraphHarness harness, Node cost) = Hinge(3);
         harness.Set(cost.Graph.Nodes[0], 1.87f, 1.3f, 0.56f, -0.4f, 1.1f, 1.35f, 0.1f, -0.3f, 1.1f).Set(cost.Graph.Nodes[1], 0, 1, 2);
@@ -35,7 +35,7 @@ public class Notes001Tests
     }
 
     [Test]
-    public void SlopesByDifferencesAreTheGradient()
+    public void Slopes_by_differences_are_the_gradient()
     {
         // The table's weights, loss and slopes; the loss that has them is curved besides, as any real one.
         float[] weights = [0.5f, 1.1f, -0.7f, 2], slopes = [-2.5f, -1.3f, 0.4f, 0.9f];
@@ -57,7 +57,7 @@ public class Notes001Tests
     }
 
     [Test]
-    public void SumTimesZ()
+    public void A_sum_times_z_has_the_gradients_of_the_notes()
     {
         var graph = new Graph();
         Node x = graph.Input("x"), y = graph.Input("y"), z = graph.Input("z"), f = (x + y) * z;
@@ -68,7 +68,7 @@ public class Notes001Tests
     }
 
     [Test]
-    public void SigmoidNeuronGateByGate()
+    public void A_sigmoid_neuron_has_the_gradients_of_the_notes_gate_by_gate()
     {
         var graph = new Graph();
         Node w0 = graph.Input("w0"), w1 = graph.Input("w1"), w2 = graph.Input("w2"), x0 = graph.Input("x0"), x1 = graph.Input("x1");
@@ -97,7 +97,7 @@ public class Notes001Tests
     }
 
     [Test]
-    public void AddDistributesMaxRoutesMultiplySwitches()
+    public void Add_distributes_max_routes_and_multiply_switches()
     {
         var graph = new Graph();
         Node x = graph.Input("x"), y = graph.Input("y");
@@ -109,7 +109,7 @@ public class Notes001Tests
     }
 
     [Test]
-    public void GradientsAddAtBranches()
+    public void Gradients_add_at_branches()
     {
         var graph = new Graph();
         Node x = graph.Input("x"), f = (x * x) + (3 * x) + x.Maximum(graph.Constant(0));
@@ -117,7 +117,7 @@ public class Notes001Tests
     }
 
     [Test]
-    public void SquaredNormOfAProduct()
+    public void The_squared_norm_of_a_product_has_the_gradients_of_the_notes()
     {
         var graph = new Graph();
         Node w = graph.Variable("W", [2, 2], 0.1f, 0.5f, -0.3f, 0.8f), x = graph.Input("x", [2, 1]), q = w.MatMul(x), f = q.Square().Sum();

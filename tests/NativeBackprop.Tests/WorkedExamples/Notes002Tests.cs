@@ -14,7 +14,7 @@ public class Notes002Tests
     private static readonly float[] XorInputs = [0, 0, 0, 1, 1, 0, 1, 1], XorTargets = [0, 1, 1, 0];
 
     [Test]
-    public void XorIsSolvedByTheSlidesWeights()
+    public void XOR_is_solved_by_the_slides_weights()
     {
         var model = new Sequential(new Linear(2, 2), new Relu(), new Linear(2, 1));
         Set(model, [1, 1, 1, 1], [0, -1], [1, -2], [0]);
@@ -25,7 +25,7 @@ public class Notes002Tests
     }
 
     [Test]
-    public void BestLinearModelOfXorIsAHalfEverywhere()
+    public void The_best_linear_model_of_XOR_is_a_half_everywhere()
     {
         // W = (0, 0), b = 1/2 solves the normal equations: the gradient is zero and the cost 1/4.
         var model = new Sequential(new Linear(2, 1));
@@ -39,7 +39,7 @@ public class Notes002Tests
     [TestCase(1ul)]
     [TestCase(2ul)]
     [TestCase(3ul)]
-    public void XorIsLearnedFromRandomWeights(ulong seed)
+    public void XOR_is_learned_from_random_weights(ulong seed)
     {
         var model = new Sequential(new Linear(2, 8, biasInitializer: Initializer.Constant(0.1f)), new Tanh(), new Linear(8, 1));
         using var trainer = new Trainer(model, new MeanSquaredError(), new Adam(0.02f), new TrainerOptions { Seed = seed });
@@ -54,7 +54,7 @@ public class Notes002Tests
     }
 
     [Test]
-    public void DoNotMixAndMatch()
+    public void Cost_and_output_units_do_not_mix_and_match()
     {
         // A sigmoid output of target 1 that is utterly wrong, z = −20: squared error learns nothing, the cross-entropy everything.
         var graph = new Graph();
@@ -67,7 +67,7 @@ public class Notes002Tests
     }
 
     [Test]
-    public void SoftmaxIsUnchangedByAShiftAndItsCrossEntropyHasTheGradientQMinusP()
+    public void Softmax_is_unchanged_by_a_shift_and_its_cross_entropy_has_the_gradient_q_minus_p()
     {
         var graph = new Graph();
         Node z = graph.Input("z", [Shape.Batch, 3]), p = graph.Input("p", [Shape.Batch, 3]), q = z.Softmax();
@@ -82,7 +82,7 @@ public class Notes002Tests
     }
 
     [Test]
-    public void HiddenUnitsAreRelatedAsTheSlidesSay()
+    public void Hidden_units_are_related_as_the_slides_say()
     {
         var graph = new Graph();
         Node z = graph.Input("z", [6]);
@@ -100,7 +100,7 @@ public class Notes002Tests
     }
 
     [Test]
-    public void BatchOfExamplesHasGradientsHTransposedGAndGWTransposed()
+    public void A_batch_of_examples_has_the_two_products_of_the_gradient_in_their_order()
     {
         // The slide names the two the wrong way round: HᵀG is what W is updated by, GWᵀ is what is propagated.
         var graph = new Graph();
@@ -114,7 +114,7 @@ public class Notes002Tests
     }
 
     [Test]
-    public void RepeatedSubexpressionsAreComputedOnce()
+    public void Repeated_subexpressions_are_computed_once()
     {
         // w → x = f(w) → y = f(x) → z = f(y): dz/dw = f′(y)·f′(x)·f′(w), with each f computed once.
         var graph = new Graph();
@@ -127,7 +127,7 @@ public class Notes002Tests
     }
 
     [Test]
-    public void AlgorithmSixFourAddsThePenaltyToGTimesHTransposed()
+    public void Algorithm_6_4_adds_the_penalty_to_the_product_of_gradient_and_activations()
     {
         // ∇W J = (∇a L)·hᵀ + λ∇Ω for one example, and ∇b J = ∇a L.
         var model = new Sequential(new Linear(2, 2));
