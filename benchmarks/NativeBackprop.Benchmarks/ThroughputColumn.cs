@@ -5,17 +5,6 @@ using BenchmarkDotNet.Running;
 
 namespace NativeBackprop.Benchmarks;
 
-/// <summary>What a benchmark does for each element of its parameter <c>Length</c>.</summary>
-/// <param name="flopsPerElement">Floating-point operations.</param>
-/// <param name="bytesPerElement">Bytes read and written.</param>
-[AttributeUsage(AttributeTargets.Method)]
-public sealed class WorkAttribute(double flopsPerElement, double bytesPerElement) : Attribute
-{
-    public double FlopsPerElement => flopsPerElement;
-
-    public double BytesPerElement => bytesPerElement;
-}
-
 /// <summary>A rate in units of 10⁹ a second, from a benchmark's <see cref="WorkAttribute"/> and its mean time.</summary>
 public sealed class ThroughputColumn(string name, Func<WorkAttribute, double> perElement) : IColumn
 {
