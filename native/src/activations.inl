@@ -125,9 +125,39 @@ NB_INLINE void forward_row_bias(function f, const float *z, const float *b, size
     }
 }
 
+/* As many rows as a vector has lanes are a period of the bias of short rows. */
+static __attribute__((noinline)) void repeat_bias(const float *b, size_t cols, float *period) {
+    const vf bias = v_load_part(b, v_tail(cols));
+    for (size_t k = 0; k < VL; k++) v_store(period + k * cols, bias); /* what is behind a row's end the next one overwrites */
+}
+
+NB_INLINE void forward_bias(function f, const float *z, const float *b, size_t rows, size_t cols, size_t ld, float p, float *y) {
+    float period[VL * VL];
+    size_t rest = 0;
+    if (cols < VL && ld == cols && rows > 1) {
+        /* Many rows as one of whole vectors. One at a time and in place, each would be loaded while the masked store of the row
+         * before is still on its way to the cache, which takes longer than the row. */
+        repeat_bias(b, cols, period);
+        b = period;
+        rest = rows % VL * cols;
+        rows /= VL;
+        cols *= VL;
+        ld = cols;
+    }
+    for (;;) {
+        for (size_t r = 0; r < rows; r++) forward_row_bias(f, z + r * ld, b, cols, p, y + r * ld);
+        if (!rest) return;
+        z += rows * ld;
+        y += rows * ld;
+        rows = 1;
+        cols = rest;
+        rest = 0;
+    }
+}
+
 NB_INLINE void forward(function f, const float *z, const float *b, size_t rows, size_t cols, size_t ld, float p, float *y) {
     if (b) {
-        for (size_t r = 0; r < rows; r++) forward_row_bias(f, z + r * ld, b, cols, p, y + r * ld);
+        forward_bias(f, z, b, rows, cols, ld, p, y);
         return;
     }
     if (ld == cols) {

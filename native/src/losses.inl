@@ -9,20 +9,19 @@ typedef struct row_sum {
 /* exp of the lanes of a tail, 0 in the others; those are not left to underflow, which would cost a hundred cycles. */
 NB_INLINE vf exp_part(vt t, vf x) { return v_keep_part(t, v_exp(v_keep_part(t, x))); }
 
-/* A row of at most two vectors never leaves the registers. e, if given, becomes gain softmax(z). */
-NB_INLINE row_sum softmax_short(const float *z, vt t0, vt t1, int two, float gain, float *e) {
+/* A row of at most two vectors never leaves the registers. e0 and e1 become gain softmax(z), 0 behind the row's end. */
+NB_INLINE row_sum softmax_short(const float *z, vt t0, vt t1, int two, float gain, vf *e0, vf *e1) {
     const vf lowest = v_set1(-INFINITY);
     vf z0 = v_load_part_or(z, t0, lowest), z1 = two ? v_load_part_or(z + VL, t1, lowest) : lowest;
     row_sum row;
     row.max = v_largest(two ? v_max(z0, z1) : z0);
     const vf max = v_set1(row.max);
-    vf e0 = exp_part(t0, v_sub(z0, max)), e1 = two ? exp_part(t1, v_sub(z1, max)) : lowest;
-    row.sum = v_sum(two ? v_add(e0, e1) : e0);
-    if (e) {
-        const vf scale = v_set1(gain / row.sum);
-        v_store_part(e, t0, v_mul(e0, scale));
-        if (two) v_store_part(e + VL, t1, v_mul(e1, scale));
-    }
+    *e0 = exp_part(t0, v_sub(z0, max));
+    *e1 = two ? exp_part(t1, v_sub(z1, max)) : lowest;
+    row.sum = v_sum(two ? v_add(*e0, *e1) : *e0);
+    const vf scale = v_set1(gain / row.sum);
+    *e0 = v_mul(*e0, scale);
+    if (two) *e1 = v_mul(*e1, scale);
     return row;
 }
 
@@ -65,20 +64,48 @@ static row_sum softmax_long(const float *z, size_t n, float gain, float *e) {
     return row;
 }
 
-NB_INLINE row_sum softmax_row(const float *z, size_t cols, vt t0, vt t1, float gain, float *e) {
-    if (cols <= VL) return softmax_short(z, t0, t1, 0, gain, e);
-    if (cols <= 2 * VL) return softmax_short(z, t0, t1, 1, gain, e);
-    return softmax_long(z, cols, gain, e);
-}
-
 NB_INLINE size_t at_most(size_t n, size_t limit) { return n < limit ? n : limit; }
 
-/* The tails of a short row's two vectors. */
-#define ROW_TAILS(cols) const vt t0 = v_tail(at_most(cols, VL)), t1 = v_tail((cols) > VL ? at_most((cols)-VL, VL) : 0)
+/* The results of as many rows as a vector has lanes. Short rows wait here until all of them have been read: in place, a row would
+ * be loaded while the masked store of its neighbour is still on its way to the cache, which takes four times as long as the row.
+ */
+typedef struct row_block {
+    float short_row[VL][2 * VL];
+} row_block;
+
+/* gain softmax(z) of row k of a block, whose rows go to y; e is where it stands until write_block. */
+NB_INLINE row_sum softmax_row(const float *z, size_t cols, size_t k, float gain, row_block *block, float *y, float **e) {
+    if (cols > 2 * VL) {
+        *e = y ? y + k * cols : NULL;
+        return softmax_long(z + k * cols, cols, gain, *e);
+    }
+    const int two = cols > VL;
+    const vt t0 = v_tail(at_most(cols, VL)), t1 = v_tail(two ? cols - VL : 0);
+    vf e0, e1;
+    row_sum row = softmax_short(z + k * cols, t0, t1, two, gain, &e0, &e1);
+    *e = block->short_row[k];
+    v_store(*e, e0);
+    if (two) v_store(*e + VL, e1);
+    return row;
+}
+
+static __attribute__((noinline)) void write_block(const row_block *block, size_t n, size_t cols, float *y) {
+    if (cols > 2 * VL) return;
+    const vt t0 = v_tail(at_most(cols, VL)), t1 = v_tail(cols > VL ? cols - VL : 0);
+    for (size_t k = 0; k < n; k++, y += cols) {
+        v_store_part(y, t0, v_load(block->short_row[k]));
+        if (cols > VL) v_store_part(y + VL, t1, v_load(block->short_row[k] + VL));
+    }
+}
 
 static void k_softmax(const float *z, size_t rows, size_t cols, float *y) {
-    ROW_TAILS(cols);
-    for (size_t r = 0; r < rows; r++) softmax_row(z + r * cols, cols, t0, t1, 1.0f, y + r * cols);
+    row_block block;
+    float *e;
+    for (size_t r0 = 0; r0 < rows; r0 += VL) {
+        size_t n = at_most(rows - r0, VL);
+        for (size_t k = 0; k < n; k++) softmax_row(z + r0 * cols, cols, k, 1.0f, &block, y + r0 * cols, &e);
+        write_block(&block, n, cols, y + r0 * cols);
+    }
 }
 
 /* The logarithms of the rows are taken a vector of rows at a time. */
@@ -92,12 +119,13 @@ NB_INLINE void store_logs(const row_logs *logs, size_t n, float *l) {
 }
 
 static void k_log_sum_exp(const float *z, size_t rows, size_t cols, float *y) {
-    ROW_TAILS(cols);
+    row_block block;
     row_logs logs = {{0}, {0}, {0}};
+    float *e;
     for (size_t r0 = 0; r0 < rows; r0 += VL) {
         size_t n = at_most(rows - r0, VL);
         for (size_t k = 0; k < n; k++) {
-            row_sum row = softmax_row(z + (r0 + k) * cols, cols, t0, t1, 1.0f, NULL);
+            row_sum row = softmax_row(z + r0 * cols, cols, k, 1.0f, &block, NULL, &e);
             logs.weight[k] = 1.0f;
             logs.offset[k] = row.max;
             logs.sum[k] = row.sum;
@@ -108,19 +136,23 @@ static void k_log_sum_exp(const float *z, size_t rows, size_t cols, float *y) {
 
 static void k_softmax_cross_entropy(const float *z, const int32_t *t, const float *dl, size_t rows, size_t cols, float *l,
                                     float *dz) {
-    ROW_TAILS(cols);
+    row_block block;
     row_logs logs = {{0}, {0}, {0}};
+    float *e;
     for (size_t r0 = 0; r0 < rows; r0 += VL) {
+        const float *zb = z + r0 * cols;
+        float *dzb = dz ? dz + r0 * cols : NULL;
         size_t n = at_most(rows - r0, VL);
         for (size_t k = 0; k < n; k++) {
-            size_t r = r0 + k, target = r * cols + (size_t)t[r];
-            float z_target = z[target]; /* before dz, which may be z, overwrites it */
-            row_sum row = softmax_row(z + r * cols, cols, t0, t1, dz ? dl[r] : 0.0f, dz ? dz + r * cols : NULL);
+            size_t target = (size_t)t[r0 + k];
+            float z_target = zb[k * cols + target]; /* before dz, which may be z, overwrites it */
+            row_sum row = softmax_row(zb, cols, k, dz ? dl[r0 + k] : 0.0f, &block, dzb, &e);
             logs.weight[k] = 1.0f;
             logs.offset[k] = row.max - z_target;
             logs.sum[k] = row.sum;
-            if (dz) dz[target] -= dl[r];
+            if (dz) e[target] -= dl[r0 + k];
         }
+        if (dz) write_block(&block, n, cols, dzb);
         if (l) store_logs(&logs, n, l + r0);
     }
 }

@@ -99,7 +99,8 @@ static void run_shape(const activation *a, const reference *ref, shape m, float 
 static void test_shapes(const activation *a) {
     static const shape matrices[] = {{0, 5, 5},   {1, 0, 3},   {1, 10, 10},   {2, 1, 1},     {3, 1, 4},     {128, 10, 10},
                                      {17, 7, 9},  {3, 8, 8},   {3, 16, 19},   {5, 9, 9},     {4, 31, 31},   {3, 33, 40},
-                                     {3, 64, 64}, {2, 65, 65}, {3, 100, 103}, {2, 130, 130}, {2, 257, 260}, {7, 127, 127}};
+                                     {3, 64, 64}, {2, 65, 65}, {3, 100, 103}, {2, 130, 130}, {2, 257, 260}, {7, 127, 127},
+                                     {37, 3, 3},  {19, 5, 5},  {16, 15, 15},  {33, 7, 7},    {8, 8, 8},     {50, 1, 1}};
     const reference *ref = find_reference(a->name);
     size_t parameters = ref ? ref->parameter_count : 1;
     for (size_t k = 0; k < parameters; k++) {
