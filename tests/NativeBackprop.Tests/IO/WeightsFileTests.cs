@@ -100,7 +100,8 @@ internal sealed class WeightsFileTests : TensorFileTests
     [Test]
     public void Long_list_of_faults_is_cut()
     {
-        SafetensorsFile.Write(FilePath, [.. Enumerable.Range(0, 30).Select(i => SafetensorsTensor.Create($"{i}.weight", [1], new float[1]))]);
+        SafetensorsFile.Write(
+            FilePath, [.. Enumerable.Range(0, 30).Select(i => SafetensorsTensor.Create($"{i}.weight", [1], new float[1]))]);
         Assert.That(
             () => WeightsFile.Load(FilePath, new Sequential(new Relu())),
             Throws.TypeOf<DataException>().With.Message.EndsWith("; and 20 more"));

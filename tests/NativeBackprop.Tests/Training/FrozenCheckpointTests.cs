@@ -127,7 +127,8 @@ internal sealed class FrozenCheckpointTests : TensorFileTests
         using var run = new Run(new Adam(0.05f));
         run.Do("2");
         const long most = 1L << 53;
-        Assert.That(() => CheckpointFile.Save(FilePath, run.Model, run.Trainer.State, most + 1, _settings), Throws.TypeOf<OptionException>());
+        Assert.That(
+            () => CheckpointFile.Save(FilePath, run.Model, run.Trainer.State, most + 1, _settings), Throws.TypeOf<OptionException>());
         CheckpointFile.Save(FilePath, run.Model, run.Trainer.State, most, _settings);
         RewriteMetadata("steps", $"{most + 1}");
         run.Do("1");
