@@ -102,7 +102,7 @@ internal sealed unsafe class BareProducts : IDisposable
     {
         for (int i = 0; i < _products.Count; i++)
         {
-            _team!.Synchronize(thread);
+            _team!.Meet(thread);
             Product product = _products[i];
             Gemm gemm = _byColumns ? product.ByColumns : product.ByRows;
             int blocks = (gemm.Units + gemm.Grain - 1) / gemm.Grain;

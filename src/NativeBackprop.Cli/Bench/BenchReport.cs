@@ -88,7 +88,7 @@ internal static class BenchReport
         for (int i = 0; i < plan.Steps.Count; i++)
         {
             PlanStepReport step = plan.Steps[i];
-            output.WriteLine($"{i,3} {(step.Waits ? "|" : " ")} {step.Name,-34} {step.Call}");
+            output.WriteLine($"{i,3} {(step.Meets ? "|" : " ")} {step.Name,-34} {step.Call}");
             output.WriteLine($"      {step.Inputs} -> {step.Outputs}");
             output.WriteLine(
                 $"      {step.Flops / 1e6:0.###} Mflop, {Bytes(step.Bytes)}, {step.Threads} thread{(step.Threads == 1 ? "" : "s")}, " +

@@ -16,7 +16,7 @@ public sealed unsafe partial class Plan
         PlanStep step = scheduled.Step;
         return new PlanStepReport(
             step.Operation.Name, List(step.Inputs), List(step.Outputs),
-            scheduled.Kernel.Call, scheduled.Kernel.Flops, scheduled.Kernel.Bytes, scheduled.Threads, scheduled.Waits, PlaceOf(step));
+            scheduled.Kernel.Call, scheduled.Kernel.Flops, scheduled.Kernel.Bytes, scheduled.Threads, scheduled.Meets, PlaceOf(step));
     }
 
     private static string List(IEnumerable<PlanValue> values) => string.Join(", ", values.Select(value => $"{value.Node} {value.Shape}"));

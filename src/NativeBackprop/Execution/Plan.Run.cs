@@ -100,9 +100,9 @@ public sealed unsafe partial class Plan
                 for (; i < _to; i++)
                 {
                     ScheduledKernel scheduled = _kernels[i];
-                    if (scheduled.Waits && i > _from)
+                    if (scheduled.Meets && i > _from)
                     {
-                        _team!.Synchronize(thread);
+                        _team!.Meet(thread);
                     }
 
                     if (scheduled.Commits)

@@ -8,13 +8,13 @@ namespace NativeBackprop;
 /// <param name="Flops">Floating-point operations.</param>
 /// <param name="Bytes">Bytes read or written.</param>
 /// <param name="Threads">How many threads share it.</param>
-/// <param name="Waits">True when the threads meet before it.</param>
+/// <param name="Meets">True when the threads meet before it.</param>
 /// <param name="Place">
 /// Where the first output lies: an offset into the arena in bytes, marked when it overwrites an operand; a parameter; nothing.
 /// </param>
 /// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
 public sealed record PlanStepReport(
-    string Name, string Inputs, string Outputs, string Call, long Flops, long Bytes, int Threads, bool Waits, string Place);
+    string Name, string Inputs, string Outputs, string Call, long Flops, long Bytes, int Threads, bool Meets, string Place);
 
 /// <summary>A plan as it prints itself.</summary>
 /// <param name="Steps">The steps in order.</param>

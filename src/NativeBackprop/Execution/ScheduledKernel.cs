@@ -1,7 +1,7 @@
 namespace NativeBackprop;
 
 /// <summary>A kernel of a plan with each thread's share of its units, and what the threads must know of one another before it.</summary>
-internal sealed class ScheduledKernel(PlanStep step, Kernel kernel, int[] bounds, bool waits, bool commits)
+internal sealed class ScheduledKernel(PlanStep step, Kernel kernel, int[] bounds, bool meets, bool commits)
 {
     public PlanStep Step => step;
 
@@ -11,10 +11,10 @@ internal sealed class ScheduledKernel(PlanStep step, Kernel kernel, int[] bounds
     public int[] Bounds => bounds;
 
     /// <summary>
-    /// True when the kernel reads what an earlier one, since the last meeting, writes, or the other way round; or when it commits and one
-    /// of them may have found a fault.
+    /// True when the threads meet before it: it reads what an earlier one, since the last meeting, writes, or the other way round; or it
+    /// commits, and one of them may have found a fault.
     /// </summary>
-    public bool Waits => waits;
+    public bool Meets => meets;
 
     /// <summary>True when variables are written from here on, so that nobody goes on once something before it has failed.</summary>
     public bool Commits => commits;

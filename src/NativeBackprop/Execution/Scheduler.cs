@@ -1,6 +1,6 @@
 namespace NativeBackprop;
 
-/// <summary>Shares each kernel between the threads, and finds where they have to wait for one another.</summary>
+/// <summary>Shares each kernel between the threads, and finds where they have to meet.</summary>
 /// <param name="program">What is run, placed in memory.</param>
 /// <param name="threads">How many threads run the plan.</param>
 /// <param name="sharesAll">True shares whatever can be shared, worth it or not.</param>
@@ -23,9 +23,9 @@ internal sealed class Scheduler(PlanProgram program, int threads, bool sharesAll
 
         // Where variables begin to be written every thread has to know of every fault, so that none goes on where another stops.
         bool commits = _canHaveFault && (index == program.CommitStep || (index == program.FirstCommitStep && index < program.FirstSteps));
-        bool waits = threads > 1
+        bool meets = threads > 1
             && ((commits && _canHaveNewFault) || accesses.Exists(access => _sinceMeeting.Exists(access.Conflicts)));
-        if (waits)
+        if (meets)
         {
             _sinceMeeting.Clear();
             _canHaveNewFault = false;
@@ -34,7 +34,7 @@ internal sealed class Scheduler(PlanProgram program, int threads, bool sharesAll
         _sinceMeeting.AddRange(accesses);
         _canHaveFault |= step.Operation.CanFault;
         _canHaveNewFault |= step.Operation.CanFault;
-        return new ScheduledKernel(step, kernel, bounds, waits, commits);
+        return new ScheduledKernel(step, kernel, bounds, meets, commits);
     }
 
     private static List<Access> AccessesOf(PlanStep step, bool isAlone)

@@ -84,7 +84,7 @@ internal sealed class StepOrder
         _turns.Sort();
         if (_first.Count > 0)
         {
-            _half = Meeting([.. _turns.Where(turn => turn.IsIn(_first))], [.. _turns.Where(turn => !turn.IsIn(_first))]);
+            _half = Gate([.. _turns.Where(turn => turn.IsIn(_first))], [.. _turns.Where(turn => !turn.IsIn(_first))]);
         }
 
         foreach (Turn turn in _turns)
@@ -117,12 +117,12 @@ internal sealed class StepOrder
     private Turn? MakerOf(PlanValue value) => value.Producer is { } producer ? _byStep.GetValueOrDefault(producer) : null;
 
     // A moment that some turns come before and others after.
-    private Turn Meeting(Turn[] before, Turn[] after)
+    private Turn Gate(Turn[] before, Turn[] after)
     {
-        var meeting = new Turn(null, before.Length == 0 ? -1 : before.Max(turn => turn.Order), 3, 0);
-        Array.ForEach(before, turn => Link(turn, meeting));
-        Array.ForEach(after, turn => Link(meeting, turn));
-        return meeting;
+        var gate = new Turn(null, before.Length == 0 ? -1 : before.Max(turn => turn.Order), 3, 0);
+        Array.ForEach(before, turn => Link(turn, gate));
+        Array.ForEach(after, turn => Link(gate, turn));
+        return gate;
     }
 
     // In each half, variables are written after everything that can fault. No such thing depends on them: Effects has seen to that.
@@ -135,7 +135,7 @@ internal sealed class StepOrder
             Turn[] writers = Array.FindAll(half, turn => turn.Step!.WritesVariable);
             if (faults.Length > 0 && writers.Length > 0)
             {
-                Meeting(faults, writers);
+                Gate(faults, writers);
             }
         }
     }

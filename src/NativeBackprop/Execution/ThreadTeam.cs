@@ -53,13 +53,13 @@ internal sealed class ThreadTeam : IDisposable
         GC.KeepAlive(this);
     }
 
-    /// <summary>Inside <see cref="Run"/>, called by a thread with its index: waits until every thread has come here.</summary>
-    public void Synchronize(int thread) => _core.Synchronize(thread);
+    /// <summary>Inside <see cref="Run"/>, called by a thread with its index: goes on when every thread has come here.</summary>
+    public void Meet(int thread) => _core.Meet(thread);
 
     /// <summary>Inside <see cref="Run"/>: true once a thread has failed.</summary>
     public bool HasFailed => _core.HasFailed;
 
-    /// <summary>Remembers a failure of one thread, which must go on to its next barrier all the same.</summary>
+    /// <summary>Remembers a failure of one thread, which must go on to its next meeting all the same.</summary>
     public void Fail(Exception failure) => _core.Fail(failure);
 
     /// <exception cref="ObjectDisposedException">The team has been disposed of.</exception>
@@ -112,9 +112,9 @@ internal sealed class ThreadTeam : IDisposable
         public void Run(Action<int> work)
         {
             (_work, _inside) = (work, Occupancy.Innermost);
-            _barrier.Wait(0);
+            _barrier.Meet(0);
             Do(0);
-            _barrier.Wait(0);
+            _barrier.Meet(0);
             (_work, _inside) = (null, null);
             if (Interlocked.Exchange(ref _failure, null) is { } failure)
             {
@@ -122,7 +122,7 @@ internal sealed class ThreadTeam : IDisposable
             }
         }
 
-        public void Synchronize(int thread) => _barrier.Wait(thread);
+        public void Meet(int thread) => _barrier.Meet(thread);
 
         public void Fail(Exception failure) => Interlocked.CompareExchange(ref _failure, failure, null);
 
@@ -139,7 +139,7 @@ internal sealed class ThreadTeam : IDisposable
         {
             while (true)
             {
-                _barrier.Wait(index);
+                _barrier.Meet(index);
                 if (_stopping)
                 {
                     return;
@@ -148,7 +148,7 @@ internal sealed class ThreadTeam : IDisposable
                 Occupancy.Innermost = _inside;
                 Do(index);
                 Occupancy.Innermost = null;
-                _barrier.Wait(index);
+                _barrier.Meet(index);
             }
         }
 
@@ -179,7 +179,7 @@ internal sealed class ThreadTeam : IDisposable
         /// <summary>How many threads have to come; lowered only where one could not be started, before any passes.</summary>
         public int Participants { get; set; } = participants;
 
-        public void Wait(int thread)
+        public void Meet(int thread)
         {
             if (Participants == 1)
             {

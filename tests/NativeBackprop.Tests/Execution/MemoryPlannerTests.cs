@@ -275,7 +275,7 @@ public sealed class MemoryPlannerTests
         foreach (ScheduledKernel kernel in plan.Kernels)
         {
             PlanStep step = kernel.Step;
-            if (kernel.Waits)
+            if (kernel.Meets)
             {
                 sinceMeeting.Clear();
             }

@@ -52,16 +52,16 @@ public sealed class SchedulerTests
         PlanStep workspace = Reads(top, 256);
         (workspace.WorkspaceLength, workspace.WorkspaceOffset) = (64, 0);
 
-        bool[] waits = Waits([Reads(top, 0), Writes(bottom), Reads(top, 128), Writes(top), Reads(bottom, 0), workspace]);
-        Assert.That(waits, Is.EqualTo(new[] { false, false, false, true, false, true }));
-        Assert.That(Waits([Reads(top, 64), Reads(bottom, 64)]), Is.EqualTo(new[] { false, true }), "two results in one place of the arena");
-        Assert.That(Waits([Reads(top, 0), workspace]), Is.EqualTo(new[] { false, true }), "a workspace where a result is");
+        bool[] meets = Meets([Reads(top, 0), Writes(bottom), Reads(top, 128), Writes(top), Reads(bottom, 0), workspace]);
+        Assert.That(meets, Is.EqualTo(new[] { false, false, false, true, false, true }));
+        Assert.That(Meets([Reads(top, 64), Reads(bottom, 64)]), Is.EqualTo(new[] { false, true }), "two results in one place of the arena");
+        Assert.That(Meets([Reads(top, 0), workspace]), Is.EqualTo(new[] { false, true }), "a workspace where a result is");
     }
 
-    private static bool[] Waits(PlanStep[] steps)
+    private static bool[] Meets(PlanStep[] steps)
     {
         var scheduler = new Scheduler(new PlanProgram { Steps = [.. steps], CommitStep = steps.Length }, 2, sharesAll: true);
-        return [.. steps.Select((_, i) => scheduler.Add(i, new Shared()).Waits)];
+        return [.. steps.Select((_, i) => scheduler.Add(i, new Shared()).Meets)];
     }
 
     private sealed class Shared : Kernel

@@ -154,7 +154,7 @@ public sealed class ThreadTests
                     for (int i = 0; i < meetings; i++)
                     {
                         Interlocked.Increment(ref arrived[i]);
-                        team.Synchronize(thread);
+                        team.Meet(thread);
                         if (Volatile.Read(ref arrived[i]) != threads)
                         {
                             Interlocked.Increment(ref early);
