@@ -84,7 +84,7 @@ internal static class BenchReport
     {
         output.WriteLine(
             $"{workload.Name}: {plan.Steps.Count} steps, arena {Bytes(plan.ArenaBytes)} (values alone would take " +
-                $"{Bytes(plan.UnsharedBytes)} without reuse), {plan.InPlace} in place");
+                $"{Bytes(plan.BytesWithoutReuse)} without reuse), {plan.InPlace} in place");
         for (int i = 0; i < plan.Steps.Count; i++)
         {
             PlanStepReport step = plan.Steps[i];

@@ -40,7 +40,7 @@ internal static class AffineActivationRule
             return;
         }
 
-        bool savesInput = z.Consumers.Count > 1 || z.IsOutput || z.IsShared;
+        bool savesInput = z.Consumers.Count > 1 || z.IsOutput || z.HasViews;
         if (savesInput && function.Saved != SavedOperand.Input && bias is null)
         {
             return;

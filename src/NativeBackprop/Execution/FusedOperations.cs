@@ -138,7 +138,7 @@ internal sealed record MatMulActivationGradient(ProductTerm Term, Elementwise Fu
             (_s, _dz) = (arguments.Inputs[^1], arguments.Output);
             _db = _hasBiasSum ? arguments.Outputs[1] : default;
 
-            // A sum over the rows needs all of them in one hand, so the columns are what threads share.
+            // A sum over the rows needs all of them in one hand, so the columns are what is split between threads.
             _product = new ProductPart(operation.Term, arguments.Inputs, _dz, byColumns: _hasBiasSum);
             (Units, Grain) = (_product.Gemm.Units, _product.Gemm.Grain);
             Bytes = _product.Bytes + (sizeof(float) * (long)_s.Length);

@@ -24,8 +24,8 @@ internal sealed class MemoryPlanner
     /// <summary>How many results were written in place of an operand.</summary>
     public int InPlace { get; private set; }
 
-    /// <summary>What the values would take if none shared memory, in floats.</summary>
-    public long Unshared { get; private set; }
+    /// <summary>What the values would take if none reused the memory of another, in floats.</summary>
+    public long WithoutReuse { get; private set; }
 
     public static MemoryPlanner Run(PlanProgram program)
     {
@@ -103,7 +103,7 @@ internal sealed class MemoryPlanner
                 continue;
             }
 
-            Unshared += Arena.Align(root.Length);
+            WithoutReuse += Arena.Align(root.Length);
             if (root != output || !Array.Exists(step.Inputs, input => Overwrite(step, input, o, position)))
             {
                 root.Offset = Allocate(root.Length);
@@ -173,7 +173,7 @@ internal sealed class MemoryPlanner
 
     private void Release(long offset, long floats)
     {
-        if (!MemorySource.Current.SharesBlocks)
+        if (!MemorySource.Current.ReusesBlocks)
         {
             return;
         }

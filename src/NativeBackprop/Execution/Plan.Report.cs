@@ -9,7 +9,7 @@ public sealed unsafe partial class Plan
     /// <summary>Describes every step: shapes, flops, bytes, native call, threads, and where its result lies.</summary>
     /// <exception cref="ObjectDisposedException">The plan has been disposed of.</exception>
     public PlanReport Describe() => new(
-        [.. Alive._kernels.Select(Describe)], ArenaBytes, _memory.Unshared * sizeof(float), _memory.InPlace);
+        [.. Alive._kernels.Select(Describe)], ArenaBytes, _memory.WithoutReuse * sizeof(float), _memory.InPlace);
 
     private static PlanStepReport Describe(ScheduledKernel scheduled)
     {

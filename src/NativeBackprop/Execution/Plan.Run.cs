@@ -55,7 +55,7 @@ public sealed unsafe partial class Plan
             else
             {
                 (_from, _to) = (from, to);
-                _team.Run(_share);
+                _team.Run(_runPart);
             }
         }
         catch
@@ -89,7 +89,7 @@ public sealed unsafe partial class Plan
     }
 
     // One thread's part of a run. A failed kernel must not keep the thread from the meetings that the others wait at.
-    private void Share(int thread)
+    private void RunPart(int thread)
     {
         int i = _from;
         bool failed = false;

@@ -23,7 +23,7 @@ public sealed unsafe partial class Plan : IDisposable
     private readonly ThreadTeam? _team;
     private readonly bool _ownsTeam;
     private readonly int _threads;
-    private readonly Action<int> _share;
+    private readonly Action<int> _runPart;
     private readonly List<PlanValue> _unbound = [];
     private readonly Dictionary<PlanValue, PlanValue[]> _views;
     private readonly PlanValue[] _restOutputs;
@@ -73,7 +73,7 @@ public sealed unsafe partial class Plan : IDisposable
         _faulty = [.. _kernels.Where(scheduled => scheduled.Step.Operation.CanFault)];
         _restOutputs = [.. program.Steps[program.FirstSteps..].SelectMany(step => step.Outputs)];
         _firstInputs = [.. program.Steps[..program.FirstSteps].SelectMany(step => step.Inputs).Select(input => input.Memory)];
-        _share = Share;
+        _runPart = RunPart;
         if (_threads > 1)
         {
             _ownsTeam = options.Team is null;

@@ -14,7 +14,7 @@ public sealed record PlanOptions
     public int Threads { get; init; }
 
     /// <summary>
-    /// True takes exactly <see cref="Threads"/> threads, and shares every step that can be shared, whatever the work and the machine.
+    /// True takes exactly <see cref="Threads"/> threads, and splits every step that can be split, whatever the work and the machine.
     /// </summary>
     public bool ExactThreads { get; init; }
 

@@ -34,7 +34,7 @@ internal sealed class PlanValue
     public PlanValue(Node node, Shape shape, Storage storage, PlanValue? @base = null, int start = 0)
     {
         (Node, Shape, Length, _storage, _base, _start) = (node, shape, shape.Length, storage, @base, start);
-        @base?.IsShared = true;
+        @base?.HasViews = true;
     }
 
     public Node Node { get; }
@@ -83,7 +83,7 @@ internal sealed class PlanValue
     public bool IsOutput { get; set; }
 
     /// <summary>Views show the same memory, and may have readers of their own.</summary>
-    public bool IsShared { get; private set; }
+    public bool HasViews { get; private set; }
 
     /// <summary>The step that writes the value; of a view, the one that writes what it shows.</summary>
     public PlanStep? Producer
@@ -145,7 +145,7 @@ internal sealed class PlanValue
     public void MoveTo(PlanValue other)
     {
         (_base, _start) = (other, Start - Written.Start);
-        other.IsShared = true;
+        other.HasViews = true;
     }
 
     /// <summary>True when both show some of the same elements of one root.</summary>

@@ -7,7 +7,7 @@ namespace NativeBackprop;
 /// <param name="Call">The native call.</param>
 /// <param name="Flops">Floating-point operations.</param>
 /// <param name="Bytes">Bytes read or written.</param>
-/// <param name="Threads">How many threads share it.</param>
+/// <param name="Threads">How many threads do a part of it.</param>
 /// <param name="Meets">True when the threads meet before it.</param>
 /// <param name="Place">
 /// Where the first output lies: an offset into the arena in bytes, marked when it overwrites an operand; a parameter; nothing.
@@ -19,7 +19,7 @@ public sealed record PlanStepReport(
 /// <summary>A plan as it prints itself.</summary>
 /// <param name="Steps">The steps in order.</param>
 /// <param name="ArenaBytes">Memory of all intermediate values.</param>
-/// <param name="UnsharedBytes">What it would be if no value reused another's memory.</param>
+/// <param name="BytesWithoutReuse">What it would be if no value reused another's memory.</param>
 /// <param name="InPlace">How many results overwrite an operand.</param>
 /// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
-public sealed record PlanReport(IReadOnlyList<PlanStepReport> Steps, long ArenaBytes, long UnsharedBytes, int InPlace);
+public sealed record PlanReport(IReadOnlyList<PlanStepReport> Steps, long ArenaBytes, long BytesWithoutReuse, int InPlace);

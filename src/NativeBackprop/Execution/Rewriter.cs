@@ -27,7 +27,7 @@ internal sealed class Rewriter
     /// reads a value through the join that it is part of counts as reading the join.
     /// </summary>
     public static PlanStep? OnlyConsumer(PlanValue value) =>
-        value is { IsOutput: false, IsShared: false, IsView: false, Consumers: [{ IsReplaced: false } consumer] } ? consumer : null;
+        value is { IsOutput: false, HasViews: false, IsView: false, Consumers: [{ IsReplaced: false } consumer] } ? consumer : null;
 
     /// <summary>
     /// True when what a step reads stands at the place of another one too: it is made before, and no update overwrites it in between. A

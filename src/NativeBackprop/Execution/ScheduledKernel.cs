@@ -1,6 +1,6 @@
 namespace NativeBackprop;
 
-/// <summary>A kernel of a plan with each thread's share of its units, and what the threads must know of one another before it.</summary>
+/// <summary>A kernel of a plan with each thread's part of its units, and what the threads must know of one another before it.</summary>
 internal sealed class ScheduledKernel(PlanStep step, Kernel kernel, int[] bounds, bool meets, bool commits)
 {
     public PlanStep Step => step;
@@ -19,6 +19,6 @@ internal sealed class ScheduledKernel(PlanStep step, Kernel kernel, int[] bounds
     /// <summary>True when variables are written from here on, so that nobody goes on once something before it has failed.</summary>
     public bool Commits => commits;
 
-    /// <summary>How many threads have a share.</summary>
+    /// <summary>How many threads have a part.</summary>
     public int Threads => bounds.Zip(bounds.Skip(1)).Count(pair => pair.Second > pair.First);
 }

@@ -1,10 +1,10 @@
 namespace NativeBackprop;
 
-/// <summary>Shares each kernel between the threads, and finds where they have to meet.</summary>
+/// <summary>Splits each kernel between the threads, and finds where they have to meet.</summary>
 /// <param name="program">What is run, placed in memory.</param>
 /// <param name="threads">How many threads run the plan.</param>
-/// <param name="sharesAll">True shares whatever can be shared, worth it or not.</param>
-internal sealed class Scheduler(PlanProgram program, int threads, bool sharesAll)
+/// <param name="splitsAll">True splits whatever can be split, worth it or not.</param>
+internal sealed class Scheduler(PlanProgram program, int threads, bool splitsAll)
 {
     private readonly List<Access> _sinceMeeting = [];
     private bool _canHaveFault, _canHaveNewFault;
@@ -18,7 +18,7 @@ internal sealed class Scheduler(PlanProgram program, int threads, bool sharesAll
     public ScheduledKernel Add(int index, Kernel kernel)
     {
         PlanStep step = program.Steps[index];
-        int[] bounds = Share(kernel);
+        int[] bounds = Split(kernel);
         List<Access> accesses = threads == 1 ? [] : AccessesOf(step, bounds[1] == kernel.Units);
 
         // Where variables begin to be written every thread has to know of every fault, so that none goes on where another stops.
@@ -54,14 +54,14 @@ internal sealed class Scheduler(PlanProgram program, int threads, bool sharesAll
         return accesses;
     }
 
-    private int[] Share(Kernel kernel)
+    private int[] Split(Kernel kernel)
     {
         var bounds = new int[threads + 1];
-        int shares = sharesAll ? threads : CostModel.Shares(kernel, threads);
+        int parts = splitsAll ? threads : CostModel.Parts(kernel, threads);
         int blocks = (kernel.Units + kernel.Grain - 1) / kernel.Grain;
         for (int t = 1; t <= threads; t++)
         {
-            bounds[t] = t >= shares ? kernel.Units : Math.Min(kernel.Units, (int)((long)blocks * t / shares) * kernel.Grain);
+            bounds[t] = t >= parts ? kernel.Units : Math.Min(kernel.Units, (int)((long)blocks * t / parts) * kernel.Grain);
         }
 
         return bounds;

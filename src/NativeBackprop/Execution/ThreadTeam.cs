@@ -6,7 +6,7 @@ using NativeBackprop.Interop;
 namespace NativeBackprop;
 
 /// <summary>
-/// Threads that run the same steps together, each its share. They wait for one another by spinning for a short while and then
+/// Threads that run the same steps together, each its part. They wait for one another by spinning for a short while and then
 /// parking, so that a busy machine is not made busier. The caller is thread 0.
 /// </summary>
 /// <remarks>
@@ -15,7 +15,7 @@ namespace NativeBackprop;
 /// </remarks>
 internal sealed class ThreadTeam : IDisposable
 {
-    // Spinning covers the usual difference between two shares. Then the processor is offered to others at every look: on a busy machine
+    // Spinning covers the usual difference between two parts. Then the processor is offered to others at every look: on a busy machine
     // that may be the very sibling that is waited for (small, measured beside one other busy process: 335 µs with 50 µs of
     // spinning, 145 µs without). Only then does the thread park: between two runs far apart.
     private const double SpinMicroseconds = 4, YieldMicroseconds = 300;

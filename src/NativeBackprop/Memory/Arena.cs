@@ -2,7 +2,7 @@ namespace NativeBackprop;
 
 /// <summary>
 /// One pinned allocation carved into named, 64-byte-aligned blocks. The layout is fixed before the memory exists:
-/// reserve every block, then <see cref="Allocate"/> once. A <see cref="MemorySource"/> that shares no blocks gives each one an
+/// reserve every block, then <see cref="Allocate"/> once. A <see cref="MemorySource"/> that reuses no blocks gives each one an
 /// allocation of its own; offsets mean the same.
 /// </summary>
 internal sealed unsafe class Arena
@@ -24,7 +24,7 @@ internal sealed unsafe class Arena
         return offset;
     }
 
-    public void Allocate() => _buffers = MemorySource.Current.SharesBlocks
+    public void Allocate() => _buffers = MemorySource.Current.ReusesBlocks
         ? [new PinnedBuffer(Length)]
         : [.. _reserved.Select(block => new PinnedBuffer(block.Length))];
 

@@ -13,7 +13,7 @@ internal abstract class MemorySource
     /// True where values may stand side by side in one allocation and take each other's place when they are dead. A source that
     /// watches over single values says no: an arena then asks for each block on its own, and a plan gives each value its own block.
     /// </summary>
-    public virtual bool SharesBlocks => true;
+    public virtual bool ReusesBlocks => true;
 
     /// <summary>Hands out zeroed floats that start on a boundary of <see cref="PinnedBuffer.Alignment"/> bytes and never move.</summary>
     /// <param name="length">How many floats.</param>

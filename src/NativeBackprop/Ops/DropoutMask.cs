@@ -5,7 +5,7 @@ namespace NativeBackprop.Ops;
 /// <summary>
 /// 0 with a probability, else 1/(1 − probability), independently for every element and every run: what dropout multiplies by
 /// (Srivastava et al. 2014, in the inverted form). Element i of a run is a function of the count of runs, the stream and i alone, so that
-/// threads may share the work and a run can be repeated.
+/// the work may be split between threads and a run can be repeated.
 /// </summary>
 /// <param name="Probability">In [0, 1).</param>
 /// <param name="Stream">Tells masks apart that go by one count.</param>

@@ -4,7 +4,7 @@ namespace NativeBackprop.Ops;
 
 /// <summary>
 /// C = alpha · op(A)·op(B) + beta · C on row-major matrices, or on stacks of them: the only caller of <c>cblas_sgemm</c>. A range of
-/// rows or of columns of C, or of the matrices of a stack, can be computed alone, which is how threads share one product.
+/// rows or of columns of C, or of the matrices of a stack, can be computed alone, which is how one product is split between threads.
 /// </summary>
 internal sealed unsafe class Gemm
 {
@@ -42,8 +42,8 @@ internal sealed unsafe class Gemm
     }
 
     /// <summary>
-    /// True when threads share the columns of C (what the forward product and dX want), false for its rows, or for whole matrices where
-    /// there are several.
+    /// True when the columns of C are split between threads (what the forward product and dX want), false for its rows, or for whole
+    /// matrices where there are several.
     /// </summary>
     public bool SplitsColumns { get; private init; }
 
@@ -63,10 +63,10 @@ internal sealed unsafe class Gemm
     public string Call =>
         $"cblas_sgemm {(_transposeA ? 'T' : 'N')}{(_transposeB ? 'T' : 'N')} {(_matrices == 1 ? "" : $"{_matrices} of ")}{_m}x{_n}x{_k}";
 
-    /// <summary>The same product, its columns shared between threads.</summary>
+    /// <summary>The same product, its columns split between threads.</summary>
     public Gemm ByColumns() => new(this) { SplitsColumns = true };
 
-    /// <summary>The same product, its rows (or its matrices) shared between threads.</summary>
+    /// <summary>The same product, its rows (or its matrices) split between threads.</summary>
     public Gemm ByRows() => new(this) { SplitsColumns = false };
 
     /// <summary>Where the units from <paramref name="begin"/> to <paramref name="end"/> lie in C.</summary>

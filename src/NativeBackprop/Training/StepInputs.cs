@@ -151,7 +151,7 @@ internal sealed class StepInput(Node node)
     public Span<float> Fill(int length, int rows)
     {
         // A source that watches over single values is to see where these end.
-        if (Memory is null || Memory.Length < length || (Memory.Length > length && !MemorySource.Current.SharesBlocks))
+        if (Memory is null || Memory.Length < length || (Memory.Length > length && !MemorySource.Current.ReusesBlocks))
         {
             Memory = new PinnedBuffer(length);
         }

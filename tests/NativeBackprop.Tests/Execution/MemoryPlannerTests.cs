@@ -84,7 +84,7 @@ public sealed class MemoryPlannerTests
         PlanReport report = plan.Describe();
         Assert.That(report.InPlace, Is.EqualTo(19));
         Assert.That(report.ArenaBytes, Is.EqualTo(2 * 4 * Arena.Align(1000)), "the input and one value");
-        Assert.That(report.UnsharedBytes, Is.EqualTo(20 * 4 * Arena.Align(1000)));
+        Assert.That(report.BytesWithoutReuse, Is.EqualTo(20 * 4 * Arena.Align(1000)));
         Assert.That(report.Steps[1].Place, Does.EndWith("in place"));
     }
 

@@ -6,7 +6,7 @@ namespace NativeBackprop.Tests.Execution;
 
 /// <summary>
 /// Random graphs of slices, concatenations, pads, reshapes, products of several ranks, functions and gradients, with random outputs: what
-/// a plan computes, wherever it puts values and whoever shares the work, is what the reference computes.
+/// a plan computes, wherever it puts values and however it splits the work, is what the reference computes.
 /// </summary>
 [TestFixture]
 public sealed class RandomGraphTests

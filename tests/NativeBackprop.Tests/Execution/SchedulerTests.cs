@@ -60,15 +60,15 @@ public sealed class SchedulerTests
 
     private static bool[] Meets(PlanStep[] steps)
     {
-        var scheduler = new Scheduler(new PlanProgram { Steps = [.. steps], CommitStep = steps.Length }, 2, sharesAll: true);
-        return [.. steps.Select((_, i) => scheduler.Add(i, new Shared()).Meets)];
+        var scheduler = new Scheduler(new PlanProgram { Steps = [.. steps], CommitStep = steps.Length }, 2, splitsAll: true);
+        return [.. steps.Select((_, i) => scheduler.Add(i, new Splittable()).Meets)];
     }
 
-    private sealed class Shared : Kernel
+    private sealed class Splittable : Kernel
     {
-        public Shared() => Units = 64;
+        public Splittable() => Units = 64;
 
-        public override string Call => "shared";
+        public override string Call => "splittable";
 
         public override void Run(int begin, int end, int thread)
         {

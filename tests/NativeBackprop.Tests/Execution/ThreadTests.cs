@@ -203,7 +203,7 @@ public sealed class ThreadTests
         return result;
     }
 
-    /// <summary>Three layers and an update, big enough to be shared.</summary>
+    /// <summary>Three layers and an update, big enough to be split.</summary>
     private sealed class Network
     {
         private readonly Node[] _outputs;

@@ -23,7 +23,7 @@ internal sealed class FailingMemory : MemorySource, IDisposable
     /// <summary>True once the chosen allocation has been refused.</summary>
     public bool HasFailed => Count > _failing;
 
-    public override bool SharesBlocks => _source.SharesBlocks;
+    public override bool ReusesBlocks => _source.ReusesBlocks;
 
     public override MemoryBlock Allocate(int length) =>
         Environment.CurrentManagedThreadId == _thread && Count++ == _failing

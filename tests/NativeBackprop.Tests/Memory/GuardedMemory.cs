@@ -34,8 +34,8 @@ internal sealed unsafe partial class GuardedMemory : MemorySource
         set => _untilFailure = value;
     }
 
-    /// <summary>Values never share a place here.</summary>
-    public override bool SharesBlocks => false;
+    /// <summary>No place is reused here.</summary>
+    public override bool ReusesBlocks => false;
 
     /// <summary>How many values have owners that were not collected yet.</summary>
     public int Live

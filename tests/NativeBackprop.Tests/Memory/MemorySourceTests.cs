@@ -123,14 +123,14 @@ public sealed unsafe class MemorySourceTests
     [Platform("Linux")]
     public void Guarded_plans_compute_the_same_with_a_place_for_every_value()
     {
-        float[] shared = Values(out long sharedPlaces);
+        float[] reused = Values(out long reusedPlaces);
         MemorySource production = MemorySource.Current;
         MemorySource.Current = new GuardedMemory();
         try
         {
             float[] guarded = Values(out long guardedPlaces);
-            Assert.That(guarded, Is.EqualTo(shared));
-            Assert.That(guardedPlaces, Is.GreaterThan(sharedPlaces));
+            Assert.That(guarded, Is.EqualTo(reused));
+            Assert.That(guardedPlaces, Is.GreaterThan(reusedPlaces));
             Assert.That(((GuardedMemory)MemorySource.Current).CountDamage(), Is.Zero);
         }
         finally

@@ -17,7 +17,7 @@ internal sealed record RowOperand(Func<int, Shape> Shape, Domain Domain, int Cla
 /// </summary>
 internal sealed record OpRow(string Name, Type Op, Func<Graph, Node[], Node> Build, params RowOperand[] Operands)
 {
-    /// <summary>True when the table says that the work is never shared between threads; null when it does not say.</summary>
+    /// <summary>True when the table says that the work is never split between threads; null when it does not say.</summary>
     public bool? IsSerial { get; init; } = false;
 
     /// <summary>How often the op can be differentiated: 0 for one that stands outside of differentiation, 1 for a user's own.</summary>

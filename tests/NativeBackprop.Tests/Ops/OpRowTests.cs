@@ -12,7 +12,7 @@ internal sealed class OpRowTests(OpRow row)
 {
     private const double Single = 1e-5, Differences = 1e-6, Second = 1e-4;
 
-    // Of the size that finite differences go over every element of, and of a size that threads share.
+    // Of the size that finite differences go over every element of, and of a size that is split between threads.
     private readonly OpCase _small = new(row, 5, 3);
 
     [Test]
@@ -41,7 +41,7 @@ internal sealed class OpRowTests(OpRow row)
     {
         if (row.IsSerial is not { } serial)
         {
-            Assert.That(row.Op.IsSubclassOf(typeof(Op)), Is.False, "every op says whether it is shared");
+            Assert.That(row.Op.IsSubclassOf(typeof(Op)), Is.False, "every op says whether it is split");
             return;
         }
 
