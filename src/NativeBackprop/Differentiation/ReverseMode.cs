@@ -67,7 +67,7 @@ public static class ReverseMode
     }
 
     /// <summary>The backward pass, over the nodes themselves or over what is computed again in their place.</summary>
-    internal static Node[] Backward(Node y, Node v, ReadOnlySpan<Node> withRespectTo, Checkpoint.Recomputation? recomputation)
+    internal static Node[] Backward(Node y, Node v, ReadOnlySpan<Node> withRespectTo, Recomputation.Copies? copies)
     {
         Graph graph = y.Graph;
         bool[] leads = LeadsToAny(graph, y, withRespectTo);
@@ -83,7 +83,7 @@ public static class ReverseMode
 
             // What belongs to a node reads what the node reads, also when an update has been added since.
             using Graph.Use reading = graph.ReadAt(node.ReadTime);
-            Node at = recomputation?.Of(node, dy) ?? node;
+            Node at = copies?.Of(node, dy) ?? node;
             for (int k = 0; k < node.Inputs.Length; k++)
             {
                 Node input = node.Inputs[k];

@@ -44,7 +44,7 @@ internal sealed class StepUpdates
         TrainingStepOptions options, Optimizer optimizer)
     {
         (_graph, Trained, Counts, _options, _optimizer) = (cost.Graph, trained, counts, options, optimizer);
-        _gradients = _graph.CheckpointedGradient(
+        _gradients = _graph.GradientWithRecomputation(
             cost, [.. segmentEnds], [.. trained.Select(parameter => _graph.Variable(parameter.Parameter))]);
         Updates = Update(_gradients);
         GradientChecks = Check(_gradients);

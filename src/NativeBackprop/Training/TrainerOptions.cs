@@ -22,10 +22,10 @@ public sealed record TrainerOptions : TrainingStepOptions
     public IReadOnlyList<Regularizer> Regularizers { get; init; } = [];
 
     /// <summary>
-    /// Segments of layers whose activations are computed again in the backward pass instead of being kept: more time, less memory, the same
-    /// gradients. 1, the default, keeps all; about the square root of the number of layers saves most.
+    /// How many segments the layers are divided into, whose activations are computed again in the backward pass instead of being kept:
+    /// more time, less memory, the same gradients. 1, the default, keeps all; about the square root of the number of layers saves most.
     /// </summary>
-    public int CheckpointSegments { get; init; } = 1;
+    public int RecomputationSegments { get; init; } = 1;
 
     /// <summary>All penalties, the short form's first.</summary>
     internal IEnumerable<Regularizer> Penalties => L2 > 0 ? Regularizers.Prepend(Regularizer.L2(L2)) : Regularizers;
@@ -35,7 +35,7 @@ public sealed record TrainerOptions : TrainingStepOptions
     {
         string? error = BatchSize < 1 ? $"the batch size must be at least 1, got {BatchSize}"
             : !(L2 >= 0) || float.IsInfinity(L2) ? $"the L2 factor must be a finite number of at least 0, got {L2}"
-            : CheckpointSegments < 1 ? $"the number of checkpoint segments must be at least 1, got {CheckpointSegments}"
+            : RecomputationSegments < 1 ? $"the number of segments must be at least 1, got {RecomputationSegments}"
             : null;
         return error is not null ? throw new OptionException(error) : (TrainerOptions)base.Validated() with
         {

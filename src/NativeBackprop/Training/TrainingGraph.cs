@@ -21,7 +21,7 @@ internal sealed class TrainingGraph
         Output = model.Build(Input, Context);
         RequireRows("a model's output", Output);
 
-        SegmentEnds = Context.SegmentEnds(options.CheckpointSegments);
+        SegmentEnds = Context.SegmentEnds(options.RecomputationSegments);
         Targets = loss.CheckedTargets(Output);
         RequireTargets(loss.GetType().Name, byClass);
 

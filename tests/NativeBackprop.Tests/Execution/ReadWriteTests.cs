@@ -97,7 +97,7 @@ public sealed class ReadWriteTests
     [Test]
     public void A_gradient_with_recomputation_asked_for_after_two_updates_is_that_of_the_old_values()
     {
-        AssertSameAsAskedForAtOnce((setting, y) => setting.Graph.CheckpointedGradient(y, [setting.Middle], [setting.W, setting.X]));
+        AssertSameAsAskedForAtOnce((setting, y) => setting.Graph.GradientWithRecomputation(y, [setting.Middle], [setting.W, setting.X]));
     }
 
     [Test]

@@ -21,7 +21,7 @@ public sealed class GraphUseTests
         Assert.That(() => graph.VectorJacobianProduct(y, null!, x), Throws.ArgumentNullException);
         Assert.That(() => graph.JacobianVectorProduct(y, [x], [null!]), Throws.ArgumentNullException);
         Assert.That(() => graph.HessianVectorProduct(y, [null!], [x]), Throws.ArgumentNullException);
-        Assert.That(() => graph.CheckpointedGradient(y, [null!], [x]), Throws.ArgumentNullException);
+        Assert.That(() => graph.GradientWithRecomputation(y, [null!], [x]), Throws.ArgumentNullException);
         Assert.That(() => graph.Hessian(y, null!), Throws.ArgumentNullException);
         Assert.That(() => ((Graph)null!).Gradient(y, x), Throws.ArgumentNullException);
         Assert.That(graph.Nodes, Has.Count.EqualTo(2));

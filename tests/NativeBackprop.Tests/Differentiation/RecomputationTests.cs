@@ -7,7 +7,7 @@ using NUnit.Framework;
 
 namespace NativeBackprop.Tests.Differentiation;
 
-public class CheckpointedGradientTests
+public class RecomputationTests
 {
     [Test]
     public void A_view_of_a_value_keeps_it_from_being_fused_away()
@@ -29,14 +29,14 @@ public class CheckpointedGradientTests
     [TestCase(1000)]
     public void Gradients_are_the_same(int segments)
     {
-        (Sequential model, Graph graph, Node x, Node cost, Node[] variables, Node[] checkpoints) = Network(16, segments, 12, dropout: true);
+        (Sequential model, Graph graph, Node x, Node cost, Node[] variables, Node[] kept) = Network(16, segments, 12, dropout: true);
         GraphHarness harness = new GraphHarness(graph, 8).Set(x, GraphHarness.Random(8 * 12, 2));
         float[][] expected = harness.Run(graph.Gradient(cost, variables));
         Assert.That(
-            harness.Run(graph.CheckpointedGradient(cost, checkpoints, variables), fuse: false),
+            harness.Run(graph.GradientWithRecomputation(cost, kept, variables), fuse: false),
             Is.EqualTo(harness.Run(graph.Gradient(cost, variables), fuse: false)));
-        float[][] actual = harness.Run(graph.CheckpointedGradient(cost, checkpoints, variables));
-        double[][] reference = harness.Reference(graph.CheckpointedGradient(cost, checkpoints, variables));
+        float[][] actual = harness.Run(graph.GradientWithRecomputation(cost, kept, variables));
+        double[][] reference = harness.Reference(graph.GradientWithRecomputation(cost, kept, variables));
         for (int i = 0; i < variables.Length; i++)
         {
             Assert.That(GraphHarness.Distance<float>(actual[i], [.. expected[i].Select(value => (double)value)]), Is.LessThan(1e-6));
@@ -52,10 +52,10 @@ public class CheckpointedGradientTests
     public void Memory_grows_with_the_root_of_the_depth_and_time_by_a_forward_pass()
     {
         const int Depth = 64, Width = 32, Batch = 256;
-        (_, Graph graph, _, Node cost, Node[] variables, Node[] checkpoints) = Network(Depth, 8, Width, dropout: false);
+        (_, Graph graph, _, Node cost, Node[] variables, Node[] kept) = Network(Depth, 8, Width, dropout: false);
         var options = new PlanOptions { BatchSize = Batch, Threads = 1 };
         using Plan all = graph.Compile([cost, .. graph.Gradient(cost, variables)], options);
-        using Plan few = graph.Compile([cost, .. graph.CheckpointedGradient(cost, checkpoints, variables)], options);
+        using Plan few = graph.Compile([cost, .. graph.GradientWithRecomputation(cost, kept, variables)], options);
 
         // The gradients of the parameters are outputs of both; what is left are activations.
         long gradients = variables.Sum(variable => Arena.Align(variable.Shape.Length)) * sizeof(float);
@@ -75,12 +75,12 @@ public class CheckpointedGradientTests
         Node cost = (d * b).Sum();
         var harness = new GraphHarness(graph);
         float[][] expected = harness.Run(graph.Gradient(cost, x));
-        Assert.That(harness.Run(graph.CheckpointedGradient(cost, [b, c], [x])), Is.EqualTo(expected));
-        Assert.That(harness.Run(graph.CheckpointedGradient(cost, [a], [x])), Is.EqualTo(expected));
+        Assert.That(harness.Run(graph.GradientWithRecomputation(cost, [b, c], [x])), Is.EqualTo(expected));
+        Assert.That(harness.Run(graph.GradientWithRecomputation(cost, [a], [x])), Is.EqualTo(expected));
 
         // Differentiable again, like any gradient.
-        Node twice = graph.Gradient(
-            graph.CheckpointedGradient(cost, [b, c], [x])[0].Sum(), x)[0], plain = graph.Gradient(graph.Gradient(cost, x)[0].Sum(), x)[0];
+        Node gradient = graph.GradientWithRecomputation(cost, [b, c], [x])[0], plainGradient = graph.Gradient(cost, x)[0];
+        Node twice = graph.Gradient(gradient.Sum(), x)[0], plain = graph.Gradient(plainGradient.Sum(), x)[0];
         Assert.That(GraphHarness.Distance<float>(harness.Run([twice])[0], harness.Reference([plain])[0]), Is.LessThan(1e-5));
     }
 
@@ -95,7 +95,7 @@ public class CheckpointedGradientTests
         {
             var model = new Sequential(new Linear(4, 8), new Tanh(), new Linear(8, 8), new Dropout(0.2f), new Relu(), new Linear(8, 3));
             using var trainer = new Trainer(
-                model, new SoftmaxCrossEntropy(), new Adam(0.01f), new TrainerOptions { Seed = 3, CheckpointSegments = segments });
+                model, new SoftmaxCrossEntropy(), new Adam(0.01f), new TrainerOptions { Seed = 3, RecomputationSegments = segments });
             float loss = 0;
             for (int i = 0; i < 40; i++)
             {
@@ -112,19 +112,19 @@ public class CheckpointedGradientTests
         var graph = new Graph();
         Node x = graph.Input("x"), other = new Graph().Input("other");
         Assert.That(
-            () => graph.CheckpointedGradient(x.Square(), [other], [x]),
+            () => graph.GradientWithRecomputation(x.Square(), [other], [x]),
             Throws.TypeOf<GraphException>().With.Message.EqualTo("other belongs to another graph"));
-        Assert.That(() => graph.CheckpointedGradient(graph.Input("v", [2]), [], [x]), Throws.TypeOf<GraphException>());
+        Assert.That(() => graph.GradientWithRecomputation(graph.Input("v", [2]), [], [x]), Throws.TypeOf<GraphException>());
         Assert.That(
             () =>
                 new Trainer(
-                    new Sequential(new Linear(1, 1)), new MeanSquaredError(), new Sgd(1), new TrainerOptions { CheckpointSegments = 0 }),
+                    new Sequential(new Linear(1, 1)), new MeanSquaredError(), new Sgd(1), new TrainerOptions { RecomputationSegments = 0 }),
             Throws.TypeOf<OptionException>());
     }
 
     private static (
         Sequential Model, Graph Graph, Node X, Node Cost, Node[] Variables,
-        Node[] Checkpoints) Network(int depth, int segments, int width, bool dropout)
+        Node[] Kept) Network(int depth, int segments, int width, bool dropout)
     {
         var layers = new List<Layer>();
         for (int i = 0; i < depth; i++)

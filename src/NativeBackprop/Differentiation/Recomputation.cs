@@ -3,42 +3,43 @@ using NativeBackprop.Ops;
 namespace NativeBackprop;
 
 /// <summary>
-/// Activation checkpointing: a backward pass that keeps only some values of the forward pass and computes what lies between them
-/// again when it gets there, so that time is traded for memory (Chen et al. 2016; lecture notes 002, speed and memory).
+/// Recomputation (also called activation checkpointing): a backward pass that keeps only some values of the forward pass and computes
+/// what lies between them again when it gets there, so that time is traded for memory (Chen et al. 2016; lecture notes 002, speed and
+/// memory).
 /// </summary>
 /// <remarks>Thread safety: a graph is built by one thread at a time.</remarks>
-public static class Checkpoint
+public static class Recomputation
 {
     extension(Graph graph)
     {
         /// <summary>
-        /// As <c>Gradient</c>, with the same values, but what was computed between two checkpoints in a row (or before the first) is
-        /// computed again from the earlier one during the backward pass, and needs no memory in between. What follows the last checkpoint
-        /// is kept. Good checkpoints are the outputs of every √n-th of n layers.
+        /// As <c>Gradient</c>, with the same values, but what was computed between two kept nodes in a row (or before the first) is
+        /// computed again from the earlier one during the backward pass, and needs no memory in between. What follows the last one
+        /// is kept too. The outputs of every √n-th of n layers are good nodes to keep.
         /// </summary>
         /// <param name="loss">The scalar.</param>
-        /// <param name="checkpoints">The nodes whose values are kept.</param>
+        /// <param name="kept">The nodes whose values are kept.</param>
         /// <param name="withRespectTo">The nodes to differentiate with respect to.</param>
         /// <exception cref="ArgumentNullException">A node is null.</exception>
         /// <exception cref="GraphException">
         /// The loss is not a scalar, a node belongs to another graph or holds class indices, or an op on the way has no gradient.
         /// </exception>
         /// <exception cref="InvalidOperationException">Another thread is using the graph.</exception>
-        public Node[] CheckpointedGradient(Node loss, ReadOnlySpan<Node> checkpoints, ReadOnlySpan<Node> withRespectTo)
+        public Node[] GradientWithRecomputation(Node loss, ReadOnlySpan<Node> kept, ReadOnlySpan<Node> withRespectTo)
         {
             ArgumentNullException.ThrowIfNull(graph);
             using Graph.Building building = graph.Begin();
             ReverseMode.RequireScalar(graph, loss);
-            graph.Require(checkpoints, nameof(checkpoints));
-            var recomputation = new Recomputation(loss, checkpoints);
-            Node[] gradients = ReverseMode.Backward(loss, graph.Constant(1, loss.Shape), withRespectTo, recomputation);
+            graph.Require(kept, nameof(kept));
+            var copies = new Copies(loss, kept);
+            Node[] gradients = ReverseMode.Backward(loss, graph.Constant(1, loss.Shape), withRespectTo, copies);
             building.Complete();
             return gradients;
         }
     }
 
-    /// <summary>The second copies of the nodes that a backward pass meets, a segment at a time.</summary>
-    internal sealed class Recomputation
+    /// <summary>The second copies of the nodes that a backward pass comes upon, a segment at a time.</summary>
+    internal sealed class Copies
     {
         private readonly Graph _graph;
         private readonly bool[] _needed;
@@ -46,10 +47,10 @@ public static class Checkpoint
         private readonly Dictionary<Node, Node> _copies = [];
         private int _segment = -1;
 
-        public Recomputation(Node loss, ReadOnlySpan<Node> checkpoints)
+        public Copies(Node loss, ReadOnlySpan<Node> kept)
         {
             _graph = loss.Graph;
-            _ends = [.. checkpoints.ToArray().Select(checkpoint => checkpoint.Index).Where(index => index < loss.Index).Distinct().Order()];
+            _ends = [.. kept.ToArray().Select(node => node.Index).Where(index => index < loss.Index).Distinct().Order()];
             _needed = _graph.Needed(loss);
         }
 
