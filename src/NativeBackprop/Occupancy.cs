@@ -44,13 +44,13 @@ internal sealed class Occupancy(string name)
     {
         if (Interlocked.Exchange(ref _taken, 1) != 0)
         {
-            throw Refusal();
+            throw Refused();
         }
 
         if (Volatile.Read(ref _disposed) != 0)
         {
             Volatile.Write(ref _taken, 0);
-            throw Refusal();
+            throw Refused();
         }
 
         (_outer, _innermost) = (_innermost, this);
@@ -64,7 +64,7 @@ internal sealed class Occupancy(string name)
     {
         if (Volatile.Read(ref _taken) != 0 || Volatile.Read(ref _disposed) != 0)
         {
-            throw Refusal();
+            throw Refused();
         }
     }
 
@@ -74,7 +74,7 @@ internal sealed class Occupancy(string name)
     {
         if (Volatile.Read(ref _disposed) != 0)
         {
-            throw Refusal();
+            throw Refused();
         }
     }
 
@@ -86,7 +86,7 @@ internal sealed class Occupancy(string name)
     {
         if (IsInside)
         {
-            throw new InvalidOperationException($"the {name} cannot be disposed of from inside its own run: dispose of it after the run");
+            throw Refusal.InvalidOperation($"the {name} cannot be disposed of from inside its own run: dispose of it after the run");
         }
 
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
@@ -109,9 +109,9 @@ internal sealed class Occupancy(string name)
         Volatile.Write(ref _taken, 0);
     }
 
-    private InvalidOperationException Refusal() => Volatile.Read(ref _disposed) != 0
-        ? new ObjectDisposedException(name)
-        : new InvalidOperationException(
+    private InvalidOperationException Refused() => Volatile.Read(ref _disposed) != 0
+        ? Refusal.Disposed(name)
+        : Refusal.InvalidOperation(
             $"the {name} is in use: a {name} belongs to one thread at a time, and cannot be used from inside its own run");
 
     /// <summary>Stands for being inside.</summary>

@@ -33,13 +33,7 @@ internal static class UserCode
     /// True for what is to be wrapped: ours say what is wrong already, and neither a cancellation nor a lack of memory is a user's failure.
     /// </summary>
     public static bool IsForeign(Exception error) =>
-        error is not (NativeBackpropException or OperationCanceledException or OutOfMemoryException);
-
-    /// <summary>
-    /// The same for code that builds with our members, which refuse arguments and a wrong order or thread: those pass as they are.
-    /// </summary>
-    public static bool IsForeignToBuilding(Exception error) =>
-        IsForeign(error) && error is not (ArgumentException or InvalidOperationException or NotSupportedException);
+        error is not (NativeBackpropException or OperationCanceledException or OutOfMemoryException) && !Refusal.HasMade(error);
 
     /// <summary>What a foreign exception becomes.</summary>
     public static GraphException Failed(string what, Exception error) =>

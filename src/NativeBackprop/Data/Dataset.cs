@@ -225,7 +225,7 @@ public sealed class Dataset
     {
         if (!IsClassification)
         {
-            throw new InvalidOperationException($"{Name} has dense targets, not class labels");
+            throw Refusal.InvalidOperation($"{Name} has dense targets, not class labels");
         }
 
         GatherRows<int>(_labels, 1, rows, destination);
@@ -238,7 +238,7 @@ public sealed class Dataset
     {
         if (IsClassification)
         {
-            throw new InvalidOperationException($"{Name} has class labels, not dense targets");
+            throw Refusal.InvalidOperation($"{Name} has class labels, not dense targets");
         }
 
         GatherRows<float>(_targets, TargetWidth, rows, destination);

@@ -125,7 +125,7 @@ internal sealed class MinibatchSampler
         /// <exception cref="InvalidOperationException">There is none: MoveNext was not called, or gave false.</exception>
         public readonly ReadOnlySpan<int> Current => _sampler is not null && (uint)_index < (uint)_sampler.BatchesPerEpoch
             ? _sampler.Batch(_epoch, _index)
-            : throw new InvalidOperationException("there is no current batch: call MoveNext first, and stop when it gives false");
+            : throw Refusal.InvalidOperation("there is no current batch: call MoveNext first, and stop when it gives false");
 
         /// <summary>Goes on to the next batch; false after the last.</summary>
         public bool MoveNext()

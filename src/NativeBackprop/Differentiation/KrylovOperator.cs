@@ -22,7 +22,7 @@ public abstract class KrylovOperator
         {
             Apply(v, product);
         }
-        catch (Exception error) when (UserCode.IsForeign(error) && error is not InvalidOperationException)
+        catch (Exception error) when (UserCode.IsForeign(error))
         {
             throw UserCode.Failed($"the product with {GetType().Name}", error);
         }

@@ -11,7 +11,7 @@ internal sealed record Join(string Title, int[] Starts) : Operation
     public override string Name => Title;
 
     internal override Kernel CreateKernel(KernelArguments arguments) =>
-        throw new InvalidOperationException("values are put together by placing or copying each");
+        throw Refusal.InvalidOperation("values are put together by placing or copying each");
 }
 
 /// <summary>y = x, for a value that cannot be where it is wanted.</summary>

@@ -83,7 +83,7 @@ internal sealed class Lowering
             {
                 Variable => Storage.Variable,
                 Input or Labels => Storage.Input,
-                Leaf => throw new InvalidOperationException($"{node} is a stand-in that no result may need"),
+                Leaf => throw Refusal.InvalidOperation($"{node} is a stand-in that no result may need"),
                 _ => isConstant ? Storage.Constant : Storage.Computed,
             });
             if (node.Op is Variable)

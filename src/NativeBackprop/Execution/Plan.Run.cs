@@ -36,12 +36,12 @@ public sealed unsafe partial class Plan
         using Occupancy.Guard inside = _use.Enter();
         if (_unbound.Count > 0)
         {
-            throw new InvalidOperationException($"input {_unbound[0].Node} is not bound: call Bind before Run");
+            throw Refusal.InvalidOperation($"input {_unbound[0].Node} is not bound: call Bind before Run");
         }
 
         if (needsFirst && _progress != Progress.First)
         {
-            throw new InvalidOperationException(
+            throw Refusal.InvalidOperation(
                 "RunRest needs a RunFirst of its own, with nothing that it read bound since: call RunFirst, then RunRest");
         }
 

@@ -124,7 +124,7 @@ public sealed unsafe partial class Plan : IDisposable
 
             if (_progress != Progress.All && !IsThere(value))
             {
-                throw new InvalidOperationException($"{output} is not computed: it needs a Run, or the half that computes it");
+                throw Refusal.InvalidOperation($"{output} is not computed: it needs a Run, or the half that computes it");
             }
 
             return new Tensor(Owner(value.Memory), (float*)_slots[value.Slot], value.Shape);

@@ -138,7 +138,7 @@ internal sealed class PlanValue
     {
         bool fits = _base is null && other.Memory != this && Storage == Storage.Computed && other.Storage == Storage.Computed
             && start >= 0 && start <= other.Length - Length;
-        (_base, _start) = fits ? (other, start) : throw new InvalidOperationException($"{Node} has no place in {other.Node} at {start}");
+        (_base, _start) = fits ? (other, start) : throw Refusal.InvalidOperation($"{Node} has no place in {other.Node} at {start}");
     }
 
     /// <summary>Shows other memory of the same layout: of a variable's value that is kept, or computed, outside the variable.</summary>

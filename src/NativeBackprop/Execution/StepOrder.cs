@@ -255,7 +255,7 @@ internal sealed class StepOrder
 
         _program.Steps = steps.Count == _turns.Count
             ? steps
-            : throw new InvalidOperationException("the steps of a plan wait for one another");
+            : throw Refusal.InvalidOperation("the steps of a plan wait for one another");
         _program.FirstSteps = steps.Count(_first.Contains);
         _program.FirstCommitStep = CommitIn(0, _program.FirstSteps);
         _program.CommitStep = CommitIn(_program.FirstSteps, steps.Count);

@@ -206,8 +206,8 @@ public sealed class Graph
         return use;
     }
 
-    private static InvalidOperationException InUse() =>
-        new("the graph is in use by another thread: a graph is built by one thread at a time, and not while another compiles it");
+    private static InvalidOperationException InUse() => Refusal.InvalidOperation(
+        "the graph is in use by another thread: a graph is built by one thread at a time, and not while another compiles it");
 
     private static void CheckArity(Op op, ReadOnlySpan<Node> inputs)
     {

@@ -92,14 +92,14 @@ public abstract record Op : Operation
     internal virtual ElementType InputType(int input) => ElementType.Float32;
 
     /// <summary>For a result of class indices: they lie in 0..IndexBound−1, which is checked whenever they are bound.</summary>
-    internal virtual int IndexBound => throw new InvalidOperationException($"{Name} gives numbers, not class indices");
+    internal virtual int IndexBound => throw Refusal.InvalidOperation($"{Name} gives numbers, not class indices");
 
     /// <summary>
     /// For an input of class indices: how many classes the other inputs' shapes leave room for. An index at or beyond it would make the
     /// kernel leave its memory, so the graph holds it against the <see cref="IndexBound"/> of what the indices come from.
     /// </summary>
     internal virtual int IndexLimit(int input, ReadOnlySpan<Shape> inputs) =>
-        throw new InvalidOperationException($"{Name} takes no class indices");
+        throw Refusal.InvalidOperation($"{Name} takes no class indices");
 
     /// <summary>The shape of the result.</summary>
     /// <exception cref="ShapeException">The inputs do not fit; the message says what was expected.</exception>

@@ -100,7 +100,7 @@ public sealed unsafe class Parameter
     /// <summary>Takes <see cref="Freeze"/> back.</summary>
     public void Thaw() => IsFrozen = false;
 
-    private PinnedBuffer Initialized => IsInitialized ? _memory : throw new InvalidOperationException(
+    private PinnedBuffer Initialized => IsInitialized ? _memory : throw Refusal.InvalidOperation(
         $"parameter {Name} has no values yet: call Initialize(seed) on its layer, load weights, make a trainer, or Set them");
 
     /// <summary>True for a whole number that float32 tells from its neighbours.</summary>

@@ -109,7 +109,7 @@ public sealed class ParameterSet : IReadOnlyList<Parameter>
                 continue;
             }
 
-            Action<Span<float>, RandomSource> draw = parameter.Draw ?? throw new InvalidOperationException(
+            Action<Span<float>, RandomSource> draw = parameter.Draw ?? throw Refusal.InvalidOperation(
                 $"parameter {name} has neither values nor a rule to draw them by: set or load it first");
             try
             {

@@ -95,7 +95,7 @@ internal static class DataSource
     {
         try
         {
-            return digits() ?? throw new InvalidOperationException("there is no stream");
+            return digits() ?? throw new DataException("the digits cannot be opened: there is no stream");
         }
         catch (Exception e) when (UserCode.IsForeign(e))
         {

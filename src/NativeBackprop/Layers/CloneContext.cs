@@ -25,7 +25,7 @@ public sealed class CloneContext
         {
             if (!_inProgress.Add(layer))
             {
-                throw new NotSupportedException(
+                throw Refusal.NotSupported(
                     $"{layer.GetType().Name}: the copy of a layer cannot be made of the copy of that layer itself, only of its parts");
             }
 
@@ -41,7 +41,7 @@ public sealed class CloneContext
     public Parameter Copy(Parameter parameter)
     {
         ArgumentNullException.ThrowIfNull(parameter);
-        return _parameters.TryGetValue(parameter, out Parameter? copy) ? copy : throw new NotSupportedException(
+        return _parameters.TryGetValue(parameter, out Parameter? copy) ? copy : throw Refusal.NotSupported(
             $"parameter {parameter} has no copy yet: copy the layer that has made it before the one that shares it");
     }
 

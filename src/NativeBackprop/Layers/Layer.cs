@@ -73,7 +73,7 @@ public abstract class Layer
         {
             output = BuildCore(input, context);
         }
-        catch (Exception e) when (UserCode.IsForeignToBuilding(e))
+        catch (Exception e) when (UserCode.IsForeign(e))
         {
             throw new GraphException($"{context.At}a layer of type {GetType().Name} has failed: {e.Message}", e);
         }
@@ -156,7 +156,7 @@ public abstract class Layer
         {
             copy = CopyStructure(context);
         }
-        catch (Exception e) when (UserCode.IsForeignToBuilding(e))
+        catch (Exception e) when (UserCode.IsForeign(e))
         {
             throw UserCode.Failed($"{GetType().Name}.{nameof(CopyStructure)}", e);
         }
@@ -358,10 +358,11 @@ public abstract class Layer
     {
         if (_isComplete)
         {
-            throw new InvalidOperationException(
+            throw Refusal.InvalidOperation(
                 $"a layer of type {GetType().Name} is in use already: children, parameters and buffers are added in the constructor");
         }
     }
 
-    private NotSupportedException NotCopied(string rule) => new($"{GetType().Name}.{nameof(CopyStructure)} {rule}");
+    private NotSupportedException NotCopied(string rule) =>
+        Refusal.NotSupported($"{GetType().Name}.{nameof(CopyStructure)} {rule}");
 }

@@ -57,7 +57,7 @@ internal sealed class PredictorPool : IDisposable
             {
                 lock (_slots)
                 {
-                    ObjectDisposedException.ThrowIf(_isDisposed, _owner);
+                    RefuseDisposed();
                     RefuseInside();
                     PredictorSlot? slot = waiter?.TakeHanded();
                     if (slot is not null || _free.TryPop(out slot))
@@ -109,7 +109,7 @@ internal sealed class PredictorPool : IDisposable
     {
         lock (_slots)
         {
-            ObjectDisposedException.ThrowIf(_isDisposed, _owner);
+            RefuseDisposed();
         }
     }
 
@@ -178,13 +178,21 @@ internal sealed class PredictorPool : IDisposable
         }
     }
 
+    private void RefuseDisposed()
+    {
+        if (_isDisposed)
+        {
+            throw Refusal.Disposed(_owner.GetType().Name);
+        }
+    }
+
     private void RefuseInside()
     {
         foreach (PredictorSlot slot in _slots)
         {
             if (slot.Use.IsInside)
             {
-                throw new InvalidOperationException($"the {_owner.GetType().Name} cannot be used from inside its own call");
+                throw Refusal.InvalidOperation($"the {_owner.GetType().Name} cannot be used from inside its own call");
             }
         }
     }

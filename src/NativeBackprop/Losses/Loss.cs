@@ -79,7 +79,7 @@ public abstract class Loss
         {
             return PerExample(output, targets) ?? throw new GraphException($"{CheckedName}: PerExample gave null");
         }
-        catch (Exception error) when (UserCode.IsForeignToBuilding(error))
+        catch (Exception error) when (UserCode.IsForeign(error))
         {
             throw new GraphException($"{CheckedName}: PerExample failed: {error.GetType().Name}: {error.Message}", error);
         }

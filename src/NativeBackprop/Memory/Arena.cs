@@ -43,7 +43,7 @@ internal sealed unsafe class Arena
         start = 0;
         if (_buffers.Length == 0)
         {
-            throw new InvalidOperationException("the arena is not allocated yet");
+            throw Refusal.InvalidOperation("the arena is not allocated yet");
         }
 
         if (_buffers.Length == 1)

@@ -14,7 +14,7 @@ internal sealed record AsOf : Op
 
     internal override Node? Gradient(Node node, int input, Node dy) => dy;
 
-    internal override Kernel CreateKernel(KernelArguments arguments) => throw new InvalidOperationException("a view needs no kernel");
+    internal override Kernel CreateKernel(KernelArguments arguments) => throw Refusal.InvalidOperation("a view needs no kernel");
 
     internal override void Evaluate(ReferenceArguments arguments) => arguments.Inputs[0].CopyTo(arguments.Output, 0);
 }

@@ -12,8 +12,8 @@ internal abstract record Leaf(string LeafName, Shape Shape) : Op, ILeaf
     internal override Node? Gradient(Node node, int input, Node dy) => null;
 
     internal override Kernel CreateKernel(KernelArguments arguments) =>
-        throw new InvalidOperationException($"{LeafName} is a leaf: its memory is bound, not computed");
+        throw Refusal.InvalidOperation($"{LeafName} is a leaf: its memory is bound, not computed");
 
     internal override void Evaluate(ReferenceArguments arguments) =>
-        throw new InvalidOperationException($"{LeafName} is a leaf: its value is given, not computed");
+        throw Refusal.InvalidOperation($"{LeafName} is a leaf: its value is given, not computed");
 }

@@ -14,7 +14,7 @@ internal sealed record Recompute : Op
 
     internal override Node? Gradient(Node node, int input, Node dy) => input == 0 ? dy : null;
 
-    internal override Kernel CreateKernel(KernelArguments arguments) => throw new InvalidOperationException("a view needs no kernel");
+    internal override Kernel CreateKernel(KernelArguments arguments) => throw Refusal.InvalidOperation("a view needs no kernel");
 
     internal override void Evaluate(ReferenceArguments arguments) => arguments.Inputs[0].CopyTo(arguments.Output, 0);
 }

@@ -13,7 +13,7 @@ internal sealed record Reshape(Shape Shape) : Op
 
     internal override Node? Gradient(Node node, int input, Node dy) => dy.Reshape(node.Inputs[0].Shape);
 
-    internal override Kernel CreateKernel(KernelArguments arguments) => throw new InvalidOperationException("a view needs no kernel");
+    internal override Kernel CreateKernel(KernelArguments arguments) => throw Refusal.InvalidOperation("a view needs no kernel");
 
     internal override void Evaluate(ReferenceArguments arguments) => arguments.Inputs[0].CopyTo(arguments.Output, 0);
 }

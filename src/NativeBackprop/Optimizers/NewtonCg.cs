@@ -94,7 +94,7 @@ public sealed class NewtonCg : IDisposable
         using Occupancy.Guard inside = _use.Enter();
         if (Array.Find(_parameters, parameter => parameter.IsFrozen) is { } frozen)
         {
-            throw new InvalidOperationException($"parameter {frozen} is frozen: thaw it, or make a {nameof(NewtonCg)} without it");
+            throw Refusal.InvalidOperation($"parameter {frozen} is frozen: thaw it, or make a {nameof(NewtonCg)} without it");
         }
 
         _gradientPlan.Run();

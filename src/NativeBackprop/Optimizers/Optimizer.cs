@@ -59,7 +59,7 @@ public abstract class Optimizer
         {
             if (!_isShared && _owner is not null && _owner.TryGetTarget(out object? other) && other != owner)
             {
-                throw new InvalidOperationException(
+                throw Refusal.InvalidOperation(
                     $"the optimizer belongs to another {other.GetType().Name}: dispose of that one first, make an optimizer for each, " +
                     "or make this one with shared: true");
             }

@@ -95,12 +95,12 @@ internal sealed class StepInputs
         {
             if (!input.IsBound)
             {
-                throw new InvalidOperationException($"input {input.Node} is not bound: call {input.Call} before a run");
+                throw Refusal.InvalidOperation($"input {input.Node} is not bound: call {input.Call} before a run");
             }
 
             if (input.Rows > 0 && input.Rows != first!.Rows)
             {
-                throw new InvalidOperationException(
+                throw Refusal.InvalidOperation(
                     $"input {input.Node} is bound to a batch of {input.Rows}, {first.Node} to one of {first.Rows}: " +
                     $"call {input.Call} with {first.Rows} rows");
             }

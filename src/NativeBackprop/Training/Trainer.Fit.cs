@@ -150,7 +150,7 @@ public sealed partial class Trainer
         StepFor(graph);
         if (Interlocked.CompareExchange(ref _fitting, Environment.CurrentManagedThreadId, 0) != 0)
         {
-            throw new InvalidOperationException("Fit is running: a second one cannot begin before it has ended");
+            throw Refusal.InvalidOperation("Fit is running: a second one cannot begin before it has ended");
         }
     }
 
@@ -160,7 +160,7 @@ public sealed partial class Trainer
         int fitting = Volatile.Read(ref _fitting);
         return fitting == 0 || fitting == Environment.CurrentManagedThreadId
             ? _use.Enter()
-            : throw new InvalidOperationException(
+            : throw Refusal.InvalidOperation(
                 "the trainer is in use: Fit runs on another thread, and a trainer belongs to one at a time");
     }
 

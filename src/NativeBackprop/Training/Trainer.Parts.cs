@@ -57,7 +57,7 @@ public sealed partial class Trainer
     }
 
     private TrainingStep StepOr(string complaint) =>
-        _step ?? throw new InvalidOperationException($"{complaint}: call Forward, Backward, Update in this order");
+        _step ?? throw Refusal.InvalidOperation($"{complaint}: call Forward, Backward, Update in this order");
 
     private float RunForward(TrainingStep step)
     {

@@ -72,7 +72,7 @@ public sealed partial class Trainer : IDisposable
         {
             using Occupancy.Guard inside = Enter();
             return _step is null
-                ? throw new InvalidOperationException("there is no output yet: call Step, or Forward, first")
+                ? throw Refusal.InvalidOperation("there is no output yet: call Step, or Forward, first")
                 : _step[_graph!.Output];
         }
     }

@@ -50,21 +50,21 @@ public sealed partial class TrainingStep
         using Occupancy.Guard inside = _use.Enter();
         if (_pending is not var (plan, updates))
         {
-            throw new InvalidOperationException("Backward needs a Forward of its own: call Forward, Backward, Update in this order");
+            throw Refusal.InvalidOperation("Backward needs a Forward of its own: call Forward, Backward, Update in this order");
         }
 
         for (int i = 0; i < _read.Length; i++)
         {
             if (_read[i].Version != _readVersions[i])
             {
-                throw new InvalidOperationException(
+                throw Refusal.InvalidOperation(
                     $"parameter {_context.NameOf(_read[i])} changed since the Forward: call Forward again");
             }
         }
 
         if (accumulate && _kept is not null && !_kept.Trains(updates.Trained))
         {
-            throw new InvalidOperationException(
+            throw Refusal.InvalidOperation(
                 "parameters were frozen or thawed since the last Backward: call Backward without accumulating");
         }
 
@@ -85,10 +85,10 @@ public sealed partial class TrainingStep
     {
         using Occupancy.Guard inside = _use.Enter();
         StepUpdates kept = _kept
-            ?? throw new InvalidOperationException("Update needs gradients: call Forward, Backward, Update in this order");
+            ?? throw Refusal.InvalidOperation("Update needs gradients: call Forward, Backward, Update in this order");
         if (_updates?.Trains(kept.Trained) == false)
         {
-            throw new InvalidOperationException(
+            throw Refusal.InvalidOperation(
                 "parameters were frozen or thawed since the last Backward: call Forward, Backward, Update in this order");
         }
 
@@ -147,9 +147,9 @@ public sealed partial class TrainingStep
         TrainedParameter trained = Array.Find(_parameters, trained => trained.Parameter == parameter)
             ?? throw new KeyNotFoundException($"parameter {parameter} is not among those that the step trains");
         return _kept is null
-            ? throw new InvalidOperationException(
+            ? throw Refusal.InvalidOperation(
                 $"{trained.Name} has no gradient now: it is there after Forward and Backward, until Update or another step")
             : _kept.Trained.Contains(trained) ? trained.Kept.Value
-            : throw new InvalidOperationException($"{trained.Name} was frozen when Forward was called, and has no gradient: thaw it first");
+            : throw Refusal.InvalidOperation($"{trained.Name} was frozen when Forward was called, and has no gradient: thaw it first");
     }
 }

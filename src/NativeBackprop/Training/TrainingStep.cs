@@ -184,8 +184,8 @@ public sealed partial class TrainingStep : IDisposable
                 throw new GraphException($"{node} is neither the cost nor watched: call Watch before a run");
             }
 
-            Plan last = _last ?? throw new InvalidOperationException($"{node} has no value yet: call Run, or Forward, first");
-            return !_inputs.IsFresh(node) ? last[node] : throw new InvalidOperationException(
+            Plan last = _last ?? throw Refusal.InvalidOperation($"{node} has no value yet: call Run, or Forward, first");
+            return !_inputs.IsFresh(node) ? last[node] : throw Refusal.InvalidOperation(
                 $"{node} shows an input that has been bound since the last run: call Run, or Forward, first");
         }
     }

@@ -13,6 +13,15 @@ namespace NativeBackprop.Tests.Layers;
 [TestFixture]
 internal sealed class FailingUserCodeTests
 {
+    public enum Thrown
+    {
+        Argument,
+        ArgumentNull,
+        InvalidOperation,
+        ObjectDisposed,
+        NotSupported,
+    }
+
     public enum LossMember
     {
         Name,
@@ -100,6 +109,71 @@ internal sealed class FailingUserCodeTests
             Throws.InstanceOf<NativeBackpropException>().With.Message.Contains("at least 1"));
     }
 
+    [Test]
+    public void A_users_exception_of_any_type_is_the_inner_one([Values] Thrown thrown)
+    {
+        Exception error = Make(thrown);
+        Linear trained = new(2, 1);
+        trained.Initialize(1);
+        var graph = new Graph();
+        Node x = graph.Input("x", [Shape.Batch, 2]);
+        Acting layer = new(() => throw error);
+        Action[] calls =
+        [
+            () => layer.Build(x, new BuildContext(graph, BuildMode.Training, 1)),
+            () => new Sequential(new Sequential(layer)).Build(x, new BuildContext(graph, BuildMode.Training, 1)),
+            () => new Sequential(layer).Clone(),
+            () => new ActingLoss(() => throw error).Build(x, x),
+            () => new Trainer(trained, new ActingLoss(() => throw error), new Sgd(0.1f)).Step([1, 2], [1]),
+            () => graph.Add(new ActingOp(() => throw error), x),
+            () => ConjugateGradient.Solve(new ActingMatrix(() => throw error), [1]),
+        ];
+        foreach (Action call in calls)
+        {
+            Assert.That(call, Throws.TypeOf<GraphException>().With.InnerException.SameAs(error));
+        }
+    }
+
+    [Test]
+    public void What_we_refuse_a_users_code_passes_through_it_as_it_is()
+    {
+        var graph = new Graph();
+        Node x = graph.Input("x", [Shape.Batch, 2]);
+        var context = new BuildContext(graph, BuildMode.Training, 1);
+        Plan disposed = graph.Compile([x], new PlanOptions { BatchSize = 1 });
+        disposed.Dispose();
+        var drawn = new Parameter("undrawn", [2]);
+        (Action Act, Type Expected)[] refused =
+        [
+            (() => _ = drawn.Value[0], typeof(InvalidOperationException)),
+            (() => disposed.Run(), typeof(ObjectDisposedException)),
+            (() => new Sequential(new Acting(() => { }, copies: false)).Clone(), typeof(NotSupportedException)),
+            (() => _ = x + graph.Input("y", [3, 3]), typeof(ShapeException)),
+            (() => _ = new Dropout(2), typeof(OptionException)),
+        ];
+        foreach ((Action act, Type expected) in refused)
+        {
+            Assert.That(() => new Sequential(new Acting(act)).Build(x, context.Child(expected.Name)), Throws.TypeOf(expected));
+            Assert.That(() => new Sequential(new Acting(act)).Clone(), Throws.TypeOf(expected));
+            Assert.That(() => new ActingLoss(act).Build(x, x), Throws.TypeOf(expected));
+            Assert.That(() => graph.Add(new ActingOp(act), x), Throws.InstanceOf(expected));
+        }
+
+        Assert.That(
+            () => new Acting(() => graph.Add(new Relu(), [null!])).Build(x, context.Child("argument")),
+            Throws.TypeOf<GraphException>().With.InnerException.TypeOf<ArgumentNullException>(),
+            "an argument that is refused was the user's code's own");
+    }
+
+    private static Exception Make(Thrown thrown) => thrown switch
+    {
+        Thrown.Argument => new ArgumentException("no"),
+        Thrown.ArgumentNull => new ArgumentNullException(nameof(thrown)),
+        Thrown.InvalidOperation => new InvalidOperationException("no"),
+        Thrown.ObjectDisposed => new ObjectDisposedException("no"),
+        _ => new NotSupportedException("no"),
+    };
+
     private static void Refused(Action call, string message) => Assert.That(
         call, Throws.TypeOf<GraphException>().With.Message.Contains(message).And.InnerException.TypeOf<FormatException>());
 
@@ -110,6 +184,60 @@ internal sealed class FailingUserCodeTests
         protected override Node BuildCore(Node input, BuildContext context) => input;
 
         protected override Layer CopyStructure(CloneContext context) => throw new FormatException("no");
+    }
+
+    private sealed class Acting(Action act, bool copies = true) : Layer
+    {
+        protected override Node BuildCore(Node input, BuildContext context)
+        {
+            act();
+            return input;
+        }
+
+        protected override Layer CopyStructure(CloneContext context)
+        {
+            if (!copies)
+            {
+                return base.CopyStructure(context);
+            }
+
+            act();
+            return new Acting(act);
+        }
+    }
+
+    private sealed class ActingLoss(Action act) : Loss
+    {
+        public override bool IsClassifier => false;
+
+        public override Node PerExample(Node output, Node targets)
+        {
+            act();
+            return (output - targets).Square().Sum(axis: 1);
+        }
+    }
+
+    private sealed class ActingOp(Action act) : CustomOp
+    {
+        public override Shape InferShape(ReadOnlySpan<Shape> inputs)
+        {
+            act();
+            return inputs[0];
+        }
+
+        public override void Forward(CustomInputs<float> inputs, Span<float> output) => inputs[0].CopyTo(output);
+
+        public override void Backward(
+            int input, CustomInputs<float> inputs, ReadOnlySpan<float> output, ReadOnlySpan<float> outputGradient,
+            Span<float> inputGradient) =>
+            outputGradient.CopyTo(inputGradient);
+    }
+
+    private sealed class ActingMatrix(Action act) : KrylovOperator
+    {
+        public override int Size => 1;
+
+        public override void Apply(ReadOnlySpan<double> v, Span<double> product) => act();
     }
 
     private sealed class OwnLoss(LossMember member) : Loss
