@@ -13,17 +13,13 @@ namespace NativeBackprop;
 /// compiles it, gets an <see cref="InvalidOperationException"/>. Several threads may compile it at once.
 /// </para>
 /// </remarks>
-public sealed class Graph
+public sealed partial class Graph
 {
     private readonly List<Node> _nodes = [];
     private readonly Dictionary<NodeKey, Node> _known = [];
 
     // The positions of the nodes that write each variable, ascending.
     private readonly Dictionary<Node, List<int>> _writes = [];
-    private int? _readTime;
-    private int _thread;
-    private int _depth;
-    private int _readers;
 
     /// <summary>Makes an empty graph.</summary>
     public Graph() => Nodes = _nodes.AsReadOnly();
@@ -59,7 +55,7 @@ public sealed class Graph
         var key = new NodeKey(op, operands, VersionsRead(op, operands, time));
         if (op.IsPure && _known.TryGetValue(key, out Node? known) && Holds(known))
         {
-            return known;
+            return HandOut(known);
         }
 
         Shape shape = InferShape(op, operands, shapes);
@@ -80,7 +76,7 @@ public sealed class Graph
             }
         }
 
-        return node;
+        return HandOut(node);
     }
 
     /// <summary>Gives a node a name for plans, pictures and errors, and returns it. A node that has a name keeps it.</summary>
@@ -104,6 +100,8 @@ public sealed class Graph
         {
             throw new GraphException($"{node} belongs to another graph");
         }
+
+        RequireHeld(node);
     }
 
     /// <summary>Throws unless every node is one of this graph's.</summary>
@@ -155,60 +153,6 @@ public sealed class Graph
         return null;
     }
 
-    /// <summary>Holds the graph for the current thread until the result is disposed of; the same thread may enter again.</summary>
-    /// <exception cref="InvalidOperationException">Another thread is adding to the graph or compiling it.</exception>
-    internal Use Enter()
-    {
-        int thread = Environment.CurrentManagedThreadId;
-        if (Volatile.Read(ref _thread) != thread)
-        {
-            if (Interlocked.CompareExchange(ref _thread, thread, 0) != 0)
-            {
-                throw InUse();
-            }
-
-            if (Volatile.Read(ref _readers) > 0)
-            {
-                Volatile.Write(ref _thread, 0);
-                throw InUse();
-            }
-        }
-
-        _depth++;
-        return new Use(this, _readTime);
-    }
-
-    /// <summary>Keeps other threads from adding to the graph until the result is disposed of. Several threads may read at once.</summary>
-    /// <exception cref="InvalidOperationException">Another thread is adding to the graph.</exception>
-    internal Reading Read()
-    {
-        Interlocked.Increment(ref _readers);
-        if (Volatile.Read(ref _thread) is not 0 and var thread && thread != Environment.CurrentManagedThreadId)
-        {
-            Interlocked.Decrement(ref _readers);
-            throw InUse();
-        }
-
-        return new Reading(this);
-    }
-
-    /// <summary>
-    /// As <see cref="Enter"/>, for something that adds several nodes or none: unless it is completed before it is disposed of, its nodes
-    /// are taken out again.
-    /// </summary>
-    internal Building Begin() => new(this);
-
-    /// <summary>As <see cref="Enter"/>; what is added until the result is disposed of reads variables at the given time.</summary>
-    internal Use ReadAt(int time)
-    {
-        Use use = Enter();
-        _readTime = time;
-        return use;
-    }
-
-    private static InvalidOperationException InUse() => Refusal.InvalidOperation(
-        "the graph is in use by another thread: a graph is built by one thread at a time, and not while another compiles it");
-
     private static void CheckArity(Op op, ReadOnlySpan<Node> inputs)
     {
         if (op.Arity != Op.AnyNumber && inputs.Length != op.Arity)
@@ -225,6 +169,7 @@ public sealed class Graph
             shapes[i] = inputs[i].Graph == this
                 ? inputs[i].Shape
                 : throw new GraphException($"{op.Name}: input {i} ({inputs[i]}) belongs to another graph");
+            RequireHeld(inputs[i]);
             if (inputs[i].Op.ElementType != op.InputType(i))
             {
                 string wanted = op.InputType(i) == ElementType.Int32 ? "class indices, not numbers" : "numbers, not class indices";
@@ -313,82 +258,6 @@ public sealed class Graph
         }
 
         return writes;
-    }
-
-    private void TakeOut(int from)
-    {
-        foreach (List<int> writes in _writes.Values)
-        {
-            writes.RemoveAll(index => index >= from);
-        }
-
-        _nodes.RemoveRange(from, _nodes.Count - from);
-
-        // Last: a user's op may fail to compare itself. What then stays is passed over.
-        foreach ((NodeKey key, Node node) in _known)
-        {
-            if (node.Index >= from)
-            {
-                _known.Remove(key);
-            }
-        }
-    }
-
-    private bool Holds(Node node) => node.Index < _nodes.Count && _nodes[node.Index] == node;
-
-    private void Leave(int? readTime)
-    {
-        _readTime = readTime;
-        if (--_depth == 0)
-        {
-            Volatile.Write(ref _thread, 0);
-        }
-    }
-
-    /// <summary>Stands for being the one who uses the graph.</summary>
-    internal readonly ref struct Use(Graph graph, int? outerReadTime)
-    {
-        public void Dispose() => graph.Leave(outerReadTime);
-    }
-
-    /// <summary>Stands for reading the graph.</summary>
-    internal readonly ref struct Reading(Graph graph)
-    {
-        public void Dispose() => Interlocked.Decrement(ref graph._readers);
-    }
-
-    /// <summary>Stands for being the one who adds nodes, several or none.</summary>
-    internal sealed class Building : IDisposable
-    {
-        private readonly Graph _graph;
-        private readonly int _from;
-        private readonly int? _readTime;
-        private bool _isComplete;
-
-        public Building(Graph graph)
-        {
-            _graph = graph;
-            _readTime = graph._readTime;
-            _ = graph.Enter();
-            _from = graph._nodes.Count;
-        }
-
-        public void Complete() => _isComplete = true;
-
-        public void Dispose()
-        {
-            try
-            {
-                if (!_isComplete)
-                {
-                    _graph.TakeOut(_from);
-                }
-            }
-            finally
-            {
-                _graph.Leave(_readTime);
-            }
-        }
     }
 }
 

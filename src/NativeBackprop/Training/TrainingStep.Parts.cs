@@ -98,7 +98,7 @@ public sealed partial class TrainingStep
         StepUpdates updates = _updates is not null && _optimizer.CountsVersion == _countsVersion
             ? _updates
             : UpdatesOf(kept.Trained, out _);
-        Node[] nodes = updates.Keep(_keep).Updates;
+        Node[] nodes = Keep(updates).Updates;
         if (nodes.Length > 0 && _fromKept?.Updates != updates)
         {
             Plan made = Compile(0, nodes, first: []);
@@ -130,7 +130,7 @@ public sealed partial class TrainingStep
     private Plan CompileHalves(int rows, StepUpdates updates)
     {
         Node[] first = [_cost, .. _watched, .. _checks, .. _effects];
-        return Compile(rows, [.. first, .. updates.GradientChecks, .. updates.Keep(_keep).Stores], first);
+        return Compile(rows, [.. first, .. updates.GradientChecks, .. Keep(updates).Stores], first);
     }
 
     /// <summary>

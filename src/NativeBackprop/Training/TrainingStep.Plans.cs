@@ -133,6 +133,8 @@ public sealed partial class TrainingStep
         StepUpdates? updates = _known.Find(known => known.Trained.SequenceEqual(trained) && known.Counts.SequenceEqual(counts));
         if (updates is null)
         {
+            MakeRoom();
+            using Graph.Use use = _context.Graph.AddLoose(_loose);
             using Graph.Building building = _context.Graph.Begin();
             updates = new StepUpdates(_cost, _segmentEnds, trained, counts, _options, _optimizer);
             building.Complete();
@@ -140,6 +142,32 @@ public sealed partial class TrainingStep
         }
 
         return updates;
+    }
+
+    // There are as many choices as subsets of the parameters. Nodes can be taken out of the graph from its end on only, so all updates
+    // go at once; what others have come to use of them stays.
+    private void MakeRoom()
+    {
+        if (_known.Count < ChoicesKept)
+        {
+            return;
+        }
+
+        try
+        {
+            _context.Graph.TakeOutLoose(_loose);
+        }
+        finally
+        {
+            _known.Clear();
+            _updates = null;
+        }
+    }
+
+    private KeptGradients Keep(StepUpdates updates)
+    {
+        using Graph.Use use = _context.Graph.AddLoose(_loose);
+        return updates.Keep(_keep);
     }
 
     private Plan Compile(int rows, ReadOnlySpan<Node> outputs, IReadOnlyList<Node> first) => _context.Graph.Compile(outputs, new PlanOptions

@@ -21,6 +21,9 @@ public sealed partial class TrainingStep : IDisposable
     // Plans for so many batch sizes are kept, of each kind.
     internal const int PlansKept = 8;
 
+    // Updates of so many choices of frozen parameters are kept in the graph.
+    internal const int ChoicesKept = 8;
+
     // Beyond it a schedule could not tell one step from the next.
     internal const long MostSteps = 1L << 53;
 
@@ -37,6 +40,7 @@ public sealed partial class TrainingStep : IDisposable
     private readonly StepInputs _inputs = new();
     private readonly List<Node> _watched = [];
     private readonly List<StepUpdates> _known = [];
+    private readonly object _loose = new();
     private readonly PlanCache _plans = new(PlansKept);
     private StepUpdates? _updates;
     private Node _cost;
@@ -211,6 +215,7 @@ public sealed partial class TrainingStep : IDisposable
             }
         }
 
+        Array.ForEach(added, _context.Graph.Keep);
         _watched.AddRange(added.Distinct().Except(_watched));
         DropPlans();
         return this;
