@@ -20,7 +20,8 @@ if(MINGW AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
 endif()
 
 function(nb_compile_options target)
-  # -fno-math-errno: a square root is an instruction. -ffp-contract=off: a multiply and an add are fused where the source says v_fma and nowhere else, whichever compiler is used.
+  # -fno-math-errno: a square root is an instruction. -ffp-contract=off: a multiply and an add are fused where the source says v_fma and
+  # nowhere else, whichever compiler is used.
   target_compile_options(${target} PRIVATE
     -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror -ffp-contract=off -fno-math-errno)
   if(NB_SANITIZE)
@@ -29,19 +30,25 @@ function(nb_compile_options target)
   endif()
 endfunction()
 
+# The kernels as objects, which the library is made of and the test that compares their bits.
 function(nb_add_kernels target)
-  target_sources(${target} PRIVATE native/src/kernels_scalar.c)
+  set(src ${PROJECT_SOURCE_DIR}/native/src)
+  add_library(${target} OBJECT ${src}/kernels_scalar.c)
+  nb_compile_options(${target})
+  target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/native/include)
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden)
   # The scalar unit is the reference: one lane at a time, as written.
   set(scalar_flags -fno-tree-vectorize)
   if(CMAKE_C_COMPILER_ID MATCHES "Clang")
     set(scalar_flags -fno-vectorize -fno-slp-vectorize)
   endif()
-  set_source_files_properties(native/src/kernels_scalar.c PROPERTIES COMPILE_OPTIONS "${scalar_flags}")
+  set_source_files_properties(${src}/kernels_scalar.c PROPERTIES COMPILE_OPTIONS "${scalar_flags}")
   if(NB_TARGET_IS_X86)
-    target_sources(${target} PRIVATE native/src/kernels_avx2.c native/src/kernels_avx512.c)
-    target_compile_definitions(${target} PRIVATE NB_WITH_X86)
-    set_source_files_properties(native/src/kernels_avx2.c PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
-    set_source_files_properties(native/src/kernels_avx512.c PROPERTIES
+    target_sources(${target} PRIVATE ${src}/kernels_scalar_fma.c ${src}/kernels_avx2.c ${src}/kernels_avx512.c)
+    target_compile_definitions(${target} PUBLIC NB_WITH_X86)
+    set_source_files_properties(${src}/kernels_scalar_fma.c PROPERTIES COMPILE_OPTIONS "${scalar_flags};-mfma")
+    set_source_files_properties(${src}/kernels_avx2.c PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
+    set_source_files_properties(${src}/kernels_avx512.c PROPERTIES
       COMPILE_OPTIONS "-mavx2;-mfma;-mavx512f;-mavx512dq;-mavx512bw;-mavx512vl")
   endif()
 endfunction()

@@ -4,7 +4,8 @@
  * caller validates. Parameters stand in the order sources, scalars, destinations; a backward takes dy first. A destination may be
  * exactly the same memory as a source where the comment says so; partial overlap is never allowed. A length of 0 does nothing.
  * No pointer needs an alignment. NaN and infinities propagate as the formulas say; the rounding and denormal modes of the
- * calling thread are left as found.
+ * calling thread are left as found. In the modes that a thread starts with, every level gives the same bits, on every machine and
+ * beside every C library; only the sign and payload of a NaN may differ.
  */
 #ifndef NATIVEBACKPROP_H
 #define NATIVEBACKPROP_H
@@ -54,7 +55,7 @@ NB_API int64_t nb_multiply_add_peak(nb_isa isa, int64_t rounds, float *sum);
  * s is the operand that the forward pass has to keep: x = z + b, or y = f(x). At a kink the derivative is the one from the left.
  * Errors on every level, in units of the last place of the result:
  *   exp, log            < 2     every float, denormal results included
- *   sin, cos            < 2     |x| <= 1e4; beyond, the C library in double precision, lane by lane
+ *   sin, cos            < 2     |x| <= 1e4; < 1 beyond, in double precision, lane by lane
  *   tanh, sigmoid       < 3     every float
  *   softplus, elu       < 2     beta = alpha = 1; for another beta the rounding of beta x comes on top, times beta x
  *   silu                < 3     x >= -87; below, the sigmoid is denormal
@@ -135,7 +136,7 @@ NB_API void nb_square_backward_f32(const float *dy, const float *s, size_t rows,
 NB_API void nb_reciprocal_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float *y);
 /* f' = -y^2; s = y. */
 NB_API void nb_reciprocal_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float *dz, float *db);
-/* f(x) = x^exponent, as powf; by products, sqrt and division for -2, -1, -1/2, 0, 1/2, 1, 2, 3. */
+/* f(x) = x^exponent with powf's special cases, < 1 ULP; by products, sqrt and division for -2, -1, -1/2, 0, 1/2, 1, 2, 3. */
 NB_API void nb_power_forward_f32(const float *z, const float *b, size_t rows, size_t cols, size_t ld, float exponent, float *y);
 /* f' = exponent x^(exponent - 1), 0 for exponent 0; s = x. */
 NB_API void nb_power_backward_f32(const float *dy, const float *s, size_t rows, size_t cols, size_t ld, float exponent, float *dz,

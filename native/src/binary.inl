@@ -16,8 +16,6 @@ NB_INLINE vf b_greater(vf a, vf b) { return v_truth(v_lt(b, a)); }
 NB_INLINE vf b_greater_equal(vf a, vf b) { return v_truth(v_le(b, a)); }
 NB_INLINE vf b_equal(vf a, vf b) { return v_truth(v_eq(a, b)); }
 
-typedef vf (*combine)(vf a, vf b);
-
 /* Called with constant increments, so that each of the four cases becomes a loop of its own. */
 NB_INLINE void binary_loop(combine f, const float *a, size_t inc_a, const float *b, size_t inc_b, size_t n, float *c) {
     const vf a0 = v_set1(*a), b0 = v_set1(*b);

@@ -16,14 +16,18 @@ static uint32_t enabled_state(void) {
     return low;
 }
 
+int nb_cpu_has_fma(void) {
+    uint32_t a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && has(c, OSXSAVE_BIT | AVX_BIT | FMA_BIT) && has(enabled_state(), YMM_STATE);
+}
+
 nb_isa nb_cpu_best_isa(void) {
     uint32_t a, b, c, d;
-    if (!__get_cpuid(1, &a, &b, &c, &d) || !has(c, OSXSAVE_BIT | AVX_BIT | FMA_BIT)) return NB_ISA_SCALAR;
-    uint32_t state = enabled_state();
-    if (!has(state, YMM_STATE) || !__get_cpuid_count(7, 0, &a, &b, &c, &d) || !has(b, AVX2_BIT)) return NB_ISA_SCALAR;
-    if (!has(state, ZMM_STATE) || !has(b, F_BIT | DQ_BIT | BW_BIT | vl_bit)) return NB_ISA_AVX2;
+    if (!nb_cpu_has_fma() || !__get_cpuid_count(7, 0, &a, &b, &c, &d) || !has(b, AVX2_BIT)) return NB_ISA_SCALAR;
+    if (!has(enabled_state(), ZMM_STATE) || !has(b, F_BIT | DQ_BIT | BW_BIT | vl_bit)) return NB_ISA_AVX2;
     return NB_ISA_AVX512;
 }
 #else
+int nb_cpu_has_fma(void) { return 0; }
 nb_isa nb_cpu_best_isa(void) { return NB_ISA_SCALAR; }
 #endif

@@ -4,4 +4,7 @@
 
 /* The best level that the CPU has and the operating system saves the registers of. */
 nb_isa nb_cpu_best_isa(void);
+
+/* Whether a scalar unit may use the instruction for a multiply-add. */
+int nb_cpu_has_fma(void);
 #endif

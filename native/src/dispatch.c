@@ -17,11 +17,12 @@ nb_isa nb_best_isa(void) { return nb_cpu_best_isa(); }
 
 static const nb_table *table_of(nb_isa isa) {
     switch (isa) {
-    case NB_ISA_SCALAR: return &nb_table_scalar;
 #ifdef NB_WITH_X86
+    case NB_ISA_SCALAR: return nb_cpu_has_fma() ? &nb_table_scalar_fma : &nb_table_scalar;
     case NB_ISA_AVX2: return &nb_table_avx2;
     case NB_ISA_AVX512: return &nb_table_avx512;
 #else
+    case NB_ISA_SCALAR: return &nb_table_scalar;
     case NB_ISA_AVX2:
     case NB_ISA_AVX512: break;
 #endif

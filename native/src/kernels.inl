@@ -1,6 +1,8 @@
 /* Every kernel, over the vector functions that the including unit has chosen, and the table of them. */
 #include "table.h"
 
+#include "lanes.h"
+#include "double_lanes.inl"
 #include "math.inl"
 #include "activations.inl"
 #include "binary.inl"

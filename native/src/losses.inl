@@ -9,7 +9,8 @@ typedef struct row_sum {
 /* exp of the lanes of a tail, 0 in the others; those are not left to underflow, which would cost a hundred cycles. */
 NB_INLINE vf exp_part(vt t, vf x) { return v_keep_part(t, v_exp(v_keep_part(t, x))); }
 
-/* A row of at most two vectors never leaves the registers. e0 and e1 become gain softmax(z), 0 behind the row's end. */
+/* A row of at most two vectors never leaves the registers. Its sum is the one that row_exp makes: lanes i and i + 16 first, then the
+ * halves. e0 and e1 become gain softmax(z), 0 behind the row's end. */
 NB_INLINE row_sum softmax_short(const float *z, vt t0, vt t1, int two, float gain, vf *e0, vf *e1) {
     const vf lowest = v_set1(-INFINITY);
     vf z0 = v_load_part_or(z, t0, lowest), z1 = two ? v_load_part_or(z + VL, t1, lowest) : lowest;
@@ -26,34 +27,35 @@ NB_INLINE row_sum softmax_short(const float *z, vt t0, vt t1, int two, float gai
 }
 
 NB_INLINE float row_max(const float *z, size_t n) {
-    vf m0 = v_set1(-INFINITY), m1 = m0;
+    v16 m0 = v16_set1(-INFINITY), m1 = m0;
     size_t i = 0;
-    for (; i + 2 * VL <= n; i += 2 * VL) {
-        m0 = v_max(m0, v_load(z + i));
-        m1 = v_max(m1, v_load(z + i + VL));
+    for (; i + 2 * LANES <= n; i += 2 * LANES) {
+        m0 = v16_join(v_max, m0, v16_load(z + i));
+        m1 = v16_join(v_max, m1, v16_load(z + i + LANES));
     }
-    for (; i + VL <= n; i += VL) m0 = v_max(m0, v_load(z + i));
-    if (i < n) m1 = v_max(m1, v_load_part_or(z + i, v_tail(n - i), v_set1(-INFINITY)));
-    return v_largest(v_max(m0, m1));
+    for (; i + LANES <= n; i += LANES) m0 = v16_join(v_max, m0, v16_load(z + i));
+    if (i < n) m1 = v16_join(v_max, m1, v16_load_part_or(z + i, n - i, -INFINITY));
+    return v16_largest(v16_join(v_max, m0, m1));
 }
 
 /* The sum of exp(z - max); the terms go to e, if given. */
 NB_INLINE float row_exp(const float *z, size_t n, float max, float *e) {
     const vf m = v_set1(max);
-    vf sum = v_set1(0.0f);
-    size_t i = 0;
-    for (; i + VL <= n; i += VL) {
-        vf v = v_exp(v_sub(v_load(z + i), m));
-        if (e) v_store(e + i, v);
-        sum = v_add(sum, v);
+    v16 sum = v16_set1(0.0f);
+    size_t c = 0;
+    for (; c + LANES <= n; c += LANES)
+        EACH_PART(k, i) {
+            vf v = v_exp(v_sub(v_load(z + c + i), m));
+            if (e) v_store(e + c + i, v);
+            sum.part[k] = v_add(sum.part[k], v);
+        }
+    EACH_PART(k, i) if (c + i < n) {
+        vt t = v_tail(at_most(n - c - i, VL));
+        vf v = exp_part(t, v_sub(v_load_part(z + c + i, t), m));
+        if (e) v_store_part(e + c + i, t, v);
+        sum.part[k] = v_add(sum.part[k], v);
     }
-    if (i < n) {
-        vt t = v_tail(n - i);
-        vf v = exp_part(t, v_sub(v_load_part(z + i, t), m));
-        if (e) v_store_part(e + i, t, v);
-        sum = v_add(sum, v);
-    }
-    return v_sum(sum);
+    return v16_sum(sum);
 }
 
 static row_sum softmax_long(const float *z, size_t n, float gain, float *e) {
@@ -63,8 +65,6 @@ static row_sum softmax_long(const float *z, size_t n, float gain, float *e) {
     if (e) multiply(e, 1, &(float){gain / row.sum}, 0, n, e);
     return row;
 }
-
-NB_INLINE size_t at_most(size_t n, size_t limit) { return n < limit ? n : limit; }
 
 /* The results of as many rows as a vector has lanes. Short rows wait here until all of them have been read: in place, a row would
  * be loaded while the masked store of its neighbour is still on its way to the cache, which takes four times as long as the row.
@@ -167,21 +167,22 @@ NB_INLINE vf target_term(vf t, vf half_max, vf z, vf sum) {
 /* With z shifted by its maximum, l = T log(sum) + sum of t (max - z), T the sum of t. */
 NB_INLINE void target_sums(const float *z, const float *t, size_t n, float max, float *weight, float *offset) {
     const vf half_max = v_set1(0.5f * max);
-    vf w = v_set1(0.0f), o = w;
-    size_t i = 0;
-    for (; i + VL <= n; i += VL) {
-        vf target = v_load(t + i);
-        w = v_add(w, target);
-        o = target_term(target, half_max, v_load(z + i), o);
+    v16 w = v16_set1(0.0f), o = w;
+    size_t c = 0;
+    for (; c + LANES <= n; c += LANES)
+        EACH_PART(k, i) {
+            vf target = v_load(t + c + i);
+            w.part[k] = v_add(w.part[k], target);
+            o.part[k] = target_term(target, half_max, v_load(z + c + i), o.part[k]);
+        }
+    EACH_PART(k, i) if (c + i < n) {
+        vt tail = v_tail(at_most(n - c - i, VL));
+        vf target = v_load_part(t + c + i, tail);
+        w.part[k] = v_add(w.part[k], target);
+        o.part[k] = target_term(target, half_max, v_load_part_or(z + c + i, tail, v_set1(max)), o.part[k]);
     }
-    if (i < n) {
-        vt tail = v_tail(n - i);
-        vf target = v_load_part(t + i, tail);
-        w = v_add(w, target);
-        o = target_term(target, half_max, v_load_part_or(z + i, tail, v_set1(max)), o);
-    }
-    *weight = v_sum(w);
-    *offset = v_sum(o);
+    *weight = v16_sum(w);
+    *offset = v16_sum(o);
 }
 
 NB_INLINE void dense_gradient(const float *t, size_t n, float gain, float dl, float *e) {
@@ -214,20 +215,21 @@ static void k_softmax_cross_entropy_dense(const float *z, const float *t, const 
 /* The sum of squared differences of a row, and gain times the differences to dy, if given. */
 NB_INLINE float squared_error_row(const float *y, const float *t, size_t n, float gain, float *dy) {
     const vf g = v_set1(gain);
-    vf sum = v_set1(0.0f);
-    size_t i = 0;
-    for (; i + VL <= n; i += VL) {
-        vf d = v_sub(v_load(y + i), v_load(t + i));
-        sum = v_fma(d, d, sum);
-        if (dy) v_store(dy + i, v_mul(g, d));
+    v16 sum = v16_set1(0.0f);
+    size_t c = 0;
+    for (; c + LANES <= n; c += LANES)
+        EACH_PART(k, i) {
+            vf d = v_sub(v_load(y + c + i), v_load(t + c + i));
+            sum.part[k] = v_fma(d, d, sum.part[k]);
+            if (dy) v_store(dy + c + i, v_mul(g, d));
+        }
+    EACH_PART(k, i) if (c + i < n) {
+        vt tail = v_tail(at_most(n - c - i, VL));
+        vf d = v_sub(v_load_part(y + c + i, tail), v_load_part(t + c + i, tail));
+        sum.part[k] = v_fma(d, d, sum.part[k]);
+        if (dy) v_store_part(dy + c + i, tail, v_mul(g, d));
     }
-    if (i < n) {
-        vt tail = v_tail(n - i);
-        vf d = v_sub(v_load_part(y + i, tail), v_load_part(t + i, tail));
-        sum = v_fma(d, d, sum);
-        if (dy) v_store_part(dy + i, tail, v_mul(g, d));
-    }
-    return v_sum(sum);
+    return v16_sum(sum);
 }
 
 static void k_squared_error(const float *y, const float *t, const float *dl, size_t rows, size_t cols, float *l, float *dy) {
@@ -254,18 +256,21 @@ NB_INLINE vf sigmoid_loss(vf z, vf t, vf *slope) {
 /* The sum of a row's losses, and gain times their derivatives to dz, if given. */
 NB_INLINE float sigmoid_row(const float *z, const float *t, size_t n, float gain, float *dz) {
     const vf g = v_set1(gain);
-    vf sum = v_set1(0.0f), slope;
-    size_t i = 0;
-    for (; i + VL <= n; i += VL) {
-        sum = v_add(sum, sigmoid_loss(v_load(z + i), v_load(t + i), &slope));
-        if (dz) v_store(dz + i, v_mul(g, slope));
+    v16 sum = v16_set1(0.0f);
+    vf slope;
+    size_t c = 0;
+    for (; c + LANES <= n; c += LANES)
+        EACH_PART(k, i) {
+            sum.part[k] = v_add(sum.part[k], sigmoid_loss(v_load(z + c + i), v_load(t + c + i), &slope));
+            if (dz) v_store(dz + c + i, v_mul(g, slope));
+        }
+    EACH_PART(k, i) if (c + i < n) {
+        vt tail = v_tail(at_most(n - c - i, VL));
+        vf loss = sigmoid_loss(v_load_part(z + c + i, tail), v_load_part(t + c + i, tail), &slope);
+        sum.part[k] = v_add(sum.part[k], v_keep_part(tail, loss));
+        if (dz) v_store_part(dz + c + i, tail, v_mul(g, slope));
     }
-    if (i < n) {
-        vt tail = v_tail(n - i);
-        sum = v_add(sum, v_keep_part(tail, sigmoid_loss(v_load_part(z + i, tail), v_load_part(t + i, tail), &slope)));
-        if (dz) v_store_part(dz + i, tail, v_mul(g, slope));
-    }
-    return v_sum(sum);
+    return v16_sum(sum);
 }
 
 /* Rows of one output, the usual case, a vector of rows at a time. */

@@ -105,7 +105,7 @@ NB_INLINE vf normal_cdf(vf x, vf *gauss) {
 #define NB_WAVE_LIMIT 1e4f
 
 /* sin(x + quarter pi / 2), quarter 0 or 1. Of the four parts of pi / 2 the first two have at most eleven bits, so that their
- * products with n < 2^13 are exact with or without FMA; the rounding error of the third product is put back. */
+ * products with n < 2^13 are exact; the rounding error of the third product is put back. */
 NB_INLINE vf wave_polynomial(vf x, float quarter) {
     vf t = v_fma(x, v_set1(0x1.45f306p-1f), v_set1(NB_ROUNDER)), n = v_sub(t, v_set1(NB_ROUNDER));
     vf r = v_fnma(n, v_set1(0x1.fb4p-12f), v_fnma(n, v_set1(0x1.92p+0f), x));
@@ -125,27 +125,21 @@ NB_INLINE vf wave_polynomial(vf x, float quarter) {
     return v_select(v_bit(t, 2), v_neg(y), y);
 }
 
-/* Beyond the limit the reduction needs more digits of pi than fit here: libm in double, lane by lane. */
-static __attribute__((noinline)) void wave_lanes(float *lane, float quarter) {
-    for (size_t i = 0; i < VL; i++) lane[i] = (float)(quarter != 0.0f ? cos((double)lane[i]) : sin((double)lane[i]));
-}
-
+/* Beyond the limit the reduction needs more digits of pi: lane by lane. A lane's result is the same whatever the others hold. */
 NB_INLINE vf wave(vf x, float quarter) {
-    if (!v_any(v_lt(v_set1(NB_WAVE_LIMIT), v_abs(x)))) return wave_polynomial(x, quarter);
+    vm far = v_lt(v_set1(NB_WAVE_LIMIT), v_abs(x));
+    vf near = wave_polynomial(x, quarter);
+    if (!v_any(far)) return near;
     float lane[VL];
     v_store(lane, x);
-    wave_lanes(lane, quarter);
-    return v_load(lane);
+    wave_lanes(lane, quarter != 0.0f);
+    return v_select(far, v_load(lane), near);
 }
 
 NB_INLINE vf v_cos(vf x) { return wave(x, 1.0f); }
 NB_INLINE vf v_sin(vf x) { return v_select(v_eq(x, v_set1(0.0f)), x, wave(x, 0.0f)); } /* keeps -0 */
 
-static __attribute__((noinline)) void power_lanes(float *lane, float p) {
-    for (size_t i = 0; i < VL; i++) lane[i] = powf(lane[i], p);
-}
-
-/* powf, except where products, square roots and quotients are exact or faster. */
+/* As powf, except where products, square roots and quotients are exact or faster. */
 NB_INLINE vf v_power(vf x, float p) {
     const vf one = v_set1(1.0f);
     if (p == 0.0f) return one;

@@ -73,7 +73,8 @@ NB_INLINE void adam_step(const step_constants *k, const float *g, float *m, floa
 /* 1 - beta for the decimal number that was meant. PyTorch forms 1 - 0.999 in double; from the float nearest 0.999 the difference
  * would be wrong by 1.3e-5. Where seven decimals give the same float, they are what was written. */
 NB_INLINE float complement(float beta) {
-    double decimal = floor((double)beta * 1e7 + 0.5) / 1e7;
+    const double rounder = 0x1.8p52; /* adding it rounds to an integer */
+    double decimal = ((double)beta * 1e7 + rounder - rounder) / 1e7;
     return (float)(1.0 - ((float)decimal == beta ? decimal : (double)beta));
 }
 

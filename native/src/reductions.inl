@@ -1,28 +1,25 @@
 /* Sums and maxima over the middle dimension, fill and transpose. */
 
-/* How values are joined, what the joining starts from, and how the lanes of one vector are joined at the end. */
-typedef float (*join_lanes)(vf a);
+/* How values are joined, what the joining starts from, and how the lanes are joined at the end. */
+typedef float (*join_lanes)(v16 a);
 
-NB_INLINE float largest_lane(vf a) {
-    float lane[VL], largest = v_first(a);
-    v_store(lane, a);
-    for (size_t i = 1; i < VL; i++) largest = lane[i] > largest || lane[i] != lane[i] ? lane[i] : largest;
-    return largest; /* a NaN lane is kept: nothing compares greater */
+NB_INLINE float largest_lane(v16 a) {
+    return v_any(v_nan(v16_fold(v_maximum, a))) ? NAN : v16_largest(a); /* which may drop a NaN */
 }
 
+/* Four times sixteen lanes: an addition takes four cycles. */
 NB_INLINE float reduce_contiguous(combine f, join_lanes join, float start, const float *x, size_t n) {
-    const vf s = v_set1(start);
-    vf s0 = s, s1 = s, s2 = s, s3 = s;
+    v16 s0 = v16_set1(start), s1 = s0, s2 = s0, s3 = s0;
     size_t i = 0;
-    for (; i + 4 * VL <= n; i += 4 * VL) {
-        s0 = f(s0, v_load(x + i));
-        s1 = f(s1, v_load(x + i + VL));
-        s2 = f(s2, v_load(x + i + 2 * VL));
-        s3 = f(s3, v_load(x + i + 3 * VL));
+    for (; i + 4 * LANES <= n; i += 4 * LANES) {
+        s0 = v16_join(f, s0, v16_load(x + i));
+        s1 = v16_join(f, s1, v16_load(x + i + LANES));
+        s2 = v16_join(f, s2, v16_load(x + i + 2 * LANES));
+        s3 = v16_join(f, s3, v16_load(x + i + 3 * LANES));
     }
-    for (; i + VL <= n; i += VL) s0 = f(s0, v_load(x + i));
-    if (i < n) s1 = f(s1, v_load_part_or(x + i, v_tail(n - i), s));
-    return join(f(f(s0, s1), f(s2, s3)));
+    for (; i + LANES <= n; i += LANES) s0 = v16_join(f, s0, v16_load(x + i));
+    if (i < n) s1 = v16_join(f, s1, v16_load_part_or(x + i, n - i, start));
+    return join(v16_join(f, v16_join(f, s0, s1), v16_join(f, s2, s3)));
 }
 
 NB_INLINE void reduce_columns(combine f, float start, const float *x, size_t rows, size_t cols, size_t ld, float *y) {
@@ -65,7 +62,7 @@ NB_INLINE void reduce(combine f, join_lanes join, float start, const float *x, s
 }
 
 static void k_sum(const float *x, size_t outer, size_t count, size_t inner, size_t ld, float *y) {
-    reduce(b_add, v_sum, 0.0f, x, outer, count, inner, ld, y);
+    reduce(b_add, v16_sum, 0.0f, x, outer, count, inner, ld, y);
 }
 
 static void k_max(const float *x, size_t outer, size_t count, size_t inner, size_t ld, float *y) {

@@ -2,12 +2,13 @@
  * names. vf, vm, vt   lanes of float; a mask of lanes; the first n <= VL lanes of a row's end
  *   *_part       touch only the lanes of a tail; the others read as 0 (or fill) and are not stored
  *   v_keep_part  a in the lanes of a tail, else 0
- *   v_fma        a b + c, fused where the machine has it; v_fnma: c - a b; v_mul_low: the rounding error of ab = a b
+ *   v_fma        a b + c with one rounding; v_fnma: c - a b; v_mul_low: the rounding error of ab = a b
  *   v_max/v_min  b when the order is undefined (NaN) or a tie, as the instruction does
  *   v_bit        lanes whose bit pattern has that bit
  *   v_keep       a in the lanes of m, else 0; v_drop: the opposite
  *   v_pow2       2^n, integral n in -126..127; v_ldexp: a 2^n with one rounding, n in -252..254
  *   v_split      a = m 2^exponent, m in [1/sqrt 2, sqrt 2), for finite a > 0, denormals included
+ *   v_sum        of all lanes by halves: lane i and lane i + VL/2 first; v_largest likewise by v_max
  *   v_transpose  NB_TILE x NB_TILE floats */
 #ifndef NB_SIMD_H
 #define NB_SIMD_H
@@ -80,6 +81,7 @@ NB_INLINE vf v_copysign(vf a, vf sign) { return _mm256_or_ps(v_abs(a), _mm256_an
 NB_INLINE vm v_lt(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
 NB_INLINE vm v_le(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LE_OQ); }
 NB_INLINE vm v_eq(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
+NB_INLINE vm v_nan(vf a) { return _mm256_cmp_ps(a, a, _CMP_UNORD_Q); }
 NB_INLINE vm v_bit(vf a, uint32_t bit) {
     const __m256i b = _mm256_set1_epi32((int)bit);
     return _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_and_si256(_mm256_castps_si256(a), b), b));
@@ -110,17 +112,9 @@ NB_INLINE vf v_split(vf a, vf *exponent) {
     return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_sub_epi32(u, _mm256_slli_epi32(e, 23)), half));
 }
 
-NB_INLINE float v_sum(vf a) {
-    __m128 x = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
-    x = _mm_add_ps(x, _mm_movehl_ps(x, x));
-    return _mm_cvtss_f32(_mm_add_ss(x, _mm_movehdup_ps(x)));
-}
-
-NB_INLINE float v_largest(vf a) {
-    __m128 x = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
-    x = _mm_max_ps(x, _mm_movehl_ps(x, x));
-    return _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)));
-}
+#include "simd_fold.h"
+NB_INLINE float v_sum(vf a) { return sum_of_8(a); }
+NB_INLINE float v_largest(vf a) { return largest_of_8(a); }
 
 #include "simd_transpose.h"
 #endif

@@ -40,6 +40,7 @@ NB_INLINE vf v_copysign(vf a, vf sign) { return _mm512_or_ps(v_abs(a), _mm512_an
 NB_INLINE vm v_lt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
 NB_INLINE vm v_le(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
 NB_INLINE vm v_eq(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
+NB_INLINE vm v_nan(vf a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
 NB_INLINE vm v_bit(vf a, uint32_t bit) { return _mm512_test_epi32_mask(_mm512_castps_si512(a), _mm512_set1_epi32((int)bit)); }
 NB_INLINE vf v_select(vm m, vf a, vf b) { return _mm512_mask_blend_ps(m, b, a); }
 NB_INLINE vf v_keep(vm m, vf a) { return _mm512_maskz_mov_ps(m, a); }
@@ -59,8 +60,10 @@ NB_INLINE vf v_split(vf a, vf *exponent) {
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_sub_epi32(u, _mm512_slli_epi32(e, 23)), half));
 }
 
-NB_INLINE float v_sum(vf a) { return _mm512_reduce_add_ps(a); }
-NB_INLINE float v_largest(vf a) { return _mm512_reduce_max_ps(a); }
+/* Not by _mm512_reduce_add_ps, whose order is the compiler's choice. */
+#include "simd_fold.h"
+NB_INLINE float v_sum(vf a) { return sum_of_8(_mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1))); }
+NB_INLINE float v_largest(vf a) { return largest_of_8(_mm256_max_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1))); }
 
 #include "simd_transpose.h"
 #endif

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "fused.h"
+
 #define NB_INLINE static inline __attribute__((always_inline))
 
 enum { VL = 1 };
@@ -41,9 +43,9 @@ NB_INLINE vf v_add(vf a, vf b) { return a + b; }
 NB_INLINE vf v_sub(vf a, vf b) { return a - b; }
 NB_INLINE vf v_mul(vf a, vf b) { return a * b; }
 NB_INLINE vf v_div(vf a, vf b) { return a / b; }
-NB_INLINE vf v_fma(vf a, vf b, vf c) { return a * b + c; }
-NB_INLINE vf v_fnma(vf a, vf b, vf c) { return c - a * b; }
-NB_INLINE vf v_mul_low(vf a, vf b, vf ab) { return (float)((double)a * (double)b - (double)ab); }
+NB_INLINE vf v_fma(vf a, vf b, vf c) { return fused_multiply_add(a, b, c); }
+NB_INLINE vf v_fnma(vf a, vf b, vf c) { return fused_multiply_add(-a, b, c); }
+NB_INLINE vf v_mul_low(vf a, vf b, vf ab) { return fused_multiply_add(a, b, -ab); }
 NB_INLINE vf v_sqrt(vf a) { return sqrtf(a); }
 NB_INLINE vf v_max(vf a, vf b) { return a > b ? a : b; }
 NB_INLINE vf v_min(vf a, vf b) { return a < b ? a : b; }
@@ -54,6 +56,7 @@ NB_INLINE vf v_copysign(vf a, vf sign) { return copysignf(a, sign); }
 NB_INLINE vm v_lt(vf a, vf b) { return a < b; }
 NB_INLINE vm v_le(vf a, vf b) { return a <= b; }
 NB_INLINE vm v_eq(vf a, vf b) { return a == b; }
+NB_INLINE vm v_nan(vf a) { return a != a; }
 NB_INLINE vm v_bit(vf a, uint32_t bit) { return (float_bits(a) & bit) != 0; }
 NB_INLINE vf v_select(vm m, vf a, vf b) { return m ? a : b; }
 NB_INLINE vf v_keep(vm m, vf a) { return m ? a : 0.0f; }

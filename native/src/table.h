@@ -44,6 +44,7 @@ typedef struct nb_table {
 } nb_table;
 
 extern const nb_table nb_table_scalar;
+extern const nb_table nb_table_scalar_fma;
 extern const nb_table nb_table_avx2;
 extern const nb_table nb_table_avx512;
 #endif

@@ -69,9 +69,33 @@ static void sweep(const bound *k, uint64_t stride) {
     }
 }
 
+/* Powers have a second argument: fewer bases for each of several, negative ones and those that are not finite included, against C's
+ * pow, whose special cases they share. */
+static void sweep_power(float p, uint64_t stride) {
+    static const float special[] = {0.0f, -0.0f, 1.0f, -1.0f, INFINITY, -INFINITY, NAN, 0x1p-149f, -0x1p-149f, 0x1.fffffep127f};
+    static float x[BLOCK], y[BLOCK];
+    for (uint64_t u = 0; u < UINT64_C(1) << 32;) {
+        size_t n = 0;
+        for (; u == 0 && n < COUNT(special); n++) x[n] = special[n];
+        for (; n < BLOCK && u < UINT64_C(1) << 32; u += stride) x[n++] = from_bits((uint32_t)u);
+        FOR_EACH_ISA(isa) {
+            nb_power_forward_f32(x, NULL, 1, n, n, p, y);
+            for (size_t i = 0; i < n; i++) {
+                double exact = pow((double)x[i], (double)p);
+                check(ulp_distance(y[i], exact) <= 0.51 && (exact != 0.0 || same_bits(y[i], (float)exact)),
+                      "power %s: %a to the %g is %a, expected %a", isa_names[isa], (double)x[i], (double)p, (double)y[i], exact);
+            }
+        }
+    }
+}
+
 int main(int argc, char **argv) {
     uint64_t stride = argc > 1 && !strcmp(argv[1], "--full") ? 1 : 1021;
     for (size_t i = 0; i < COUNT(bounds); i++)
         if (argc <= 2 || !strcmp(argv[2], bounds[i].name)) sweep(&bounds[i], stride);
+    static const float exponents[] = {2.5f, -1.7f, 0.3f, 7.0f, -5.0f, 1e-3f, 100.0f, -33.0f, 1e6f, 0x1p24f, 3e38f,
+                                      INFINITY, -INFINITY, NAN};
+    for (size_t i = 0; i < COUNT(exponents); i++)
+        if (argc <= 2 || !strcmp(argv[2], "power")) sweep_power(exponents[i], stride * 31);
     return finish("accuracy");
 }

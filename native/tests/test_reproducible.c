@@ -1,0 +1,222 @@
+/* Every kernel, on every level that this machine has and with the scalar kernels' own multiply-add: one result, bit for bit. Only which
+ * NaN it is may differ. */
+#include <stdio.h>
+#include <string.h>
+
+#include "harness.h"
+#include "table.h"
+
+enum { MOST = 6000, OUTPUTS = 5 * MOST };
+static float in[4][MOST], out[2][OUTPUTS], work[OUTPUTS];
+static int32_t classes[MOST];
+
+typedef struct shape {
+    size_t rows, cols;
+    float p; /* of an activation or an optimizer */
+} shape;
+
+/* One kernel on one table; what it writes ends up in work, of which the first count are compared. */
+typedef size_t (*run)(const nb_table *t, shape s);
+
+static const struct {
+    const char *name;
+    const nb_table *table;
+    nb_isa needs;
+} levels[] = {
+    {"scalar without FMA", &nb_table_scalar, NB_ISA_SCALAR},
+#ifdef NB_WITH_X86
+    {"scalar", &nb_table_scalar_fma, NB_ISA_AVX2},
+    {"avx2", &nb_table_avx2, NB_ISA_AVX2},
+    {"avx512", &nb_table_avx512, NB_ISA_AVX512},
+#endif
+};
+
+static void compare(const char *name, run f, shape s) {
+    for (size_t level = 0; level < COUNT(levels); level++) {
+        if (levels[level].needs > nb_best_isa()) continue;
+        memset(work, 0, (3 * s.rows * s.cols + 2 * s.rows + s.cols + 1) * sizeof(float));
+        size_t n = f(levels[level].table, s);
+        memcpy(out[level > 0], work, n * sizeof(float));
+        size_t i = 0;
+        while (level > 0 && i < n && (same_bits(out[0][i], out[1][i]) || (is_nan((double)out[0][i]) && is_nan((double)out[1][i])))) i++;
+        check(level == 0 || i == n, "%s [%zu,%zu] p %g: %a of %s is %a of %s, at %zu of %zu", name, s.rows, s.cols, (double)s.p,
+              (double)out[0][i], levels[0].name, (double)out[1][i], levels[level].name, i, n);
+    }
+}
+
+/* Activations and binary functions. */
+#define X(name, operand, parameter)                                                                                              \
+    static size_t forward_##name(const nb_table *t, shape s) {                                                                   \
+        NB_FLOAT_OF(parameter);                                                                                                  \
+        size_t n = s.rows * s.cols;                                                                                              \
+        t->name##_forward(in[0], in[1], s.rows, s.cols, s.cols, NB_PASS(parameter) work);                                        \
+        t->name##_forward(in[0], NULL, s.rows, s.cols, s.cols, NB_PASS(parameter) work + n);                                     \
+        return 2 * n;                                                                                                            \
+    }                                                                                                                            \
+    static size_t backward_##name(const nb_table *t, shape s) {                                                                  \
+        NB_FLOAT_OF(parameter);                                                                                                  \
+        size_t n = s.rows * s.cols;                                                                                              \
+        t->name##_backward(in[0], in[1], s.rows, s.cols, s.cols, NB_PASS(parameter) work, work + n);                             \
+        t->name##_backward(in[0], in[1], s.rows, s.cols, s.cols, NB_PASS(parameter) work + n + s.cols, NULL);                    \
+        return 2 * n + s.cols;                                                                                                   \
+    }
+#define NB_FLOAT_OF_1(parameter)
+#define NB_FLOAT_OF_0(parameter) float parameter = s.p
+#define NB_FLOAT_OF(parameter) NB_JOIN(NB_FLOAT_OF_, NB_IS_NONE(parameter))(parameter)
+#include "activations.def"
+#undef X
+#define X(name)                                                                                                                  \
+    static size_t binary_##name(const nb_table *t, shape s) {                                                                    \
+        size_t n = s.rows * s.cols;                                                                                              \
+        t->name(in[0], 1, in[1], 1, n, work);                                                                                    \
+        t->name(in[0], 0, in[1], 1, n, work + n);                                                                                \
+        t->name(in[0], 1, in[1], 0, n, work + 2 * n);                                                                            \
+        return 3 * n;                                                                                                            \
+    }
+#include "binary.def"
+#undef X
+
+/* The rows of kernels.def, each a function run_<name>; without one, the table below does not compile. */
+#define RUN(name) static size_t run_##name(const nb_table *t, shape s)
+
+RUN(sum) {
+    t->sum(in[0], 1, s.rows * s.cols, 1, 1, work);
+    t->sum(in[0], s.rows, s.cols, 1, 1, work + 1);
+    t->sum(in[0], 1, s.rows, s.cols, s.cols, work + 1 + s.rows);
+    return 1 + s.rows + s.cols;
+}
+
+RUN(max) {
+    if (s.cols == 0) return 0;
+    t->max(in[0], 1, s.rows * s.cols, 1, 1, work);
+    t->max(in[0], s.rows, s.cols, 1, 1, work + 1);
+    t->max(in[0], 1, s.rows, s.cols, s.cols, work + 1 + s.rows);
+    return 1 + s.rows + s.cols;
+}
+
+RUN(max_backward) {
+    if (s.cols == 0) return 0;
+    size_t n = s.rows * s.cols;
+    nb_table_scalar.max(in[0], s.rows, s.cols, 1, 1, in[2]);
+    t->max_backward(in[1], in[0], in[2], s.rows, s.cols, 1, work);
+    nb_table_scalar.max(in[0], 1, s.rows, s.cols, s.cols, in[2]);
+    t->max_backward(in[1], in[0], in[2], 1, s.rows, s.cols, work + n);
+    return 2 * n;
+}
+
+RUN(softmax) {
+    t->softmax(in[0], s.rows, s.cols, work);
+    return s.rows * s.cols;
+}
+
+RUN(log_sum_exp) {
+    t->log_sum_exp(in[0], s.rows, s.cols, work);
+    return s.rows;
+}
+
+/* The loss alone, and the loss with its gradient. */
+#define RUN_LOSS(name, target)                                                                                                   \
+    RUN(name) {                                                                                                                  \
+        if (s.cols == 0) return 0;                                                                                               \
+        t->name(in[0], target, in[2], s.rows, s.cols, work, NULL);                                                               \
+        t->name(in[0], target, in[2], s.rows, s.cols, work + s.rows, work + 2 * s.rows);                                         \
+        return 2 * s.rows + s.rows * s.cols;                                                                                     \
+    }
+RUN_LOSS(softmax_cross_entropy, classes)
+RUN_LOSS(softmax_cross_entropy_dense, in[1])
+RUN_LOSS(squared_error, in[1])
+RUN_LOSS(sigmoid_cross_entropy, in[1])
+
+/* Parameters and the optimizer's state start from inputs; all of them are compared. */
+static size_t start(shape s, float **w, float **a, float **b) {
+    size_t n = s.rows * s.cols;
+    memcpy(*w = work, in[1], n * sizeof(float));
+    memcpy(*a = work + n, in[2], n * sizeof(float));
+    memcpy(*b = work + 2 * n, in[3], n * sizeof(float));
+    return n;
+}
+#define RUN_UPDATE(name, call)                                                                                                   \
+    RUN(name) {                                                                                                                  \
+        float *w, *a, *b;                                                                                                        \
+        size_t n = start(s, &w, &a, &b);                                                                                         \
+        t->call;                                                                                                                 \
+        return 3 * n;                                                                                                            \
+    }
+RUN_UPDATE(sgd_update, sgd_update(in[0], n, 0.01f, s.p, w))
+RUN_UPDATE(momentum_update, momentum_update(in[0], n, 0.01f, 0.9f, 1e-3f, s.p > 0.0f, a, w))
+RUN_UPDATE(adagrad_update, adagrad_update(in[0], n, 0.01f, 1e-10f, s.p, a, w))
+RUN_UPDATE(rmsprop_update, rmsprop_update(in[0], n, 0.01f, 0.99f, 1e-8f, s.p, a, w))
+RUN_UPDATE(adam_update, adam_update(in[0], n, 1e-3f, 0.9f, 0.999f, 1e-8f, 1e-2f, s.p > 0.0f, 0.271f, 0.002997f, a, b, w))
+
+RUN(fill) {
+    t->fill(s.p, s.rows * s.cols, work);
+    return s.rows * s.cols;
+}
+
+RUN(transpose) {
+    t->transpose(in[0], s.rows, s.cols, work);
+    return s.rows * s.cols;
+}
+
+static const struct {
+    const char *name;
+    run f;
+    int has_parameter;
+} kernels[] = {
+#define X(name, operand, parameter)                                                                                              \
+    {#name " forward", forward_##name, !NB_IS_NONE(parameter)}, {#name " backward", backward_##name, !NB_IS_NONE(parameter)},
+#include "activations.def"
+#undef X
+#define X(name) {#name, binary_##name, 0},
+#include "binary.def"
+#undef X
+#define X(name, params, args) {#name, run_##name, 0},
+#include "kernels.def"
+#undef X
+};
+
+/* Inputs: moderate; of every magnitude; any bits; few values that tie, with zeros of both signs and what is not finite. */
+enum { KINDS = 4 };
+static float value_of(int kind) {
+    static const float few[] = {0.0f, -0.0f, 1.0f, -1.0f, 2.5f, -2.5f, 0x1p-149f, -0x1p-127f, 1e4f, -1e5f, 3e38f, INFINITY, -INFINITY, NAN};
+    switch (kind) {
+    case 0: return random_in(-5, 5);
+    case 1: return from_bits((random_bits() & 0x807fffffu) | ((87 + random_bits() % 80) << 23));
+    case 2: return from_bits(random_bits());
+    default: return few[random_bits() % (random_bits() % 4 ? 7 : COUNT(few))];
+    }
+}
+
+static void fill_inputs(int kind, shape s) {
+    for (size_t i = 0; i < s.rows * s.cols; i++) {
+        for (size_t k = 0; k < COUNT(in); k++) in[k][i] = value_of(kind);
+        if (kind < 2) in[2][i] = fabsf(in[2][i]); /* the averages of squares, and what multiplies a loss */
+        if (kind < 2) in[3][i] = fabsf(in[3][i]);
+    }
+    for (size_t r = 0; r < s.rows; r++) classes[r] = s.cols ? (int32_t)(random_bits() % s.cols) : 0;
+}
+
+static const float parameters[] = {1.0f, 0.25f, -2.0f, 2.5f, -1.7f, 7.0f, 3.0f, 0.0f, -0.5f, 1e-3f};
+
+static void compare_all(shape s, int kind) {
+    fill_inputs(kind, s);
+    for (size_t i = 0; i < COUNT(kernels); i++)
+        for (size_t k = 0; k < (kernels[i].has_parameter ? COUNT(parameters) : 2); k++) {
+            s.p = parameters[k * (kernels[i].has_parameter ? 1 : COUNT(parameters) - 1)];
+            compare(kernels[i].name, kernels[i].f, s);
+        }
+}
+
+int main(void) {
+    static const size_t rows[] = {1, 3, 17}, large[] = {97, 128, 255, 256, 300, 1000, 1024};
+    for (int kind = 0; kind < KINDS; kind++) {
+        for (size_t cols = 0; cols <= 70; cols++)
+            for (size_t i = 0; i < COUNT(rows); i++) compare_all((shape){rows[i], cols, 0}, kind);
+        for (size_t i = 0; i < COUNT(large); i++)
+            for (size_t r = 1; r < 6; r += 4) compare_all((shape){r, large[i], 0}, kind);
+        compare_all((shape){1, MOST, 0}, kind);
+        compare_all((shape){1500, 4, 0}, kind);
+        compare_all((shape){3000, 1, 0}, kind);
+    }
+    return finish("reproducible");
+}
