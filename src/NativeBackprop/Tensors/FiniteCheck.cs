@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace NativeBackprop;
@@ -12,35 +13,39 @@ internal static class FiniteCheck
         // A float is not finite when every bit of its exponent is set, which is the largest value the field can have:
         // one maximum over the masked bits of a block answers for the whole block.
         ReadOnlySpan<uint> bits = MemoryMarshal.Cast<float, uint>(values);
-        ReadOnlySpan<Vector<uint>> vectors = MemoryMarshal.Cast<uint, Vector<uint>>(bits);
-        const int block = 64;
+        ref uint first = ref MemoryMarshal.GetReference(bits);
+        int width = Vector<uint>.Count, block = 4 * width, start = 0;
         var exponent = new Vector<uint>(ExponentMask);
-        for (int start = 0; start < vectors.Length; start += block)
+        while (bits.Length - start >= block)
         {
-            Vector<uint> even = Vector<uint>.Zero, odd = Vector<uint>.Zero;
-            int end = Math.Min(start + block, vectors.Length);
-            int i = start;
-            for (; i + 1 < end; i += 2)
+            // Four at a time, so that no maximum waits for the one before it; a few of them between two questions.
+            Vector<uint> a = Vector<uint>.Zero, b = a, c = a, d = a;
+            int from = start, end = start + (Math.Min((bits.Length - start) / block, BlocksAsked) * block);
+            for (; start < end; start += block)
             {
-                even = Vector.Max(even, vectors[i] & exponent);
-                odd = Vector.Max(odd, vectors[i + 1] & exponent);
+                ref uint four = ref Unsafe.Add(ref first, start);
+                a = Vector.Max(a, Vector.LoadUnsafe(ref four) & exponent);
+                b = Vector.Max(b, Vector.LoadUnsafe(ref four, (nuint)width) & exponent);
+                c = Vector.Max(c, Vector.LoadUnsafe(ref four, (nuint)(2 * width)) & exponent);
+                d = Vector.Max(d, Vector.LoadUnsafe(ref four, (nuint)(3 * width)) & exponent);
             }
 
-            if (i < end)
+            if (Vector.EqualsAny(Vector.Max(Vector.Max(a, b), Vector.Max(c, d)), exponent))
             {
-                even = Vector.Max(even, vectors[i] & exponent);
-            }
-
-            if (Vector.EqualsAny(Vector.Max(even, odd), exponent))
-            {
-                return FirstOf(bits, start * Vector<uint>.Count);
+                return FirstOf(bits, from);
             }
         }
 
-        return FirstOf(bits, vectors.Length * Vector<uint>.Count);
+        while (bits.Length - start >= width && !Vector.EqualsAny(Vector.LoadUnsafe(ref first, (nuint)start) & exponent, exponent))
+        {
+            start += width;
+        }
+
+        return FirstOf(bits, start);
     }
 
     private const uint ExponentMask = 0x7F80_0000;
+    private const int BlocksAsked = 64;
 
     private static int FirstOf(ReadOnlySpan<uint> bits, int from)
     {

@@ -20,9 +20,26 @@ public sealed class Shape : IEquatable<Shape>, IEnumerable<int>
     // k·B with k > 1 is written as int.MinValue + k, far from any negative number that somebody might compute by mistake.
     private const int MostBatches = 1 << 30;
 
+    // What a run of a plan asks for: the number of elements is that of one row times the batch size to a power. Empty dimensions count as
+    // one here, and what is beyond a long is negative.
     private readonly int[] _extents;
+    private readonly long _coefficient;
+    private readonly int _power;
+    private readonly bool _isEmpty;
 
-    private Shape(int[] extents) => _extents = extents;
+    private Shape(int[] extents)
+    {
+        (_extents, _isEmpty) = (extents, Array.IndexOf(extents, 0) >= 0);
+        Int128 coefficient = 1;
+        foreach (int extent in extents)
+        {
+            coefficient *= IsOpen(extent) ? Coefficient(extent) : Math.Max(1, extent);
+            coefficient = coefficient <= long.MaxValue ? coefficient : long.MaxValue + Int128.One;
+            _power += IsOpen(extent) ? 1 : 0;
+        }
+
+        _coefficient = coefficient <= long.MaxValue ? (long)coefficient : -1;
+    }
 
     /// <summary>Number of dimensions; 0 for a scalar.</summary>
     public int Rank => _extents.Length;
@@ -31,7 +48,7 @@ public sealed class Shape : IEquatable<Shape>, IEnumerable<int>
     public ReadOnlySpan<int> Extents => _extents;
 
     /// <summary>True when an extent is a multiple of the batch size.</summary>
-    public bool IsSymbolic => Array.Exists(_extents, IsOpen);
+    public bool IsSymbolic => _power > 0;
 
     /// <summary>The extent of a dimension; negative indices count from the end.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such dimension.</exception>
@@ -83,7 +100,9 @@ public sealed class Shape : IEquatable<Shape>, IEnumerable<int>
     /// The number of elements as coefficient × batch^power, so that symbolic shapes can be compared; (0, 0) of an empty one.
     /// </summary>
     /// <exception cref="ShapeException">The coefficient is beyond 2^63 − 1.</exception>
-    public (long Coefficient, int BatchPower) Count() => Array.IndexOf(_extents, 0) >= 0 ? (0, 0) : NonzeroCount();
+    public (long Coefficient, int BatchPower) Count() => _isEmpty ? (0, 0)
+        : _coefficient < 0 ? throw TooLarge()
+        : (_coefficient, _power);
 
     /// <summary>Replaces the batch size in every extent by a number.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The batch size is negative.</exception>
@@ -189,31 +208,14 @@ public sealed class Shape : IEquatable<Shape>, IEnumerable<int>
     /// empty, so that positions and strides fit into an int.
     /// </summary>
     internal int CountElements() => IsSymbolic ? throw StillOpen()
-        : NonzeroCount().Coefficient > int.MaxValue ? throw TooLarge()
-        : (int)Count().Coefficient;
+        : _coefficient is < 0 or > int.MaxValue ? throw TooLarge()
+        : _isEmpty ? 0 : (int)_coefficient;
 
     private static int Coefficient(int extent) => extent == Batch ? 1 : extent - int.MinValue;
 
     private static int Check(int extent) => extent >= Batch || extent - int.MinValue is > 1 and <= MostBatches
         ? extent
         : throw new ShapeException($"an extent must be ≥ 0, Shape.Batch or Shape.Batches(k), got {extent}");
-
-    private (long Coefficient, int BatchPower) NonzeroCount()
-    {
-        Int128 coefficient = 1;
-        int power = 0;
-        foreach (int extent in _extents)
-        {
-            coefficient *= IsOpen(extent) ? Coefficient(extent) : Math.Max(1, extent);
-            power += IsOpen(extent) ? 1 : 0;
-            if (coefficient > long.MaxValue)
-            {
-                throw TooLarge();
-            }
-        }
-
-        return ((long)coefficient, power);
-    }
 
     private int Position(int dimension)
     {
