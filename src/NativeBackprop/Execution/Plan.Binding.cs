@@ -67,9 +67,9 @@ public sealed unsafe partial class Plan
     internal static void CheckLabels(Node input, ReadOnlySpan<int> labels)
     {
         int classes = input.Op.IndexBound;
-        for (int i = 0; i < labels.Length; i++)
+        if (labels.IndexOfAnyExceptInRange(0, classes - 1) is var at && at >= 0)
         {
-            CheckLabel(input, labels[i], i, classes);
+            throw new DataException($"{input}: label {labels[at]} at position {at} lies outside 0..{classes - 1}");
         }
     }
 
@@ -79,16 +79,17 @@ public sealed unsafe partial class Plan
     /// </summary>
     internal static void CopyLabels(Node input, ReadOnlySpan<int> labels, Span<int> slot)
     {
-        int classes = input.Op.IndexBound;
-        for (int i = 0; i < slot.Length; i++)
+        labels.CopyTo(slot);
+        try
         {
-            slot[i] = CheckLabel(input, labels[i], i, classes);
+            CheckLabels(input, slot);
+        }
+        catch (DataException)
+        {
+            slot.Clear();
+            throw;
         }
     }
-
-    private static int CheckLabel(Node input, int label, int position, int classes) => (uint)label < (uint)classes
-        ? label
-        : throw new DataException($"{input}: label {label} at position {position} lies outside 0..{classes - 1}");
 
     private PlanValue Input(Node input, ElementType type, int? length)
     {

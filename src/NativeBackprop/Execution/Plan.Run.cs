@@ -64,7 +64,7 @@ public sealed unsafe partial class Plan
             throw;
         }
 
-        if (_faulty.Length > 0 && TakeFault() is { } found)
+        if (HasFault() && TakeFault() is { } found)
         {
             NonFiniteException? origin = found.Fault is NonFiniteFault ? FirstNonFinite(found.Index) : null;
             throw origin ?? Error(found.Step, found.Fault);

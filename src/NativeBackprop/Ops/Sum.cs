@@ -59,7 +59,11 @@ internal sealed unsafe class SumKernel : Kernel
             n = count;
         }
 
-        if (_scale != 1)
+        if (_scale != 1 && n == 1)
+        {
+            *y *= _scale;
+        }
+        else if (_scale != 1)
         {
             Kernels.nb_scale_forward_f32(y, null, 1, n, n, _scale, y);
         }

@@ -109,12 +109,16 @@ internal sealed class StepInputs
         return first?.Rows ?? 0;
     }
 
-    /// <summary>Lets a plan read the values.</summary>
+    /// <summary>Lets a plan read the values, if it does not already.</summary>
     public void Point(Plan plan)
     {
         foreach (StepInput input in _all)
         {
-            plan.Point(input.Node, input.Memory!);
+            if (input.ReadBy != plan)
+            {
+                plan.Point(input.Node, input.Memory!);
+                input.ReadBy = plan;
+            }
         }
     }
 
@@ -136,6 +140,9 @@ internal sealed class StepInput(Node node)
     /// <summary>Holds the values at its start; null before the first.</summary>
     public PinnedBuffer? Memory { get; private set; }
 
+    /// <summary>The plan that was shown the memory last; null when none has been.</summary>
+    public Plan? ReadBy { get; set; }
+
     /// <summary>The batch size of the values; 0 when the input does not depend on it.</summary>
     public int Rows { get; private set; }
 
@@ -153,7 +160,7 @@ internal sealed class StepInput(Node node)
         // A source that watches over single values is to see where these end.
         if (Memory is null || Memory.Length < length || (Memory.Length > length && !MemorySource.Current.ReusesBlocks))
         {
-            Memory = new PinnedBuffer(length);
+            (Memory, ReadBy) = (new PinnedBuffer(length), null);
         }
 
         (Rows, IsBound, IsFresh) = (rows, true, true);

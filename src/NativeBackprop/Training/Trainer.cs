@@ -186,7 +186,7 @@ public sealed partial class Trainer : IDisposable
 
     private float RunStep(TrainingStep step)
     {
-        _ = step.Run();
-        return step.Value(_graph!.Loss);
+        float cost = step.Run();
+        return _graph!.Loss == _graph.Cost ? cost : step.Value(_graph.Loss);
     }
 }
