@@ -77,6 +77,19 @@ def mutated(text, mutation):
     return text.replace(mutation["find"], mutation["replace"])
 
 
+def follows_code(mutations, tree):
+    """False, having said where, when a mutation cannot be made any more: the whole list is looked at before any is tried."""
+    follows = True
+    for mutation in mutations:
+        try:
+            path = tree / mutation["file"]
+            mutated(path.read_text(encoding="utf-8") if path.exists() else "", mutation)
+        except Unusable as error:
+            print(f"{mutation['name']}: {error}", file=sys.stderr)
+            follows = False
+    return follows
+
+
 def attempt(tree, mutation):
     path = tree / mutation["file"]
     original = path.read_text(encoding="utf-8")
@@ -111,6 +124,8 @@ def main():
     survivors, unusable = [], []
     try:
         subprocess.check_call(["git", "worktree", "add", "--quiet", "--detach", str(tree), "HEAD"], cwd=root)
+        if not follows_code(listed, tree):
+            return 2
         build(tree)
         for group in sorted({m["tests"] for m in mutations}):
             passed, detail = test(tree, GROUPS[group])

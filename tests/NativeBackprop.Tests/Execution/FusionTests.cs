@@ -33,6 +33,16 @@ public sealed class FusionTests
     }
 
     [Test]
+    public void A_product_that_would_need_a_copy_of_what_an_update_overwrites_stays_where_it_is()
+    {
+        var net = new Net();
+        Node step = net.Graph.Add(new SgdUpdate(0), net.W, net.Variable("v", [4, 5]), net.Input("rate", []));
+        Node sum = net.Product + step.Sum(0);
+        Assert.That(net.Steps([sum]), Is.EqualTo(new[] { "matmul", "sgd_update", "sum", "add" }));
+        net.AssertUnfusedAgrees([sum]);
+    }
+
+    [Test]
     public void What_is_no_bias_is_added_by_itself()
     {
         var net = new Net();
