@@ -2,15 +2,23 @@ namespace NativeBackprop;
 
 public sealed unsafe partial class Plan
 {
-    // Finds the first value that is not finite. The steps up to the check are run again one by one, on this thread: nothing before the
-    // commit point has changed what they read. Null where that does not hold, because a first half has written to variables already.
+    // Finds the first value that is not finite. The steps up to the check are run again one by one, on this thread: what they read is as
+    // it was, because nothing before the commit point has changed it, and what a first half has committed is kept.
     private NonFiniteException? FirstNonFinite(int check)
     {
-        if (Array.FindIndex(_kernels, 0, check, scheduled => scheduled.Step.WritesVariable) >= 0)
+        GoBack();
+        try
         {
-            return null;
+            return FindNonFinite(check);
         }
+        finally
+        {
+            Return();
+        }
+    }
 
+    private NonFiniteException? FindNonFinite(int check)
+    {
         foreach (ScheduledKernel scheduled in _kernels.AsSpan(0, check))
         {
             // What comes from outside first: a parameter, a bound buffer. A constant is as somebody wants it: a mask may be infinite.

@@ -13,7 +13,9 @@ public sealed unsafe partial class Plan
         All,
     }
 
-    /// <summary>Runs every step. A first half that was waiting for its rest is dropped.</summary>
+    /// <summary>
+    /// Runs every step, all or nothing: a run that throws has changed no variable. A first half that was waiting for its rest is dropped.
+    /// </summary>
     /// <exception cref="InvalidOperationException">An input is not bound, or the plan is in use.</exception>
     /// <exception cref="GraphException">An op met a value outside its domain, or a user's op failed.</exception>
     /// <exception cref="ObjectDisposedException">The plan has been disposed of.</exception>
@@ -23,7 +25,7 @@ public sealed unsafe partial class Plan
     /// <inheritdoc cref="Run()"/>
     public void RunFirst() => Run(0, _program.FirstSteps, Progress.First);
 
-    /// <summary>Runs what <see cref="RunFirst"/> has left.</summary>
+    /// <summary>Runs what <see cref="RunFirst"/> has left. Where it throws, what the first half has changed stays.</summary>
     /// <exception cref="InvalidOperationException">
     /// No <see cref="RunFirst"/> went before, its rest has been run already, or an input that it read was bound again since; or as with
     /// <see cref="Run()"/>.
@@ -46,6 +48,11 @@ public sealed unsafe partial class Plan
         }
 
         _progress = Progress.None;
+        if (from == 0)
+        {
+            KeepForUndo();
+        }
+
         try
         {
             if (_team is null)
@@ -61,11 +68,13 @@ public sealed unsafe partial class Plan
         catch
         {
             _ = TakeFault();
+            Undo(from);
             throw;
         }
 
         if (HasFault() && TakeFault() is { } found)
         {
+            Undo(from);
             NonFiniteException? origin = found.Fault is NonFiniteFault ? FirstNonFinite(found.Index) : null;
             throw origin ?? Error(found.Step, found.Fault);
         }

@@ -72,6 +72,7 @@ public sealed unsafe partial class Plan : IDisposable
         _kernels = [.. kernels.Select((kernel, i) => scheduler.Add(i, kernel))];
         _faulty = [.. _kernels.Where(scheduled => scheduled.Step.Operation.CanFault)];
         _restOutputs = [.. program.Steps[program.FirstSteps..].SelectMany(step => step.Outputs)];
+        _undo = Undoable(program);
         _firstInputs = [.. program.Steps[..program.FirstSteps].SelectMany(step => step.Inputs).Select(input => input.Memory)];
         _runPart = RunPart;
         if (_threads > 1)

@@ -118,6 +118,63 @@ internal sealed class CommitTests
         Assert.That(plan[cost].Item, Is.EqualTo(8f * Length), "the stream goes on where it was");
     }
 
+    [Test]
+    public void A_whole_run_of_two_halves_is_all_or_nothing([Values(1, 2, 3)] int threads, [Values] bool fuse, [Values] Late late)
+    {
+        using var halves = new Halves(threads, fuse, late);
+        halves.Run();
+        float[] before = halves.Values();
+        for (int round = 0; round < 2; round++)
+        {
+            halves.Spoil(1000);
+            Assert.That(halves.Run, Throws.InstanceOf<NativeBackpropException>());
+            Assert.That(halves.Values(), Is.EqualTo(before), "changed by a run that failed");
+        }
+
+        halves.Spoil(null);
+        halves.Run();
+        using var unbroken = new Halves(threads, fuse, late);
+        unbroken.Run();
+        unbroken.Run();
+        Assert.That(halves.Values(), Is.EqualTo(unbroken.Values()), "goes on as if nothing had been");
+        Assert.That(halves.Values(), Is.Not.EqualTo(before));
+    }
+
+    [Test]
+    public void A_first_half_that_succeeds_is_committed_whatever_the_rest_does([Values(1, 2)] int threads, [Values] Late late)
+    {
+        using var halves = new Halves(threads, fuse: true, late);
+        halves.RunFirst();
+        float[] first = halves.Values();
+        Assert.That(first[^1], Is.EqualTo(1), "counted");
+        halves.Spoil(1000);
+        halves.RunFirst();
+        float[] second = halves.Values();
+        Assert.That(second[^1], Is.EqualTo(2));
+        Assert.That(halves.RunRest, Throws.InstanceOf<NativeBackpropException>());
+        Assert.That(halves.Values(), Is.EqualTo(second));
+    }
+
+    [Test]
+    public void A_check_behind_the_first_halfs_effects_finds_where_it_began(
+        [Values(1, 2, 3)] int threads, [Values] bool whole, [Values(1000, 0)] float bad)
+    {
+        using var halves = new Halves(threads, fuse: true, Late.Check);
+        halves.Run();
+        halves.Spoil(bad);
+        if (!whole)
+        {
+            halves.RunFirst();
+        }
+
+        float[] before = halves.Values();
+        NonFiniteException? error = Assert.Throws<NonFiniteException>(whole ? halves.Run : halves.RunRest);
+        Assert.That(error!.Message, Does.Match($"^{(bad == 0 ? "sqrt_gradient#[0-9]+" : "blown")} is not finite: element 17 is "));
+        Assert.That(halves.Values(), Is.EqualTo(before));
+        halves.Spoil(null);
+        Assert.That(halves.Run, Throws.Nothing);
+    }
+
     private static void Fail(bool fail)
     {
         if (fail)
@@ -194,6 +251,76 @@ internal sealed class CommitTests
             values[1234] = value;
             _plan.Bind(_x, values);
         }
+    }
+
+    /// <summary>What can fault in the second half.</summary>
+    public enum Late
+    {
+        Check,
+        Domain,
+        UsersOp,
+    }
+
+    /// <summary>
+    /// A cost behind dropout, with running statistics, an update and a count in the first half, and gradient descent in the second, where
+    /// something faults: the gradient is checked, or read where it has no value.
+    /// </summary>
+    private sealed class Halves : IDisposable
+    {
+        private readonly Plan _plan;
+        private readonly Node _x;
+        private readonly Node[] _variables;
+
+        public Halves(int threads, bool fuse, Late late)
+        {
+            var graph = new Graph();
+            _x = graph.Input("x", [40, 10]);
+            Node w = graph.Variable("w", [10], [.. Enumerable.Repeat(0.5f, 10)]), early = graph.Variable("early", [10], new float[10]);
+            Node running = graph.Variable("running", [10], new float[10]), state = graph.Variable("runs", [2], 0, 0);
+            Node steps = graph.Variable("steps", [1], 0), rate = graph.Constant(0.1f);
+            Node count = graph.Add(new Counter(2), state), mean = graph.Add(new RunningMean(), running, _x);
+            Node mask = graph.Add(new DropoutMask(0.5f, 1, [40, 10]), count);
+            Node blown = graph.SetName(_x.Exp(), "blown"), root = _x.Square().Sqrt();
+            Node hidden = ((1f / blown) + root) * mask * (w + mean);
+            Node cost = hidden.Sum(), check = graph.Add(new CheckFinite(), cost);
+            Node first = graph.Add(new SgdUpdate(0), early, graph.Constant(1, [10]), rate), counted = graph.Add(new Counter(), steps);
+            Node[] d = graph.Gradient(cost, w, _x);
+            Node fault = late switch
+            {
+                Late.Check => graph.Add(new CheckFinite(), d[1]),
+                Late.Domain => (100f - blown).Log(),
+                _ => graph.Add(new Refusal(), 100f - blown),
+            };
+            Node update = graph.Add(new SgdUpdate(0), w, d[0], rate);
+            _variables = [w, early, running, state, steps];
+            _plan = graph.Compile([cost, check, mean, first, counted, fault, update, .. _variables], new PlanOptions
+            {
+                Threads = threads,
+                ExactThreads = true,
+                Fuse = fuse,
+                First = [cost, check, mean, first, counted],
+            });
+            Spoil(null);
+        }
+
+        // Beyond float's range the exponential goes wrong, and what is made of it is finite until the gradient; at 0 the gradient of the
+        // square root does, in the second half.
+        public void Spoil(float? bad)
+        {
+            float[] values = [.. Enumerable.Range(1, 400).Select(i => MathF.Sin(i))];
+            values[17] = bad ?? values[17];
+            _plan.Bind(_x, values);
+        }
+
+        public void Run() => _plan.Run();
+
+        public void RunFirst() => _plan.RunFirst();
+
+        public void RunRest() => _plan.RunRest();
+
+        public float[] Values() => [.. _variables.SelectMany(variable => ((Variable)variable.Op).Parameter.Value.ToArray())];
+
+        public void Dispose() => _plan.Dispose();
     }
 
     /// <summary>y = x, and a fault that the last thread finds when the others are long through.</summary>
