@@ -17,7 +17,10 @@ internal sealed record AdamCorrections(float Beta1, float Beta2) : Op
         Operand step = arguments.Inputs[0];
         (double beta1, double beta2) = (Precise.AsWritten(Beta1), Precise.AsWritten(Beta2));
         return new ActionKernel("adam_corrections", arguments.Output, y =>
-            (y[0], y[1]) = ((float)(1 - Math.Pow(beta1, step.Span[0])), (float)(1 - Math.Pow(beta2, step.Span[0]))));
+        {
+            long t = (long)step.Span[0];
+            (y[0], y[1]) = ((float)(1 - PortableMath.Power(beta1, t)), (float)(1 - PortableMath.Power(beta2, t)));
+        });
     }
 
     internal override void Evaluate(ReferenceArguments arguments)

@@ -11,5 +11,5 @@ internal sealed record CosineSchedule(long Steps, double Floor) : LearningRateSc
 
     /// <inheritdoc/>
     public override double Factor(long step) =>
-        Floor + ((1 - Floor) * 0.5 * (1 + Math.Cos(Math.PI * Math.Min(step, Steps) / Steps)));
+        Floor + ((1 - Floor) * 0.5 * (1 + PortableMath.CosPi((double)Math.Min(step, Steps) / Steps)));
 }

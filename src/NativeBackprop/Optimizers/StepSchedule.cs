@@ -10,5 +10,5 @@ internal sealed record StepSchedule(long Every, double Decay) : LearningRateSche
     public double Decay { get; } = RequireFactor("a step schedule's decay", Decay);
 
     /// <inheritdoc/>
-    public override double Factor(long step) => Math.Pow(Decay, step / Every);
+    public override double Factor(long step) => PortableMath.Power(Decay, step / Every);
 }

@@ -77,7 +77,7 @@ public sealed class RandomSource
     /// The ratio of two uniforms, with the quadratic bounds of J. Leva, <i>A fast normal random number generator</i>,
     /// ACM Transactions on Mathematical Software 18, 1992. Takes two outputs of the generator, and two more for each
     /// of the about 27 % of pairs that are rejected; keeps nothing for the next call. The result is one division; the
-    /// logarithm only decides the rare pair between the two bounds, so no platform's mathematics library shapes it.
+    /// logarithm, one of our own, only decides the rare pair between the two bounds: no platform's mathematics library shapes it.
     /// </remarks>
     public double NextNormal()
     {
@@ -88,7 +88,7 @@ public sealed class RandomSource
             double x = u - 0.449871;
             double y = Math.Abs(v) + 0.386595;
             double q = (x * x) + (y * ((0.19600 * y) - (0.25472 * x)));
-            if (q < 0.27597 || (q <= 0.27846 && v * v <= -4.0 * u * u * Math.Log(u)))
+            if (q < 0.27597 || (q <= 0.27846 && v * v <= -4.0 * u * u * PortableMath.Log(u)))
             {
                 return v / u;
             }
