@@ -29,8 +29,7 @@ internal sealed class GradcheckCommand
         var check = new GradcheckCommand();
         var command = new Command(
             "gradcheck",
-            "Check a model's gradients: the engine's in float32 against a double-precision evaluation, and that against central " +
-                "differences.");
+            "Check a model's gradients: the engine's against a double-precision evaluation, and that against central differences.");
         check._model.AddTo(command);
         Option[] options = [check._batch, check._rows, check._elements, check._seed, check._json];
         foreach (Option option in options)

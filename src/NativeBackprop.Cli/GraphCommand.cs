@@ -15,8 +15,7 @@ internal static class GraphCommand
         Option<string?> file = Options.Text("--out", "FILE", "Write there instead");
         var command = new Command(
             "graph",
-            "Print the graph of a model, its loss and its gradients as DOT text; draw it with: nbp graph --model M.json | dot -Tsvg > " +
-                "M.svg")
+            "Print the graph of a model, its loss and its gradients as DOT text; to draw it: nbp graph --model M.json | dot -Tsvg > M.svg")
         {
             model, forward, file,
         };

@@ -139,17 +139,16 @@ internal sealed class TrainCommand
         int epochs = steps is { } count ? (int)(((long)count + batches - 1) / batches) : result.GetValue(_epochs)!.Value;
         try
         {
+            var fit = new FitOptions { Epochs = epochs, Steps = steps, CompletedSteps = completed };
             return TrainingDisplay.Run(
-                output, completed, steps ?? (long)epochs * batches, epochs,
-                report =>
-                {
-                    log.Write(report);
-                    saveCheckpoint();
-                },
-                (onEpoch, onStep) => trainer.Fit(
-                    data.Train, data.Test,
-                    new FitOptions { Epochs = epochs, Steps = steps, CompletedSteps = completed, StepProgress = onStep },
-                    onEpoch, cancellation));
+                output, completed, steps ?? (long)epochs * batches, epochs, Keep,
+                (onEpoch, onStep) => trainer.Fit(data.Train, data.Test, fit with { StepProgress = onStep }, onEpoch, cancellation));
+
+            void Keep(EpochReport report)
+            {
+                log.Write(report);
+                saveCheckpoint();
+            }
         }
         catch (NonFiniteException error)
         {

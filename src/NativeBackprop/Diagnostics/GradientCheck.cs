@@ -158,15 +158,16 @@ public sealed class GradientCheck
     {
         double[] values = _reference.Leaf(leaf);
         double original = values[position];
+
+        double LossAt(double x)
+        {
+            values[position] = x;
+            return _reference.Run(_loss)[_loss][0];
+        }
+
         try
         {
-            return CentralDifference.At(
-                x =>
-                {
-                    values[position] = x;
-                    return _reference.Run(_loss)[_loss][0];
-                },
-                original, value, expected, tolerance);
+            return CentralDifference.At(LossAt, original, value, expected, tolerance);
         }
         finally
         {

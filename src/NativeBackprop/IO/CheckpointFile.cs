@@ -69,8 +69,9 @@ public static class CheckpointFile
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(state);
         SafetensorsFile file = SafetensorsFile.Read(path);
-        if (file.Metadata.GetValueOrDefault(Format) != Marker || !long.TryParse(
-            file.Metadata.GetValueOrDefault(Steps), NumberStyles.None, CultureInfo.InvariantCulture, out long steps))
+        string? count = file.Metadata.GetValueOrDefault(Steps);
+        if (file.Metadata.GetValueOrDefault(Format) != Marker
+            || !long.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out long steps))
         {
             throw new DataException($"{path}: expected a checkpoint, found a file without its metadata");
         }

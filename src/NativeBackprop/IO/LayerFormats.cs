@@ -105,6 +105,13 @@ internal static class LayerFormats
         return layers;
     }
 
+    private static DataException Unknown(Layer layer)
+    {
+        string types = string.Join(", ", _formats.Select(known => known.Type));
+        return new DataException(
+            $"a model file cannot hold a layer of type {layer.GetType().Name}: expected an elementwise function or one of {types}");
+    }
+
     /// <summary>Writes a list of layers.</summary>
     /// <exception cref="DataException">A layer has no place in model files.</exception>
     public static void Write(Utf8JsonWriter json, string key, IEnumerable<Layer> layers)
@@ -119,10 +126,7 @@ internal static class LayerFormats
             }
             else
             {
-                LayerFormat format = _formats.FirstOrDefault(format => format.LayerType == layer.GetType())
-                    ?? throw new DataException(
-                        $"a model file cannot hold a layer of type {layer.GetType().Name}: expected an elementwise function or one of " +
-                            $"{string.Join(", ", _formats.Select(known => known.Type))}");
+                LayerFormat format = _formats.FirstOrDefault(format => format.LayerType == layer.GetType()) ?? throw Unknown(layer);
                 json.WriteString(TypeKey, format.Type);
                 format.Write(json, layer);
             }

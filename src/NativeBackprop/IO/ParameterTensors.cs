@@ -82,8 +82,8 @@ internal static class ParameterTensors
                 : Array.ConvertAll(tensor.AsSingle().ToArray(), count => (double)count);
             if (Array.FindIndex(counts, count => !Parameter.IsCountable(count)) is var wrong && wrong >= 0)
             {
-                faults.Add(string.Create(
-                    CultureInfo.InvariantCulture, $"{name}: element {wrong} is {counts[wrong]}, expected a count of at most {1 << 24}"));
+                string found = counts[wrong].ToString(CultureInfo.InvariantCulture);
+                faults.Add($"{name}: element {wrong} is {found}, expected a count of at most {1 << 24}");
             }
 
             return Array.ConvertAll(counts, count => (float)count);

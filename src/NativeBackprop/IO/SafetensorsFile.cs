@@ -140,10 +140,14 @@ internal sealed class SafetensorsFile
     private SafetensorsTensor Expect(string name, SafetensorsDType dtype, ReadOnlySpan<int> shape)
     {
         SafetensorsTensor tensor = this[name];
-        return tensor.DType == dtype && tensor.Shape.SequenceEqual(shape) ? tensor
-            : throw new DataException(
-                $"{Path}: tensor '{name}': expected {dtype} [{string.Join(", ", shape.ToArray())}], found {tensor.DType} " +
-                    $"[{string.Join(", ", tensor.Shape.ToArray())}]");
+        if (tensor.DType != dtype || !tensor.Shape.SequenceEqual(shape))
+        {
+            string expected = $"{dtype} [{string.Join(", ", shape.ToArray())}]";
+            string found = $"{tensor.DType} [{string.Join(", ", tensor.Shape.ToArray())}]";
+            throw new DataException($"{Path}: tensor '{name}': expected {expected}, found {found}");
+        }
+
+        return tensor;
     }
 
     private static SafetensorsTensor[] Ordered(string path, IEnumerable<SafetensorsTensor> tensors)

@@ -85,11 +85,17 @@ public sealed partial class TrainingStep : IDisposable
         (_owner, _effects) = (owner ?? this, [.. context.Effects]);
         RequireCost(context.Graph, cost, parameters);
         int[] groups = ParameterGroup.Assign(options.Groups, parameters);
-        _rates = [.. Enumerable.Range(-1, options.Groups.Count + 1).Select(group => (
-            Parameter.Zeros(group < 0 ? "learning_rate" : $"learning_rate.{group}", Shape.Scalar),
-            group < 0 ? 1 : options.Groups[group].LearningRateFactor))];
-        _parameters = [.. parameters.Select((entry, i) => new TrainedParameter(
-            entry.Name, entry.Parameter, _rates[groups[i] + 1].Rate, groups[i] < 0 ? null : options.Groups[groups[i]].WeightDecay))];
+        _rates =
+        [
+            (Parameter.Zeros("learning_rate", Shape.Scalar), 1),
+            .. options.Groups.Select((group, i) => (Parameter.Zeros($"learning_rate.{i}", Shape.Scalar), group.LearningRateFactor)),
+        ];
+        float? DecayOf(int group) => group < 0 ? null : options.Groups[group].WeightDecay;
+        _parameters =
+        [
+            .. parameters.Select((entry, i) =>
+                new TrainedParameter(entry.Name, entry.Parameter, _rates[groups[i] + 1].Rate, DecayOf(groups[i]))),
+        ];
         _frozen = new bool[_parameters.Length];
         optimizer.Claim(_owner);
         try

@@ -42,12 +42,11 @@ internal sealed class LayeringTests
                 .Select(path => Path.GetRelativePath(root, path).Replace('\\', '/'))
                 .Where(path => !path.StartsWith("bin/", StringComparison.Ordinal) && !path.StartsWith("obj/", StringComparison.Ordinal))
                 .Order(StringComparer.Ordinal)
-                .Select(
-                    path =>
-                        new SourceFile(
-                            path, path.Contains('/') ? path[..path.IndexOf('/')] : "", File.ReadAllText(Path.Combine(root, path)))),
+                .Select(path => new SourceFile(path, FolderOf(path), File.ReadAllText(Path.Combine(root, path)))),
         ];
     }
+
+    private static string FolderOf(string path) => path.Contains('/') ? path[..path.IndexOf('/')] : "";
 
     private static List<string> Violations(IReadOnlyList<SourceFile> files)
     {

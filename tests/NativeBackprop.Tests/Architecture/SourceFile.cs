@@ -87,9 +87,7 @@ internal sealed class SourceFile(string path, string folder, string text)
             || (At(after) == "." && _tokens[after + 1].IsWord && !IsMemberHere(At(i)))
             || (before is "<" or "," && At(after) is ">" or ",") && InsideAngles(i)
             || (before is ":" or "," && InBaseList(i))
-            || (
-                before == "(" && At(after) == ")" && (_tokens.ElementAtOrDefault(after + 1).IsWord || At(after + 1) == "(")
-                    && !IsCall(i - 1))
+            || (before == "(" && At(after) == ")" && IsCast(i - 1, after + 1))
             || (before is "{" or "," && At(after) == "=" && At(after + 1) == ">");
     }
 
@@ -104,6 +102,10 @@ internal sealed class SourceFile(string path, string folder, string text)
         int next = _tokens.FindIndex(name, token => token.Text is ":" or ";" or ")" or "=" or "{" or ",");
         return At(next) == ":";
     }
+
+    // `(Type)name` or `(Type)(…)`, and no call before it.
+    private bool IsCast(int open, int operand) =>
+        (_tokens.ElementAtOrDefault(operand).IsWord || At(operand) == "(") && !IsCall(open);
 
     private bool IsCall(int open) =>
         open > 0 && _tokens[open - 1].IsWord && At(open - 1) is not ("return" or "in" or "await" or "if" or "while");

@@ -13,8 +13,8 @@ public class RecomputationTests
     public void A_view_of_a_value_keeps_it_from_being_fused_away()
     {
         var graph = new Graph();
-        Node x = graph.Input("x", [3, 2]), w = graph.Variable(
-            "w", [2, 4], GraphHarness.Random(8, 1)), b = graph.Variable("b", [4], 1, 2, 3, 4);
+        Node x = graph.Input("x", [3, 2]), w = graph.Variable("w", [2, 4], GraphHarness.Random(8, 1));
+        Node b = graph.Variable("b", [4], 1, 2, 3, 4);
         Node product = x.MatMul(w), y = (product + b).Tanh(), view = product.Reshape([4, 3]).Square();
         var harness = new GraphHarness(graph).Set(x, GraphHarness.Random(6, 2));
         double[][] expected = harness.Reference([y, view]);
@@ -115,16 +115,14 @@ public class RecomputationTests
             () => graph.GradientWithRecomputation(x.Square(), [other], [x]),
             Throws.TypeOf<GraphException>().With.Message.EqualTo("other belongs to another graph"));
         Assert.That(() => graph.GradientWithRecomputation(graph.Input("v", [2]), [], [x]), Throws.TypeOf<GraphException>());
+        var none = new TrainerOptions { RecomputationSegments = 0 };
         Assert.That(
-            () =>
-                new Trainer(
-                    new Sequential(new Linear(1, 1)), new MeanSquaredError(), new Sgd(1), new TrainerOptions { RecomputationSegments = 0 }),
+            () => new Trainer(new Sequential(new Linear(1, 1)), new MeanSquaredError(), new Sgd(1), none),
             Throws.TypeOf<OptionException>());
     }
 
-    private static (
-        Sequential Model, Graph Graph, Node X, Node Cost, Node[] Variables,
-        Node[] Kept) Network(int depth, int segments, int width, bool dropout)
+    private static (Sequential Model, Graph Graph, Node X, Node Cost, Node[] Variables, Node[] Kept) Network(
+        int depth, int segments, int width, bool dropout)
     {
         var layers = new List<Layer>();
         for (int i = 0; i < depth; i++)
@@ -143,8 +141,7 @@ public class RecomputationTests
         Node x = graph.Input("x", [Shape.Batch, width]);
         var context = new BuildContext(graph, BuildMode.Training, seed: 1);
         Node cost = model.Build(x, context).Square().Sum();
-        return (
-            model, graph, x, cost, [.. model.Parameters.Select(parameter => graph.Variable(parameter))],
-            [.. context.SegmentEnds(segments)]);
+        Node[] variables = [.. model.Parameters.Select(parameter => graph.Variable(parameter))];
+        return (model, graph, x, cost, variables, [.. context.SegmentEnds(segments)]);
     }
 }

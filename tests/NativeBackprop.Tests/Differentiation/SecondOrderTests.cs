@@ -119,8 +119,8 @@ public class SecondOrderTests
         }
 
         // ⟨u, Jv⟩ = ⟨uᵀJ, v⟩.
-        Node forward = (
-            u * graph.JacobianVectorProduct(y, wrt, v)).Sum(), reverse = ForwardMode.Inner(graph.VectorJacobianProduct(y, u, wrt), v);
+        Node forward = (u * graph.JacobianVectorProduct(y, wrt, v)).Sum();
+        Node reverse = ForwardMode.Inner(graph.VectorJacobianProduct(y, u, wrt), v);
         float[][] results = harness.Run([forward, reverse]);
         Assert.That(results[0][0], Is.EqualTo(results[1][0]).Within(1e-5 * Math.Abs(results[1][0])));
         double[][] reference = harness.Reference([forward]);

@@ -197,8 +197,8 @@ internal sealed class CommitTests
             _x = graph.Input("x", [Length]);
             _w = graph.Variable("w", [Length], [.. Enumerable.Repeat(1f, Length)]);
             _cost = (_w * function(_x)).Sum();
-            Node check = graph.Add(new CheckFinite(), _cost), update = graph.Add(
-                new SgdUpdate(0), _w, graph.Gradient(_cost, _w)[0], graph.Constant(0.1f));
+            Node check = graph.Add(new CheckFinite(), _cost);
+            Node update = graph.Add(new SgdUpdate(0), _w, graph.Gradient(_cost, _w)[0], graph.Constant(0.1f));
             _plan = graph.Compile([_cost, check, update, _w], new PlanOptions
             {
                 Threads = threads,

@@ -107,8 +107,8 @@ public sealed class FusionTests
         foreach (Elementwise function in Functions.Where(function => function.Row != NativeBackprop.Ops.Functions.Identity))
         {
             var net = new Net();
-            Node h = (
-                net.Product + net.Bias).Apply(function), v = net.Input("v", [5, 6]), y = h.MatMul(v), t = net.Input("t", [Shape.Batch, 6]);
+            Node v = net.Input("v", [5, 6]), t = net.Input("t", [Shape.Batch, 6]);
+            Node h = (net.Product + net.Bias).Apply(function), y = h.MatMul(v);
             Node[] d = net.Graph.Gradient((y * t).Sum(), net.W, net.Bias, v);
             Assert.That(net.Steps(d), Does.Contain($"matmul_{function.Name}_gradient_bias_sum"));
             Assert.That(net.Steps([d[0]]), Does.Contain($"matmul_{function.Name}_gradient"));
@@ -140,8 +140,7 @@ public sealed class FusionTests
     public void Loss_and_its_gradient_become_one()
     {
         var net = new Net();
-        Node labels = net.Labels(5), loss = net.Graph.Add(
-            new SoftmaxCrossEntropyPerExample(false), net.Product, labels), cost = loss.Mean();
+        Node loss = net.Graph.Add(new SoftmaxCrossEntropyPerExample(false), net.Product, net.Labels(5)), cost = loss.Mean();
         Node dz = net.Graph.Gradient(cost, net.W)[0];
         Assert.That(
             net.Steps([cost, dz]), Does.Contain("softmax_cross_entropy_with_gradient").And.Not.Contain("softmax_cross_entropy_gradient"));
@@ -168,9 +167,9 @@ public sealed class FusionTests
     public void Gradient_descent_happens_inside_the_product()
     {
         var net = new Net();
-        Node rate = net.Input("rate", []), loss = (net.Product * net.U).Sum(), dw = net.Graph.VectorJacobianProduct(
-            net.Product, net.U, net.W)[0];
-        Node w = net.W, step = net.Graph.Add(new SgdUpdate(0.01f), w, dw, rate);
+        Node w = net.W, rate = net.Input("rate", []), loss = (net.Product * net.U).Sum();
+        Node dw = net.Graph.VectorJacobianProduct(net.Product, net.U, w)[0];
+        Node step = net.Graph.Add(new SgdUpdate(0.01f), w, dw, rate);
         Assert.That(net.Steps([step]), Is.EqualTo(new[] { "matmul_sgd_update" }));
         Assert.That(net.Steps([step, dw]), Is.EqualTo(new[] { "matmul", "sgd_update" }), "the gradient is wanted");
         Node penalised = net.Graph.Add(new SgdUpdate(0.01f), w, net.Graph.Gradient(loss + (0.5f * w.Square().Sum()), w)[0], rate);

@@ -213,8 +213,8 @@ public sealed class ThreadTests
             var graph = new Graph();
             Node x = graph.Input("x", [Shape.Batch, 96]), labels = graph.Labels("labels", 10), rate = graph.Input("rate");
             Node w = Weight(graph, "w", 96, 80), b = Weight(graph, "b", 1, 80), v = Weight(graph, "v", 80, 10);
-            Node h = (x.MatMul(w) + b).Apply(new Gelu()), loss = graph.Add(
-                new SoftmaxCrossEntropyPerExample(false), h.MatMul(v), labels).Mean();
+            Node z = (x.MatMul(w) + b).Apply(new Gelu()).MatMul(v);
+            Node loss = graph.Add(new SoftmaxCrossEntropyPerExample(false), z, labels).Mean();
             Node[] d = graph.Gradient(loss, w, b, v);
             Node velocity = graph.Variable("velocity", [80, 10], new float[800]);
             _outputs = [loss, .. d, graph.Add(new MomentumUpdate(0.9f, 0, false), v, d[2], rate, velocity)];

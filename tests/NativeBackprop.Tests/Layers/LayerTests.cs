@@ -21,13 +21,11 @@ public class LayerTests
         new((Func<Layer>)(() => new LayerNorm(6))) { TestName = "layer_norm" },
         new((Func<Layer>)(() => new Residual(new Linear(6, 3), new Tanh(), new Linear(3, 6)))) { TestName = "residual" },
         new((Func<Layer>)(() => new Gated([new Linear(6, 3), new Tanh()], [new Linear(6, 3), new Sigmoid()]))) { TestName = "gated" },
-        new(
-            (Func<Layer>)(
-                () =>
-                    new Residual(
-                        new Gated([new Linear(6, 6)], [new Dropout(0.2f), new Linear(6, 6), new Silu()]),
-                        new LayerNorm(6)))) { TestName = "nested" },
+        new((Func<Layer>)Nested) { TestName = "nested" },
     ];
+
+    private static Residual Nested() =>
+        new(new Gated([new Linear(6, 6)], [new Dropout(0.2f), new Linear(6, 6), new Silu()]), new LayerNorm(6));
 
     [TestCaseSource(nameof(Models))]
     public void Gradients_agree_with_the_reference_and_with_differences(Func<Layer> create)
@@ -87,8 +85,8 @@ public class LayerTests
     public void Kinds_of_input_that_a_layer_does_not_take_are_refused()
     {
         var graph = new Graph();
-        Node sequence = graph.Input("s", [Shape.Batch, 3, 6]), images = graph.Input(
-            "i", [Shape.Batch, 2, 2, 6]), row = graph.Input("r", [6]);
+        Node row = graph.Input("r", [6]), sequence = graph.Input("s", [Shape.Batch, 3, 6]);
+        Node images = graph.Input("i", [Shape.Batch, 2, 2, 6]);
         Assert.That(
             () => new Prelu(6).Build(sequence, BuildMode.Training), Throws.TypeOf<ShapeException>().With.Message.Contains("[B, 6]"));
         Assert.That(() => new Maxout(2).Build(sequence, BuildMode.Training), Throws.TypeOf<ShapeException>());

@@ -70,8 +70,8 @@ internal sealed class PredictorTests
     public void What_keeps_rows_apart_is_known_of_each_op()
     {
         var graph = new Graph();
-        Node x = graph.Input("x", [Shape.Batch, 4]), w = graph.Variable("w", [4, 4], new float[16]), b = graph.Variable(
-            "b", [4], 1, 2, 3, 4);
+        Node x = graph.Input("x", [Shape.Batch, 4]);
+        Node w = graph.Variable("w", [4, 4], new float[16]), b = graph.Variable("b", [4], 1, 2, 3, 4);
         Node column = x.Sum(1, keepDimensions: true);
         using (Assert.EnterMultipleScope())
         {

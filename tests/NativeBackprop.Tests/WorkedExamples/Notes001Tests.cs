@@ -72,9 +72,8 @@ public class Notes001Tests
     {
         var graph = new Graph();
         Node w0 = graph.Input("w0"), w1 = graph.Input("w1"), w2 = graph.Input("w2"), x0 = graph.Input("x0"), x1 = graph.Input("x1");
-        Node sum = (
-            w0 * x0) + (w1 * x1) + w2, negative =
-                -sum, exponential = negative.Exp(), denominator = exponential + 1, f = denominator.Reciprocal();
+        Node sum = (w0 * x0) + (w1 * x1) + w2, negative = -sum, exponential = negative.Exp();
+        Node denominator = exponential + 1, f = denominator.Reciprocal();
         Node[] inner = graph.Gradient(f, denominator, exponential, negative, sum), outer = graph.Gradient(f, w0, x0, w1, x1, w2);
         GraphHarness harness = new GraphHarness(graph).Set(w0, 2f).Set(w1, -3f).Set(w2, -3f).Set(x0, -1f).Set(x1, -2f);
         float[] values = [.. harness.Run([sum, exponential, denominator, f]).Select(value => value[0])];
