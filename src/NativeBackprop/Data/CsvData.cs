@@ -8,7 +8,7 @@ namespace NativeBackprop.Data;
 /// Reads a data set from comma-separated values (RFC 4180, plain or gzipped): one row a line, every column a number, one
 /// of them the class or the target. Semicolons, tabs and bars are recognised as separators too. Row order is kept.
 /// </summary>
-/// <remarks>Thread safety: any threads may call it at once, each with a stream of its own.</remarks>
+/// <remarks>Thread safety: any threads may use it at once, each with a stream of its own.</remarks>
 public static class CsvData
 {
     /// <summary>Reads a file.</summary>

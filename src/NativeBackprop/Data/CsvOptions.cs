@@ -1,7 +1,7 @@
 namespace NativeBackprop.Data;
 
 /// <summary>How a CSV file is read as a data set.</summary>
-/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 public sealed record CsvOptions
 {
     /// <summary>The column with the class or the target, by its name in the header; the last column when null.</summary>

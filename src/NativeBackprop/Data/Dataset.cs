@@ -1,7 +1,7 @@
 namespace NativeBackprop.Data;
 
 /// <summary>A training set and, where the source fixes one, its test set.</summary>
-/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 /// <param name="Train">The rows to train on.</param>
 /// <param name="Test">The rows to test on, or null when none are set apart.</param>
 public readonly record struct DataSplit(Dataset Train, Dataset? Test);
@@ -9,7 +9,7 @@ public readonly record struct DataSplit(Dataset Train, Dataset? Test);
 /// <summary>
 /// Rows of inputs with a class label or a dense target each, copied and checked once, when it is made. Immutable.
 /// </summary>
-/// <remarks>Thread safety: any number of threads may read it at once.</remarks>
+/// <remarks>Thread safety: any threads may use it at once.</remarks>
 public sealed class Dataset
 {
     // "holdout" in ASCII: a stream of the seed that no epoch and no initialiser uses.

@@ -4,7 +4,7 @@ namespace NativeBackprop.Data;
 /// The handwritten digits that come with this project: 1797 images of 8 × 8 pixels, classes 0 to 9, from
 /// <i>Optical Recognition of Handwritten Digits</i> (E. Alpaydin, C. Kaynak, UCI Machine Learning Repository, CC BY 4.0).
 /// </summary>
-/// <remarks>Thread safety: any threads may call it at once, each with a stream of its own.</remarks>
+/// <remarks>Thread safety: any threads may use it at once, each with a stream of its own.</remarks>
 public static class Digits
 {
     /// <summary>Reads the data set from its CSV file, gzipped or plain: 64 grey levels of 0..16 and the class in each row.</summary>

@@ -7,7 +7,7 @@ namespace NativeBackprop.Data;
 /// <c>PREFIX-images-idx3-ubyte</c> and <c>PREFIX-labels-idx1-ubyte</c>, each possibly with <c>.gz</c>. A dot may stand
 /// for each of the hyphens. Where a file is there both plain and gzipped, the plain one is read.
 /// </summary>
-/// <remarks>Thread safety: any threads may call it at once.</remarks>
+/// <remarks>Thread safety: any threads may use it at once.</remarks>
 public static partial class IdxFolder
 {
     /// <summary>

@@ -14,7 +14,7 @@ namespace NativeBackprop.Diagnostics;
 /// for rounding from
 /// failing on that rounding.
 /// <para>
-/// Thread safety: a check and its graph are for one thread at a time.
+/// Thread safety: for one thread at a time. So is its graph meanwhile.
 /// </para>
 /// </remarks>
 public sealed class GradientCheck

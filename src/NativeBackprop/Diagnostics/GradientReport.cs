@@ -1,7 +1,7 @@
 namespace NativeBackprop.Diagnostics;
 
 /// <summary>How strict a <see cref="GradientCheck"/> is, and how much of a large leaf it looks at.</summary>
-/// <remarks>Thread safety: immutable.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 public sealed record GradientCheckOptions
 {
     /// <summary>Largest accepted normwise relative error of the engine's float32 gradient against the double-precision one.</summary>
@@ -34,7 +34,7 @@ public sealed record GradientCheckOptions
 /// <param name="Analytic">The gradient graph, evaluated in double precision.</param>
 /// <param name="Engine">The same graph, computed by the engine's plan in float32.</param>
 /// <param name="Difference">The central difference of the loss in double precision.</param>
-/// <remarks>Thread safety: immutable.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 public readonly record struct GradientElement(int Position, double Analytic, double Engine, double Difference);
 
 /// <summary>What came of one leaf: a parameter or an input.</summary>
@@ -49,7 +49,7 @@ public readonly record struct GradientElement(int Position, double Analytic, dou
 /// <param name="DifferenceError">Normwise relative error of double precision against differences, over the compared elements.</param>
 /// <param name="Worst">The compared element that lies furthest off; null when none was compared.</param>
 /// <param name="Passed">True when both errors are within their tolerances.</param>
-/// <remarks>Thread safety: immutable.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 public sealed record LeafReport(
     string Name, Shape Shape, int Compared, int Kinks, double EngineError, double DifferenceError, GradientElement? Worst, bool Passed);
 
@@ -58,7 +58,7 @@ public sealed record LeafReport(
 /// <param name="EngineLoss">The loss as the engine computes it.</param>
 /// <param name="LossPassed">True when the engine's loss is within its tolerance, relative to a loss of at least 1.</param>
 /// <param name="Leaves">One report a leaf, in the order asked for.</param>
-/// <remarks>Thread safety: immutable.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 public sealed record GradientReport(double Loss, double EngineLoss, bool LossPassed, IReadOnlyList<LeafReport> Leaves)
 {
     /// <summary>One report a leaf, in the order asked for.</summary>

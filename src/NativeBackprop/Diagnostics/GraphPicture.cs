@@ -3,7 +3,7 @@ using NativeBackprop.Ops;
 namespace NativeBackprop.Diagnostics;
 
 /// <summary>Draws a graph as DOT text, the language of Graphviz: <c>dot -Tsvg graph.dot -o graph.svg</c>.</summary>
-/// <remarks>Thread safety: a graph is for one thread at a time.</remarks>
+/// <remarks>Thread safety: as that of the <see cref="Graph"/> that is drawn.</remarks>
 public static class GraphPicture
 {
     /// <summary>

@@ -12,7 +12,7 @@ namespace NativeBackprop.Diagnostics;
 /// <param name="Architecture">The process's architecture, such as <c>x64</c>.</param>
 /// <param name="Runtime">The .NET runtime, such as <c>.NET 10.0.0</c>.</param>
 /// <param name="Native">The native libraries, with the warnings about them.</param>
-/// <remarks>Thread safety: immutable.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 internal sealed record SystemInfo(
     string Cpu,
     int LogicalProcessors,

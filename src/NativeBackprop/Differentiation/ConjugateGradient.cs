@@ -1,7 +1,7 @@
 namespace NativeBackprop;
 
 /// <summary>How a solve by conjugate gradients ended.</summary>
-/// <remarks>Thread safety: immutable, safe to share.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 public enum ConjugateGradientStatus
 {
     /// <summary>The residual is below the tolerance.</summary>
@@ -19,14 +19,14 @@ public enum ConjugateGradientStatus
 /// <param name="Status">How it ended.</param>
 /// <param name="Iterations">Products with the matrix.</param>
 /// <param name="RelativeResidual">‖b − (A + damping·I)x‖ / ‖b‖, as the recurrence has it.</param>
-/// <remarks>Thread safety: safe to share as long as nobody changes its arrays.</remarks>
+/// <remarks>Thread safety: any threads may use it at once, as long as nobody changes its arrays.</remarks>
 public sealed record ConjugateGradientResult(double[] Solution, ConjugateGradientStatus Status, int Iterations, double RelativeResidual);
 
 /// <summary>
 /// Solves (A + damping·I)x = b for a symmetric A by conjugate gradients (Hestenes and Stiefel 1952): x ≈ H⁻¹b without an inverse,
 /// when A is a Hessian. Vectors are kept in double precision.
 /// </summary>
-/// <remarks>Thread safety: nothing is kept between calls; the matrix is used by the thread that calls.</remarks>
+/// <remarks>Thread safety: any threads may use it at once, each with a matrix of its own.</remarks>
 public static class ConjugateGradient
 {
     /// <summary>

@@ -3,7 +3,7 @@ using NativeBackprop.Ops;
 namespace NativeBackprop;
 
 /// <summary>Forward-mode differentiation, from the same single gradient rule of every op.</summary>
-/// <remarks>Thread safety: a graph is built by one thread at a time.</remarks>
+/// <remarks>Thread safety: as that of the <see cref="Graph"/>.</remarks>
 public static class ForwardMode
 {
     extension(Graph graph)

@@ -4,7 +4,7 @@ namespace NativeBackprop;
 /// A symmetric matrix that is known only by its products with vectors. Krylov methods ask for nothing more
 /// (lecture notes 002, high-order derivatives).
 /// </summary>
-/// <remarks>Thread safety: for one thread at a time, unless the derived class says otherwise.</remarks>
+/// <remarks>Thread safety: for one thread at a time. A derived class may say otherwise.</remarks>
 public abstract class KrylovOperator
 {
     /// <summary>Number of rows and of columns.</summary>

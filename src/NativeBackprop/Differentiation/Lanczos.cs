@@ -6,14 +6,14 @@ namespace NativeBackprop;
 /// <param name="Residuals">‖Av − λv‖ of each pair, as the method estimates it: an eigenvalue is no farther away.</param>
 /// <param name="Iterations">Products with the matrix.</param>
 /// <param name="IsConverged">True when every residual is below the tolerance times the largest magnitude seen.</param>
-/// <remarks>Thread safety: safe to share as long as nobody changes its arrays.</remarks>
+/// <remarks>Thread safety: any threads may use it at once, as long as nobody changes its arrays.</remarks>
 public sealed record LanczosResult(double[] Eigenvalues, double[][] Eigenvectors, double[] Residuals, int Iterations, bool IsConverged);
 
 /// <summary>
 /// The leading eigenvalues of a symmetric matrix by Lanczos's method (1950), with full reorthogonalisation: the basis stays orthogonal
 /// in floating-point arithmetic, at the price of keeping all of it.
 /// </summary>
-/// <remarks>Thread safety: nothing is kept between calls; the matrix is used by the thread that calls.</remarks>
+/// <remarks>Thread safety: any threads may use it at once, each with a matrix of its own.</remarks>
 public static class Lanczos
 {
     private const int StepsBetweenChecks = 8;

@@ -7,7 +7,7 @@ namespace NativeBackprop;
 /// what lies between them again when it gets there, so that time is traded for memory (Chen et al. 2016; lecture notes 002, speed and
 /// memory).
 /// </summary>
-/// <remarks>Thread safety: a graph is built by one thread at a time.</remarks>
+/// <remarks>Thread safety: as that of the <see cref="Graph"/>.</remarks>
 public static class Recomputation
 {
     extension(Graph graph)

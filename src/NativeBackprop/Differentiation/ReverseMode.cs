@@ -3,7 +3,7 @@ using NativeBackprop.Ops;
 namespace NativeBackprop;
 
 /// <summary>Reverse-mode differentiation: gradients as more graph (symbol to symbol), differentiable again to any order.</summary>
-/// <remarks>Thread safety: a graph is built by one thread at a time.</remarks>
+/// <remarks>Thread safety: as that of the <see cref="Graph"/>.</remarks>
 public static class ReverseMode
 {
     extension(Graph graph)

@@ -3,7 +3,7 @@ using NativeBackprop.Ops;
 namespace NativeBackprop;
 
 /// <summary>Second derivatives without ever forming a Hessian, and whole Jacobians and Hessians for small problems.</summary>
-/// <remarks>Thread safety: a graph is built by one thread at a time.</remarks>
+/// <remarks>Thread safety: as that of the <see cref="Graph"/>.</remarks>
 public static class SecondOrder
 {
     extension(Graph graph)

@@ -2,7 +2,7 @@ namespace NativeBackprop;
 
 /// <summary>From a graph to a plan.</summary>
 /// <remarks>
-/// Thread safety: compiling reads the graph. Any threads may compile one at once; while another one adds to it, they get an
+/// Thread safety: any threads may use it at once, as long as nobody adds to the graph. While somebody does, they get an
 /// <see cref="InvalidOperationException"/>.
 /// </remarks>
 public static class Compilation

@@ -7,9 +7,9 @@ namespace NativeBackprop;
 /// pinned arena. Running it is a loop and allocates nothing.
 /// </summary>
 /// <remarks>
-/// Thread safety: a plan belongs to one thread at a time; binding, running or reading it while it is in use elsewhere, or from inside its
-/// own run, throws <see cref="InvalidOperationException"/>. Several plans may run at once, and may share parameters as long as none of
-/// them updates those. <see cref="Dispose"/> may be called from any thread.
+/// Thread safety: for one thread at a time; a second one is refused. Binding, running or reading a plan while it is in use elsewhere, or
+/// from inside its own run, throws <see cref="InvalidOperationException"/>. Several plans may run at once, and may share parameters as long
+/// as none of them updates those. <see cref="Dispose"/> may be called from any thread.
 /// </remarks>
 public sealed unsafe partial class Plan : IDisposable
 {

@@ -1,7 +1,7 @@
 namespace NativeBackprop;
 
 /// <summary>How a plan is made.</summary>
-/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 public sealed record PlanOptions
 {
     /// <summary>The batch size that replaces <see cref="Shape.Batch"/>; needed only when a shape holds it.</summary>

@@ -12,7 +12,7 @@ namespace NativeBackprop;
 /// <param name="Place">
 /// Where the first output lies: an offset into the arena in bytes, marked when it overwrites an operand; a parameter; nothing.
 /// </param>
-/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 public sealed record PlanStepReport(
     string Name, string Inputs, string Outputs, string Call, long Flops, long Bytes, int Threads, bool Meets, string Place);
 
@@ -21,5 +21,5 @@ public sealed record PlanStepReport(
 /// <param name="ArenaBytes">Memory of all intermediate values.</param>
 /// <param name="BytesWithoutReuse">What it would be if no value reused another's memory.</param>
 /// <param name="InPlace">How many results overwrite an operand.</param>
-/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 public sealed record PlanReport(IReadOnlyList<PlanStepReport> Steps, long ArenaBytes, long BytesWithoutReuse, int InPlace);

@@ -7,7 +7,7 @@ namespace NativeBackprop;
 /// gradient check. Parameters start from their float32 values unless they are set; updates go to the evaluator's own copies. Nodes are
 /// evaluated in creation order, each with what its variables held at the time that it reads them.
 /// </summary>
-/// <remarks>Thread safety: for one thread at a time, while nobody adds to its graph.</remarks>
+/// <remarks>Thread safety: for one thread at a time. Nobody may add to its graph meanwhile.</remarks>
 public sealed class ReferenceEvaluator
 {
     private readonly Graph _graph;

@@ -9,8 +9,8 @@ namespace NativeBackprop;
 /// update reads the old value, what is built after it the new one. Derivatives read what the nodes that they belong to read, whenever they
 /// are asked for. A variable, or a view of one, that is itself an output of a plan shows what the variable holds after the run.
 /// <para>
-/// Thread safety: a graph is built by one thread at a time. Whoever adds to it while a second thread adds to it too, differentiates or
-/// compiles it, gets an <see cref="InvalidOperationException"/>. Several threads may compile it at once.
+/// Thread safety: for one thread at a time; a second one is refused. Whoever adds to a graph while a second thread adds to it too,
+/// differentiates or compiles it, gets an <see cref="InvalidOperationException"/>. Several threads may compile it at once.
 /// </para>
 /// </remarks>
 public sealed partial class Graph

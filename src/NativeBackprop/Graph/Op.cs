@@ -6,7 +6,7 @@ namespace NativeBackprop;
 /// Something that a plan can run: a graph op, or a fusion of several. Only this library makes them; a user's own is a
 /// <see cref="Ops.CustomOp"/>.
 /// </summary>
-/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 public abstract record Operation
 {
     private protected Operation()
@@ -60,7 +60,7 @@ public abstract record Operation
 /// Immutable and compared by value: the same op on the same inputs is the same node. Ops are made by this library alone; a user's own
 /// is a <see cref="Ops.CustomOp"/>.
 /// </summary>
-/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 public abstract record Op : Operation
 {
     /// <summary>The <see cref="Arity"/> of an op with as many inputs as one likes.</summary>

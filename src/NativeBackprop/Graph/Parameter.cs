@@ -5,8 +5,8 @@ namespace NativeBackprop;
 /// its own, which plans read and update in place; what it is called in a model is the affair of whoever walks the model's layers.
 /// </summary>
 /// <remarks>
-/// Thread safety: any number of threads may read the values, and several plans may use them at once, as long as nobody writes.
-/// Setting, initialising, loading and training want the parameter to themselves.
+/// Thread safety: any threads may use it at once, and any plans, as long as nobody writes. Setting, initialising, loading and training want
+/// the parameter to themselves.
 /// </remarks>
 public sealed unsafe class Parameter
 {

@@ -7,7 +7,8 @@ namespace NativeBackprop;
 /// The parameters that a walk through layers has found, in its order: each once, under one name or several. A name is the path
 /// from the layer that was asked (<c>0.weight</c>).
 /// </summary>
-/// <remarks>Thread safety: immutable, but for the values of the parameters.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once. The values are those of the parameters: see
+/// <see cref="Parameter"/>.</remarks>
 public sealed class ParameterSet : IReadOnlyList<Parameter>
 {
     private readonly Parameter[] _parameters;

@@ -9,7 +9,7 @@ namespace NativeBackprop.IO;
 /// them (<c>optimizer.0.weight.velocity</c>, <c>context.runs</c>), and as metadata the number of steps and whatever must be the same for
 /// the run to go on as if it had never stopped.
 /// </summary>
-/// <remarks>Thread safety: the layer and its trainer are for one thread at a time while they are saved or loaded.</remarks>
+/// <remarks>Thread safety: any threads may use it at once, each with a layer and a trainer of its own.</remarks>
 public static class CheckpointFile
 {
     private const string Steps = "steps", Format = "format", Marker = "nbp-checkpoint", Version = "format_version";

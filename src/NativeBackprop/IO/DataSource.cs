@@ -3,7 +3,7 @@ using NativeBackprop.Data;
 namespace NativeBackprop.IO;
 
 /// <summary>One entry to every kind of data set, by what a user types.</summary>
-/// <remarks>Thread safety: any number of threads.</remarks>
+/// <remarks>Thread safety: any threads may use it at once.</remarks>
 internal static class DataSource
 {
     /// <summary>Opens a data set.</summary>

@@ -1,7 +1,7 @@
 namespace NativeBackprop.IO;
 
 /// <summary>What a data source cannot say of itself.</summary>
-/// <remarks>Thread safety: immutable.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 internal sealed record DataSourceOptions
 {
     /// <summary>The number of classes, where a file does not say; the largest label that occurs plus 1 when null.</summary>

@@ -4,7 +4,8 @@ using NativeBackprop.Losses;
 namespace NativeBackprop.IO;
 
 /// <summary>What a model file says: the shape of an input, the layers, the loss.</summary>
-/// <remarks>Thread safety: immutable, but for the values of the layers' parameters.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once. The values are those of the layers' parameters: see
+/// <see cref="Parameter"/>.</remarks>
 public sealed class ModelDescription
 {
     private readonly Loss _loss;

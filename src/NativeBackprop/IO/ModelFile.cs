@@ -14,7 +14,7 @@ namespace NativeBackprop.IO;
 /// A layer's input width follows from the layers before it. A type is a layer's name or that of any elementwise function, with the
 /// function's arguments as keys.
 /// </summary>
-/// <remarks>Thread safety: any number of threads.</remarks>
+/// <remarks>Thread safety: any threads may use it at once.</remarks>
 public static class ModelFile
 {
     // More than any network that fits into memory needs, and little enough to read in one go.

@@ -8,7 +8,7 @@ namespace NativeBackprop.IO;
 /// A safetensors file (the format of github.com/huggingface/safetensors): the length of the header in 8 bytes, a JSON
 /// header, and the bytes of the tensors one after another. The reader takes nothing on trust.
 /// </summary>
-/// <remarks>Thread safety: immutable; files may be read and written by any number of threads.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 internal sealed class SafetensorsFile
 {
     private readonly Dictionary<string, SafetensorsTensor> _byName;

@@ -19,7 +19,7 @@ internal enum SafetensorsDType
 }
 
 /// <summary>A named tensor of a safetensors file: row-major, little-endian. The elements are a copy of its own.</summary>
-/// <remarks>Thread safety: immutable.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 internal sealed class SafetensorsTensor
 {
     private readonly int[] _shape;

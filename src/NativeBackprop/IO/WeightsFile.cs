@@ -6,7 +6,7 @@ namespace NativeBackprop.IO;
 /// Weights as safetensors, under the names and in the layouts of PyTorch's <c>state_dict()</c>: parameters and buffers, by their paths in
 /// the layer, matrices transposed. A parameter that stands in several places is written under each of its names.
 /// </summary>
-/// <remarks>Thread safety: the layer is for one thread at a time while it is saved or loaded.</remarks>
+/// <remarks>Thread safety: any threads may use it at once, each with a layer of its own.</remarks>
 public static class WeightsFile
 {
     private static readonly Dictionary<string, string> _metadata = new() { ["format"] = "pt" };

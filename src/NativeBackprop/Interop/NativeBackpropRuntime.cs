@@ -5,7 +5,7 @@ using NativeBackprop.Interop;
 namespace NativeBackprop;
 
 /// <summary>What a host program may say to the library as a whole.</summary>
-/// <remarks>Thread safety: any threads may call anything at once.</remarks>
+/// <remarks>Thread safety: any threads may use it at once.</remarks>
 public static partial class NativeBackpropRuntime
 {
     private static ILogger _logger = NullLogger.Instance;

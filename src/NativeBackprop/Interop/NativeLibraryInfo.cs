@@ -11,7 +11,7 @@ namespace NativeBackprop.Interop;
 /// <param name="BlasCore">The core whose kernels OpenBLAS runs, such as <c>SkylakeX</c>.</param>
 /// <param name="BestBlasCore">The core that this CPU could run; the same as <paramref name="BlasCore"/> when nothing is lost.</param>
 /// <param name="Warnings">What costs speed here, one line each; empty when all is well.</param>
-/// <remarks>Thread safety: immutable, safe to share.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 public sealed record NativeLibraryInfo(
     string KernelsPath,
     int AbiVersion,

@@ -3,7 +3,7 @@ using NativeBackprop.Ops;
 namespace NativeBackprop.Layers;
 
 /// <summary>An elementwise function as a layer; <c>new Relu()</c> among other layers makes one.</summary>
-/// <remarks>Thread safety: immutable.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 internal sealed class Activation : Layer
 {
     /// <param name="function">The function applied to every element.</param>

@@ -10,7 +10,7 @@ namespace NativeBackprop.Layers;
 /// Random numbers belong to a path: two parts never share them, and nothing that is built elsewhere changes them. They change from run to
 /// run by one count that all parts share, which is the context's <see cref="State"/>.
 /// <para>
-/// Thread safety: a context and its graph are for one thread at a time; a second one is refused.
+/// Thread safety: for one thread at a time; a second one is refused. So is its graph meanwhile.
 /// </para>
 /// </remarks>
 public sealed class BuildContext

@@ -1,7 +1,7 @@
 namespace NativeBackprop.Layers;
 
 /// <summary>What a network is built for.</summary>
-/// <remarks>Thread safety: immutable, safe to share.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 public enum BuildMode
 {
     /// <summary>Training: dropout drops.</summary>

@@ -6,7 +6,7 @@ namespace NativeBackprop.Layers;
 /// In training, sets every element to 0 with probability p and multiplies the others by 1/(1 − p), so that the expectation stays; in
 /// evaluation, the identity (Srivastava et al. 2014). The masks belong to the path of each use: see <see cref="BuildContext"/>.
 /// </summary>
-/// <remarks>Thread safety: immutable.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 public sealed class Dropout : Layer
 {
     /// <param name="probability">p in [0, 1), the probability that an element is dropped.</param>

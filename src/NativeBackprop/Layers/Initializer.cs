@@ -1,7 +1,8 @@
 namespace NativeBackprop.Layers;
 
 /// <summary>How the initial values of a parameter are drawn: one of the ways below, or a derived record with a way of its own.</summary>
-/// <remarks>Thread safety: immutable, safe to share; the source of random numbers that fills is for one thread at a time.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once. The source of random numbers that fills is for one thread at a
+/// time.</remarks>
 public abstract record Initializer
 {
     /// <summary>The same value everywhere: 0, or 0.1 for a bias that should start a relu in its active range (lecture notes 002).</summary>

@@ -10,8 +10,8 @@ namespace NativeBackprop.Layers;
 /// <para>A layer of one's own adds what it is made of in its constructor and says in <see cref="BuildCore"/> how the parts are
 /// connected. One layer may stand in several places and in several models: its parameters are the same everywhere, trained once
 /// and counted once.</para>
-/// <para>Thread safety: the structure is fixed once the constructor has run, and any number of threads may look at it and build with
-/// it. The values are those of the parameters: see <see cref="Parameter"/>.</para>
+/// <para>Thread safety: any threads may use it at once, once its constructor has run. The values are those of the parameters: see
+/// <see cref="Parameter"/>.</para>
 /// </remarks>
 public abstract class Layer
 {

@@ -1,7 +1,7 @@
 namespace NativeBackprop.Layers;
 
 /// <summary>All values of a layer's parameters and buffers at one moment; see <see cref="Layer.Snapshot"/>.</summary>
-/// <remarks>Thread safety: immutable.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 public sealed class LayerSnapshot
 {
     private readonly (string Name, Shape Shape, int Index)[] _structure;

@@ -8,7 +8,7 @@ namespace NativeBackprop.Layers;
 /// </summary>
 /// <param name="pieces">k, at least 1.</param>
 /// <exception cref="OptionException">k is below 1.</exception>
-/// <remarks>Thread safety: immutable.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 public sealed class Maxout(int pieces) : Layer
 {
     /// <summary>k, how many features compete for one output.</summary>

@@ -8,7 +8,7 @@ namespace NativeBackprop.Layers;
 /// <para>Memory is bounded: a few plans, each with an arena for its batch size, for as many calls as compute at once
 /// (<see cref="PredictorOptions.Plans"/>); more callers wait, in turn. Where every layer keeps rows apart, plans exist for some batch sizes
 /// only, and a batch between two of them is padded with copies of its last row, or computed in parts.</para>
-/// <para>Thread safety: any thread may call anything at any time, except from inside a call.</para>
+/// <para>Thread safety: any threads may use it at once, except from inside a call.</para>
 /// </remarks>
 public sealed class Predictor : IDisposable
 {

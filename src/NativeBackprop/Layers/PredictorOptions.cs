@@ -1,7 +1,7 @@
 namespace NativeBackprop.Layers;
 
 /// <summary>How a <see cref="Predictor"/> works.</summary>
-/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 public sealed record PredictorOptions
 {
     /// <summary>

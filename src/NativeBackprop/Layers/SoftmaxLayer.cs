@@ -6,7 +6,7 @@ namespace NativeBackprop.Layers;
 /// The softmax over the last dimension as a layer; <c>new Softmax()</c> among other layers makes one. Training with a cross-entropy wants
 /// the logits before it instead, because that loss holds the softmax already.
 /// </summary>
-/// <remarks>Thread safety: immutable.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 internal sealed class SoftmaxLayer : Layer
 {
     /// <inheritdoc/>

@@ -10,7 +10,7 @@ namespace NativeBackprop.Losses;
 /// <remarks>
 /// Outputs are [B, 2K], targets [B, K].
 /// <para>
-/// Thread safety: immutable, so that any threads may use one at once.
+/// Thread safety: immutable; any threads may use it at once.
 /// </para>
 /// </remarks>
 public sealed class GaussianNll : Loss

@@ -9,7 +9,7 @@ namespace NativeBackprop.Losses;
 /// <remarks>
 /// Outputs and targets are [B, K].
 /// <para>
-/// Thread safety: immutable, so that any threads may use one at once.
+/// Thread safety: immutable; any threads may use it at once.
 /// </para>
 /// </remarks>
 /// <param name="delta">δ, a finite number above 0.</param>

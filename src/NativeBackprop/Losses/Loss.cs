@@ -7,7 +7,7 @@ namespace NativeBackprop.Losses;
 /// nowhere else. Losses take logits, not probabilities. A loss of one's own is a class derived from this one that says
 /// <see cref="PerExample"/>.
 /// </summary>
-/// <remarks>Thread safety: the losses of this library are immutable, so that any threads may use one at once.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once. Of a loss of your own, that is yours to see to.</remarks>
 public abstract class Loss
 {
     /// <summary>The name in snake_case, as model files write it.</summary>

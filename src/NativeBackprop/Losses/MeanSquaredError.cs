@@ -6,7 +6,7 @@ namespace NativeBackprop.Losses;
 /// <remarks>
 /// Outputs and targets are [B, K].
 /// <para>
-/// Thread safety: immutable, so that any threads may use one at once.
+/// Thread safety: immutable; any threads may use it at once.
 /// </para>
 /// </remarks>
 public sealed class MeanSquaredError : Loss

@@ -8,7 +8,8 @@ namespace NativeBackprop.Losses;
 /// groups.
 /// </summary>
 /// <remarks>
-/// Thread safety: immutable, safe to share where <see cref="AppliesTo"/> is; the graph that it adds to is for one thread at a time.
+/// Thread safety: any threads may use it at once, where they may use <see cref="AppliesTo"/>. The graph that it adds to is for one thread
+/// at a time.
 /// </remarks>
 public abstract record Regularizer
 {

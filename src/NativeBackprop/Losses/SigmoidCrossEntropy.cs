@@ -9,7 +9,7 @@ namespace NativeBackprop.Losses;
 /// </summary>
 /// <remarks>
 /// A target outside [0, 1] is no probability: its formula is the same and has no minimum. Outputs and targets are [B, K].
-/// Thread safety: immutable, so that any threads may use one at once.
+/// Thread safety: immutable; any threads may use it at once.
 /// </remarks>
 public sealed class SigmoidCrossEntropy : Loss
 {

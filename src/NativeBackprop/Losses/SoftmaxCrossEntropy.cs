@@ -10,7 +10,7 @@ namespace NativeBackprop.Losses;
 /// With label smoothing ε the target is (1 − ε)·t + ε/K (Szegedy et al. 2016). With class weights w the example's loss is
 /// Σ_j w_j t_j (log Σ exp z − z_j); the mean over class indices then divides by the sum of the weights of the batch's classes instead
 /// of the batch size (0/0 where all of them are 0), the mean over probabilities by the batch size. Both as PyTorch's. Outputs are [B, K].
-/// Thread safety: immutable, so that any threads may use one at once.
+/// Thread safety: immutable; any threads may use it at once.
 /// </remarks>
 public sealed class SoftmaxCrossEntropy : Loss
 {

@@ -5,8 +5,8 @@ namespace NativeBackprop;
 /// native kernels read and write the same bytes without copying.
 /// </summary>
 /// <remarks>
-/// Thread safety: several threads may read at once. A thread that writes must be the only one that uses the buffer, and a plan that the
-/// buffer is bound to counts as one while it runs.
+/// Thread safety: any threads may use it at once, as long as nobody writes. A thread that writes must be the only one that uses the buffer,
+/// and a plan that the buffer is bound to counts as one while it runs.
 /// </remarks>
 public sealed unsafe class PinnedBuffer
 {

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace NativeBackprop.Ops;
 
 /// <summary>The inputs that a <see cref="CustomOp"/> is given: their elements, row-major, and their shapes.</summary>
-/// <remarks>Thread safety: valid inside the call that it was handed to, on its thread.</remarks>
+/// <remarks>Thread safety: for one thread at a time. It is valid inside the call that it was handed to, on its thread.</remarks>
 /// <typeparam name="T"><see cref="float"/> in a plan, <see cref="double"/> in the reference.</typeparam>
 public readonly ref struct CustomInputs<T>
     where T : struct

@@ -9,7 +9,7 @@ namespace NativeBackprop.Ops;
 /// <remarks>
 /// The double-precision reference runs the float code on rounded values unless the overloads for <see cref="double"/> are overridden too;
 /// a gradient check by differences needs those.
-/// <para>Thread safety: as that of the class derived; plans that hold the op may call it from any thread, several at once.</para>
+/// <para>Thread safety: as that of the class derived. Plans that hold the op may call it from any thread, several at once.</para>
 /// </remarks>
 public abstract class CustomOp
 {

@@ -4,7 +4,7 @@ namespace NativeBackprop.Ops;
 /// A function of one number applied to every element: y = f(x), dx = dy ⊙ f′. An activation of a network is one of these; a function of
 /// one's own is a <see cref="CustomOp"/>. The result has the argument's shape.
 /// </summary>
-/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 public abstract unsafe record Elementwise : Op
 {
     // 0 and −0 are equal numbers but other functions: x ⊙ 0 and x ⊙ −0 differ.

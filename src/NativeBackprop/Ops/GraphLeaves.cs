@@ -1,7 +1,7 @@
 namespace NativeBackprop.Ops;
 
 /// <summary>Leaves and joining ops as methods of the graph.</summary>
-/// <remarks>Thread safety: a graph is built by one thread at a time.</remarks>
+/// <remarks>Thread safety: as that of the <see cref="Graph"/>.</remarks>
 public static class GraphLeaves
 {
     extension(Graph graph)

@@ -4,7 +4,7 @@ namespace NativeBackprop.Ops;
 /// The ops as methods of the node that they apply to. Each adds to the node's graph, and throws <see cref="ArgumentNullException"/> for
 /// no node, <see cref="ShapeException"/> for shapes or an axis that do not fit, <see cref="GraphException"/> for a node of another graph.
 /// </summary>
-/// <remarks>Thread safety: a graph is built by one thread at a time.</remarks>
+/// <remarks>Thread safety: as that of the <see cref="Graph"/>.</remarks>
 public static class NodeFunctions
 {
     extension(Node x)

@@ -4,7 +4,7 @@ namespace NativeBackprop.Ops;
 /// Arithmetic on nodes, with numpy's broadcasting: <c>(x + y) * z</c> is a graph. No node is an <see cref="ArgumentNullException"/>, shapes
 /// that do not broadcast are a <see cref="ShapeException"/>, nodes of two graphs a <see cref="GraphException"/>.
 /// </summary>
-/// <remarks>Thread safety: a graph is built by one thread at a time.</remarks>
+/// <remarks>Thread safety: as that of the <see cref="Graph"/>.</remarks>
 public static class NodeOperators
 {
     extension(Node)

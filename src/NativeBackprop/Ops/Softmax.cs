@@ -6,7 +6,7 @@ namespace NativeBackprop.Ops;
 /// y_i = exp(z_i) / Σ_j exp(z_j) over the last dimension, a vector activation: its Jacobian has y_i − y_i² on the diagonal and
 /// −y_i y_j off it, so that dz = y ⊙ (dy − ⟨dy, y⟩) without ever forming it (lecture notes 003).
 /// </summary>
-/// <remarks>Thread safety: immutable, safe to share.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 public sealed record Softmax : Op
 {
     internal override bool CanOverwrite(int input, int output) => true;

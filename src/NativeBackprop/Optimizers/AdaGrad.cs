@@ -3,7 +3,7 @@ using NativeBackprop.Ops;
 namespace NativeBackprop.Optimizers;
 
 /// <summary>s ← s + d², w ← w − ηd/(√s + ε) with d = g + λw (lecture notes 001; Duchi et al. 2011).</summary>
-/// <remarks>Thread safety: that of every <see cref="Optimizer"/>.</remarks>
+/// <remarks>Thread safety: as that of every <see cref="Optimizer"/>.</remarks>
 /// <param name="learningRate">η, above 0.</param>
 /// <param name="epsilon">ε ≥ 0, which bounds the first steps.</param>
 /// <param name="weightDecay">λ ≥ 0, added to the gradient as λw.</param>

@@ -6,7 +6,7 @@ namespace NativeBackprop.Optimizers;
 /// Moving averages of gradient and squared gradient, corrected for their start at zero: w ← w − η·m̂/(√v̂ + ε)
 /// (Kingma and Ba 2015). <see cref="AdamW"/> is the form whose weight decay is not scaled by the averages.
 /// </summary>
-/// <remarks>Thread safety: that of every <see cref="Optimizer"/>.</remarks>
+/// <remarks>Thread safety: as that of every <see cref="Optimizer"/>.</remarks>
 public class Adam : Optimizer
 {
     private readonly AdamUpdate _update;
@@ -51,7 +51,7 @@ public class Adam : Optimizer
 /// <summary>
 /// Adam with decoupled weight decay: w ← (1 − ηλ)w before Adam's step (Loshchilov and Hutter 2019).
 /// </summary>
-/// <remarks>Thread safety: that of every <see cref="Optimizer"/>.</remarks>
+/// <remarks>Thread safety: as that of every <see cref="Optimizer"/>.</remarks>
 /// <param name="learningRate">η, above 0.</param>
 /// <param name="beta1">β1 in [0, 1).</param>
 /// <param name="beta2">β2 in [0, 1).</param>

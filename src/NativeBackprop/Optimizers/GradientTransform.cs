@@ -4,7 +4,7 @@ namespace NativeBackprop.Optimizers;
 /// What is done to the gradients between the backward pass and the update, as graph: one of the ways below, or a derived record with a
 /// way of its own.
 /// </summary>
-/// <remarks>Thread safety: immutable, safe to share; the graph that it adds to is for one thread at a time.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once. The graph that it adds to is for one thread at a time.</remarks>
 public abstract record GradientTransform
 {
     /// <summary>Clips every element to [−limit, limit].</summary>

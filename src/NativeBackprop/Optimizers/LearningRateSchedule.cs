@@ -4,7 +4,7 @@ namespace NativeBackprop.Optimizers;
 /// How the learning rate changes over the steps of training, as a factor on the optimizer's rate: one of the ways below, or a derived
 /// record with a way of its own.
 /// </summary>
-/// <remarks>Thread safety: immutable, safe to share.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 public abstract record LearningRateSchedule
 {
     /// <summary>The optimizer's own rate at every step: a factor of 1.</summary>

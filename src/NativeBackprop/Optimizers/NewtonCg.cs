@@ -3,7 +3,7 @@ using NativeBackprop.Ops;
 namespace NativeBackprop.Optimizers;
 
 /// <summary>What a step of <see cref="NewtonCg"/> came to.</summary>
-/// <remarks>Thread safety: safe to share as long as nobody changes the arrays of its direction.</remarks>
+/// <remarks>Thread safety: any threads may use it at once, as long as nobody changes the arrays of its direction.</remarks>
 /// <param name="LossBefore">The loss where the step started.</param>
 /// <param name="LossAfter">The loss where it ended; equal when no length was short enough.</param>
 /// <param name="Length">How far along the direction it went: 1 is Newton's full step, 0 none.</param>

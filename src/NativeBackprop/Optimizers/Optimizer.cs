@@ -11,8 +11,8 @@ namespace NativeBackprop.Optimizers;
 /// An optimizer belongs to one trainer or training step until that is disposed of or collected; a second one is refused, unless the
 /// optimizer was made with <c>shared: true</c>.
 /// <para>
-/// Thread safety: as that of its owner; a shared one may serve several owners on several threads, as long as no two of them train the
-/// same parameter.
+/// Thread safety: as that of its owner. A shared one may serve several owners on several threads, as long as no two of them train the same
+/// parameter.
 /// </para>
 /// </remarks>
 public abstract class Optimizer

@@ -4,7 +4,7 @@ namespace NativeBackprop.Optimizers;
 /// Parameters that go by a rate and a weight decay of their own; those in no group go by the optimizer's. The usual wish is no decay on
 /// biases and norms: <c>new ParameterGroup(p => p.Shape.Rank &lt; 2) { WeightDecay = 0 }</c>.
 /// </summary>
-/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 public sealed class ParameterGroup
 {
     private readonly HashSet<Parameter>? _parameters;

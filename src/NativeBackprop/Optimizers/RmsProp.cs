@@ -3,7 +3,7 @@ using NativeBackprop.Ops;
 namespace NativeBackprop.Optimizers;
 
 /// <summary>s ← αs + (1 − α)d², w ← w − ηd/(√s + ε) with d = g + λw (Hinton's lecture 6e, 2012).</summary>
-/// <remarks>Thread safety: that of every <see cref="Optimizer"/>.</remarks>
+/// <remarks>Thread safety: as that of every <see cref="Optimizer"/>.</remarks>
 /// <param name="learningRate">η, above 0.</param>
 /// <param name="alpha">α in [0, 1), the share of s that is kept.</param>
 /// <param name="epsilon">ε ≥ 0, outside the root as in PyTorch.</param>

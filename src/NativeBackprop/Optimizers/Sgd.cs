@@ -6,7 +6,7 @@ namespace NativeBackprop.Optimizers;
 /// Gradient descent, with momentum when μ &gt; 0: v ← μv + g + λw, w ← w − ηv; Nesterov's form looks ahead along v. Without
 /// momentum the update happens inside the product that computes the gradient.
 /// </summary>
-/// <remarks>Thread safety: that of every <see cref="Optimizer"/>.</remarks>
+/// <remarks>Thread safety: as that of every <see cref="Optimizer"/>.</remarks>
 /// <param name="learningRate">η, above 0.</param>
 /// <param name="momentum">μ in [0, 1).</param>
 /// <param name="weightDecay">λ ≥ 0, added to the gradient as λw (PyTorch's argument of that name).</param>

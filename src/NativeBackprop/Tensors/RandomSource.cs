@@ -12,7 +12,7 @@ namespace NativeBackprop;
 /// started at the seed, as its authors recommend. The state is those four words and nothing more: no method keeps a
 /// value back for the next call.
 /// <para>
-/// Thread safety: for one thread at a time; give each its own <see cref="Split"/>.
+/// Thread safety: for one thread at a time. Give each its own <see cref="Split"/>.
 /// </para>
 /// </remarks>
 public sealed class RandomSource

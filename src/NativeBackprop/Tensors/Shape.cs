@@ -7,7 +7,7 @@ namespace NativeBackprop;
 /// The extents of a tensor, outermost first. An extent is a number, or a multiple of the batch size that a plan is compiled for:
 /// <see cref="Batch"/>, or <see cref="Batches"/> of several. Immutable, compared by value.
 /// </summary>
-/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 [CollectionBuilder(typeof(Shape), nameof(Create))]
 public sealed class Shape : IEquatable<Shape>, IEnumerable<int>
 {
@@ -231,7 +231,7 @@ public sealed class Shape : IEquatable<Shape>, IEnumerable<int>
 }
 
 /// <summary>The number of elements of a shape.</summary>
-/// <remarks>Thread safety: a shape is immutable, so that any threads may ask at once.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 public static class ShapeLength
 {
     // An extension, because the compiler takes a type's own Length for the number of items that [.. shape, 1] spreads.

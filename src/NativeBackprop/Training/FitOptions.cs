@@ -1,7 +1,7 @@
 namespace NativeBackprop.Training;
 
 /// <summary>How far a <see cref="Trainer"/>'s Fit goes, and from where.</summary>
-/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 public sealed record FitOptions
 {
     /// <summary>Passes over the training rows, at least 1; not used when <see cref="Steps"/> is given.</summary>

@@ -4,13 +4,13 @@ using System.Text;
 namespace NativeBackprop.Training;
 
 /// <summary>Loss and accuracy over some rows.</summary>
-/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 /// <param name="Loss">Mean loss of a row, without penalties on the parameters.</param>
 /// <param name="Accuracy">Share of rows whose largest output is at their class; null unless the targets are classes.</param>
 public readonly record struct Evaluation(double Loss, double? Accuracy);
 
 /// <summary>What an epoch came to.</summary>
-/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 /// <param name="Epoch">Counted from 1.</param>
 /// <param name="Train">Over the minibatches as they were trained on, each before its update.</param>
 /// <param name="Test">Over the held-out rows after the epoch; null when there are none.</param>
@@ -18,7 +18,7 @@ public readonly record struct Evaluation(double Loss, double? Accuracy);
 public sealed record EpochReport(int Epoch, Evaluation Train, Evaluation? Test, double Seconds);
 
 /// <summary>What a training run came to.</summary>
-/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 /// <param name="Epochs">The finished epochs; the last one may be a part, where the run was to end after a number of steps.</param>
 /// <param name="Steps">Updates made by this run.</param>
 /// <param name="SamplesPerSecond">Rows trained on for each second of training.</param>

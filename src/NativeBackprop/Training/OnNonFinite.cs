@@ -1,7 +1,7 @@
 namespace NativeBackprop.Training;
 
 /// <summary>What a step does about numbers that are NaN or infinite.</summary>
-/// <remarks>Thread safety: immutable, safe to share.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 public enum OnNonFinite
 {
     /// <summary>A cost that is not finite stops the step before anything is changed, with a <see cref="NonFiniteException"/>.</summary>

@@ -3,7 +3,7 @@ using NativeBackprop.Losses;
 namespace NativeBackprop.Training;
 
 /// <summary>How a <see cref="Trainer"/> works.</summary>
-/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 public sealed record TrainerOptions : TrainingStepOptions
 {
     /// <summary>Rows of a minibatch, at least 1.</summary>

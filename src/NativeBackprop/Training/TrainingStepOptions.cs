@@ -3,7 +3,7 @@ using NativeBackprop.Optimizers;
 namespace NativeBackprop.Training;
 
 /// <summary>How a <see cref="TrainingStep"/> works.</summary>
-/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 public record TrainingStepOptions
 {
     /// <summary>Parameters with a learning rate factor or a weight decay of their own; the others go by the optimizer's.</summary>
