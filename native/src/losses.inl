@@ -9,23 +9,6 @@ typedef struct row_sum {
 /* exp of the lanes of a tail, 0 in the others; those are not left to underflow, which would cost a hundred cycles. */
 NB_INLINE vf exp_part(vt t, vf x) { return v_keep_part(t, v_exp(v_keep_part(t, x))); }
 
-/* A row of at most two vectors never leaves the registers. Its sum is the one that row_exp makes: lanes i and i + 16 first, then the
- * halves. e0 and e1 become gain softmax(z), 0 behind the row's end. */
-NB_INLINE row_sum softmax_short(const float *z, vt t0, vt t1, int two, float gain, vf *e0, vf *e1) {
-    const vf lowest = v_set1(-INFINITY);
-    vf z0 = v_load_part_or(z, t0, lowest), z1 = two ? v_load_part_or(z + VL, t1, lowest) : lowest;
-    row_sum row;
-    row.max = v_largest(two ? v_max(z0, z1) : z0);
-    const vf max = v_set1(row.max);
-    *e0 = exp_part(t0, v_sub(z0, max));
-    *e1 = two ? exp_part(t1, v_sub(z1, max)) : lowest;
-    row.sum = v_sum(two ? v_add(*e0, *e1) : *e0);
-    const vf scale = v_set1(gain / row.sum);
-    *e0 = v_mul(*e0, scale);
-    if (two) *e1 = v_mul(*e1, scale);
-    return row;
-}
-
 NB_INLINE float row_max(const float *z, size_t n) {
     v16 m0 = v16_set1(-INFINITY), m1 = m0;
     size_t i = 0;
@@ -66,45 +49,50 @@ static row_sum softmax_long(const float *z, size_t n, float gain, float *e) {
     return row;
 }
 
-/* The results of as many rows as a vector has lanes. Short rows wait here until all of them have been read: in place, a row would
- * be loaded while the masked store of its neighbour is still on its way to the cache, which takes four times as long as the row.
- */
+/* Short rows are taken a vector of rows at a time, a column after the other: no lane is idle, none are joined, and all rows of a
+ * block are read before one is written, which may stand in the same place. */
+enum { NB_SHORT_ROW = 32 };
+
 typedef struct row_block {
-    float short_row[VL][2 * VL];
+    float column[NB_SHORT_ROW][VL]; /* exp(z - max) */
+    vf max, sum;                    /* of each row */
 } row_block;
 
-/* gain softmax(z) of row k of a block, whose rows go to y; e is where it stands until write_block. */
-NB_INLINE row_sum softmax_row(const float *z, size_t cols, size_t k, float gain, row_block *block, float *y, float **e) {
-    if (cols > 2 * VL) {
-        *e = y ? y + k * cols : NULL;
-        return softmax_long(z + k * cols, cols, gain, *e);
+static void read_block(const float *z, size_t rows, size_t cols, row_block *block) {
+    if (rows < VL)
+        for (size_t c = 0; c < cols; c++) v_store(block->column[c], v_set1(0.0f));
+    transpose_strip(z, rows, cols, cols, block->column[0], VL);
+    vf max = v_set1(-INFINITY), even = v_set1(0.0f), odd = even;
+    for (size_t c = 0; c < cols; c++) max = v_max(max, v_load(block->column[c]));
+    for (size_t c = 0; c < cols; c++) {
+        vf e = v_exp(v_sub(v_load(block->column[c]), max));
+        v_store(block->column[c], e);
+        if (c % 2)
+            odd = v_add(odd, e);
+        else
+            even = v_add(even, e);
     }
-    const int two = cols > VL;
-    const vt t0 = v_tail(at_most(cols, VL)), t1 = v_tail(two ? cols - VL : 0);
-    vf e0, e1;
-    row_sum row = softmax_short(z + k * cols, t0, t1, two, gain, &e0, &e1);
-    *e = block->short_row[k];
-    v_store(*e, e0);
-    if (two) v_store(*e + VL, e1);
-    return row;
+    block->max = max;
+    block->sum = v_add(even, odd);
 }
 
-static __attribute__((noinline)) void write_block(const row_block *block, size_t n, size_t cols, float *y) {
-    if (cols > 2 * VL) return;
-    const vt t0 = v_tail(at_most(cols, VL)), t1 = v_tail(cols > VL ? cols - VL : 0);
-    for (size_t k = 0; k < n; k++, y += cols) {
-        v_store_part(y, t0, v_load(block->short_row[k]));
-        if (cols > VL) v_store_part(y + VL, t1, v_load(block->short_row[k] + VL));
-    }
+/* gain softmax(z) */
+static void write_block(row_block *block, vf gain, size_t rows, size_t cols, float *y) {
+    const vf scale = v_div(gain, block->sum);
+    for (size_t c = 0; c < cols; c++) v_store(block->column[c], v_mul(scale, v_load(block->column[c])));
+    transpose_strip(block->column[0], cols, rows, VL, y, cols);
 }
 
 static void k_softmax(const float *z, size_t rows, size_t cols, float *y) {
     row_block block;
-    float *e;
-    for (size_t r0 = 0; r0 < rows; r0 += VL) {
-        size_t n = at_most(rows - r0, VL);
-        for (size_t k = 0; k < n; k++) softmax_row(z + r0 * cols, cols, k, 1.0f, &block, y + r0 * cols, &e);
-        write_block(&block, n, cols, y + r0 * cols);
+    for (size_t r = 0; r < rows; r += VL, z += VL * cols, y += VL * cols) {
+        const size_t n = at_most(rows - r, VL);
+        if (cols <= NB_SHORT_ROW) {
+            read_block(z, n, cols, &block);
+            write_block(&block, v_set1(1.0f), n, cols, y);
+        } else {
+            for (size_t k = 0; k < n; k++) softmax_long(z + k * cols, cols, 1.0f, y + k * cols);
+        }
     }
 }
 
@@ -120,40 +108,49 @@ NB_INLINE void store_logs(const row_logs *logs, size_t n, float *l) {
 
 static void k_log_sum_exp(const float *z, size_t rows, size_t cols, float *y) {
     row_block block;
-    row_logs logs = {{0}, {0}, {0}};
-    float *e;
-    for (size_t r0 = 0; r0 < rows; r0 += VL) {
-        size_t n = at_most(rows - r0, VL);
-        for (size_t k = 0; k < n; k++) {
-            row_sum row = softmax_row(z + r0 * cols, cols, k, 1.0f, &block, NULL, &e);
-            logs.weight[k] = 1.0f;
-            logs.offset[k] = row.max;
-            logs.sum[k] = row.sum;
+    for (size_t r = 0; r < rows; r += VL, z += VL * cols) {
+        const size_t n = at_most(rows - r, VL);
+        if (cols <= NB_SHORT_ROW) {
+            read_block(z, n, cols, &block);
+        } else {
+            float max[VL] = {0}, sum[VL] = {0};
+            for (size_t k = 0; k < n; k++) {
+                row_sum row = softmax_long(z + k * cols, cols, 1.0f, NULL);
+                max[k] = row.max;
+                sum[k] = row.sum;
+            }
+            block.max = v_load(max);
+            block.sum = v_load(sum);
         }
-        store_logs(&logs, n, y + r0);
+        v_store_part(y + r, v_tail(n), v_add(v_log(block.sum), block.max));
     }
 }
 
 static void k_softmax_cross_entropy(const float *z, const int32_t *t, const float *dl, size_t rows, size_t cols, float *l,
                                     float *dz) {
     row_block block;
-    row_logs logs = {{0}, {0}, {0}};
-    float *e;
-    for (size_t r0 = 0; r0 < rows; r0 += VL) {
-        const float *zb = z + r0 * cols;
-        float *dzb = dz ? dz + r0 * cols : NULL;
-        size_t n = at_most(rows - r0, VL);
-        for (size_t k = 0; k < n; k++) {
-            size_t target = (size_t)t[r0 + k];
-            float z_target = zb[k * cols + target]; /* before dz, which may be z, overwrites it */
-            row_sum row = softmax_row(zb, cols, k, dz ? dl[r0 + k] : 0.0f, &block, dzb, &e);
-            logs.weight[k] = 1.0f;
-            logs.offset[k] = row.max - z_target;
-            logs.sum[k] = row.sum;
-            if (dz) e[target] -= dl[r0 + k];
+    for (size_t r = 0; r < rows; r += VL, z += VL * cols, t += VL) {
+        const size_t n = at_most(rows - r, VL);
+        float z_target[VL] = {0}, max[VL] = {0}, sum[VL] = {0};
+        for (size_t k = 0; k < n; k++) z_target[k] = z[k * cols + (size_t)t[k]]; /* before dz, which may be z, overwrites it */
+        if (cols <= NB_SHORT_ROW) {
+            read_block(z, n, cols, &block);
+            if (dz) write_block(&block, v_load_part(dl, v_tail(n)), n, cols, dz);
+        } else {
+            for (size_t k = 0; k < n; k++) {
+                row_sum row = softmax_long(z + k * cols, cols, dz ? dl[k] : 0.0f, dz ? dz + k * cols : NULL);
+                max[k] = row.max;
+                sum[k] = row.sum;
+            }
+            block.max = v_load(max);
+            block.sum = v_load(sum);
         }
-        if (dz) write_block(&block, n, cols, dzb);
-        if (l) store_logs(&logs, n, l + r0);
+        if (l) v_store_part(l + r, v_tail(n), v_add(v_log(block.sum), v_sub(block.max, v_load(z_target))));
+        if (dz) {
+            for (size_t k = 0; k < n; k++) dz[k * cols + (size_t)t[k]] -= dl[k];
+            dz += VL * cols;
+            dl += VL;
+        }
     }
 }
 

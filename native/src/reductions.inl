@@ -117,16 +117,19 @@ static void k_fill(float value, size_t n, float *y) {
  */
 enum { NB_STRIP = 128 };
 
-static void k_transpose(const float *x, size_t rows, size_t cols, float *y) {
-    for (size_t r0 = 0; r0 < rows; r0 += NB_STRIP) {
-        size_t end = rows - r0 < NB_STRIP ? rows : r0 + NB_STRIP;
-        size_t tiled = r0 + (end - r0) / NB_TILE * NB_TILE, c = 0;
-        for (; c + NB_TILE <= cols; c += NB_TILE) {
-            for (size_t r = r0; r < tiled; r += NB_TILE) v_transpose(x + r * cols + c, cols, y + c * rows + r, rows);
-            for (size_t k = c; k < c + NB_TILE; k++)
-                for (size_t r = tiled; r < end; r++) y[k * rows + r] = x[r * cols + k];
-        }
-        for (; c < cols; c++)
-            for (size_t r = r0; r < end; r++) y[c * rows + r] = x[r * cols + c];
+NB_INLINE void transpose_strip(const float *x, size_t rows, size_t cols, size_t ldx, float *y, size_t ldy) {
+    const size_t tiled = rows / NB_TILE * NB_TILE;
+    size_t c = 0;
+    for (; c + NB_TILE <= cols; c += NB_TILE) {
+        for (size_t r = 0; r < tiled; r += NB_TILE) v_transpose(x + r * ldx + c, ldx, y + c * ldy + r, ldy);
+        for (size_t k = c; k < c + NB_TILE; k++)
+            for (size_t r = tiled; r < rows; r++) y[k * ldy + r] = x[r * ldx + k];
     }
+    for (; c < cols; c++)
+        for (size_t r = 0; r < rows; r++) y[c * ldy + r] = x[r * ldx + c];
+}
+
+static void k_transpose(const float *x, size_t rows, size_t cols, float *y) {
+    for (size_t r = 0; r < rows; r += NB_STRIP)
+        transpose_strip(x + r * cols, rows - r < NB_STRIP ? rows - r : NB_STRIP, cols, cols, y + r, rows);
 }
