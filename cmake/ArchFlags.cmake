@@ -30,17 +30,17 @@ function(nb_compile_options target)
   endif()
 endfunction()
 
-# The kernels as objects, which the library is made of and the test that compares their bits.
+# The kernels, and what they ask of the CPU, as objects, which the library is made of and the test that compares their bits.
 function(nb_add_kernels target)
   set(src ${PROJECT_SOURCE_DIR}/native/src)
-  add_library(${target} OBJECT ${src}/kernels_scalar.c)
+  add_library(${target} OBJECT ${src}/kernels_scalar.c ${src}/cpu.c)
   nb_compile_options(${target})
   target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/native/include)
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden)
   # The scalar unit is the reference: one lane at a time, as written.
-  set(scalar_flags -fno-tree-vectorize)
+  set(scalar_flags -Os -fno-tree-vectorize)
   if(CMAKE_C_COMPILER_ID MATCHES "Clang")
-    set(scalar_flags -fno-vectorize -fno-slp-vectorize)
+    set(scalar_flags -Os -fno-vectorize -fno-slp-vectorize)
   endif()
   set_source_files_properties(${src}/kernels_scalar.c PROPERTIES COMPILE_OPTIONS "${scalar_flags}")
   if(NB_TARGET_IS_X86)

@@ -25,12 +25,18 @@ extern "C" {
 #endif
 
 /* clang-format off: every declaration under its one comment. */
-#define NB_ABI_VERSION 2
+#define NB_ABI_VERSION 3
 
 /* Instruction sets. AVX2 means AVX2 and FMA; AVX512 means F, DQ, BW and VL; both with the register state enabled by the OS. */
 typedef enum nb_isa { NB_ISA_SCALAR = 0, NB_ISA_AVX2 = 1, NB_ISA_AVX512 = 2 } nb_isa;
 
-typedef enum nb_status { NB_OK = 0, NB_ERROR_UNKNOWN_ISA = 1, NB_ERROR_UNSUPPORTED_ISA = 2 } nb_status;
+typedef enum nb_status {
+    NB_OK = 0,
+    NB_ERROR_UNKNOWN_ISA = 1,
+    NB_ERROR_UNSUPPORTED_ISA = 2,
+    NB_ERROR_SHAPE = 3,
+    NB_ERROR_OVERLAP = 4,
+} nb_status;
 
 /* The NB_ABI_VERSION that the library was built with. */
 NB_API int32_t nb_abi_version(void);
@@ -202,6 +208,40 @@ NB_API void nb_squared_error_f32(const float *y, const float *t, const float *dl
 /* l = mean over c of log(1 + exp z) - t z, dz = dl (sigmoid(z) - t) / cols, t [rows, cols] in [0, 1]; dz may be z or t. Neither cancels
  * or overflows, however large z. An infinite or NaN logit gives NaN or Inf. */
 NB_API void nb_sigmoid_cross_entropy_f32(const float *z, const float *t, const float *dl, size_t rows, size_t cols, float *l, float *dz);
+
+/* How an operand of a product lies in memory: rows of op(A) or op(B) as they are; op(A) or op(B) as the transpose of what lies there;
+ * B in the panels that nb_product_pack makes. */
+typedef enum nb_operand { NB_OPERAND_PLAIN = 0, NB_OPERAND_TRANSPOSED = 1, NB_OPERAND_PACKED = 2 } nb_operand;
+
+/* C = alpha op(A) op(B) + beta C; op(A) is [m, k], op(B) [k, n], C [m, n]. lda, ldb, ldc are the strides from one row in memory to the
+ * next; ldb is not read where B is packed. C is not read where beta is 0. */
+typedef struct nb_product {
+    size_t m;
+    size_t n;
+    size_t k;
+    float alpha;
+    float beta;
+    nb_operand a_form;
+    nb_operand b_form;
+    const float *a;
+    size_t lda;
+    const float *b;
+    size_t ldb;
+    float *c;
+    size_t ldc;
+} nb_product;
+
+/* Computes C[row .. row + rows, column .. column + columns] and touches nothing else of C. workspace: as long as nb_product_workspace
+ * says, one for each call that runs at the same time. An element's bits do not depend on the range that it is computed in, nor on the
+ * level: sums go over blocks of 256 of k, each from its first product on by fused multiply-adds, and block by block into C.
+ * NB_ERROR_SHAPE: a range or a stride does not fit, A is packed; NB_ERROR_OVERLAP: C shares memory with A or B. C is then untouched. */
+NB_API nb_status nb_product_run_f32(const nb_product *p, size_t row, size_t rows, size_t column, size_t columns, float *workspace);
+/* Floats of workspace that any range of this product wants on any level; a, b and c are not read. */
+NB_API size_t nb_product_workspace_f32(const nb_product *p);
+/* Floats of a packed B. */
+NB_API size_t nb_product_packed_length_f32(size_t n, size_t k);
+/* Packs B, PLAIN or TRANSPOSED, for any number of products; reads n, k, b_form, b and ldb. The same on every level. */
+NB_API nb_status nb_product_pack_f32(const nb_product *p, float *packed);
 
 /* Updates of n parameters w by their gradient g, in PyTorch's order of operations. d = g + weight_decay w. */
 /* w -= lr d. */

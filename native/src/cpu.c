@@ -1,5 +1,7 @@
 #include "cpu.h"
 
+#include <stdatomic.h>
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 
@@ -27,7 +29,39 @@ nb_isa nb_cpu_best_isa(void) {
     if (!has(enabled_state(), ZMM_STATE) || !has(b, F_BIT | DQ_BIT | BW_BIT | vl_bit)) return NB_ISA_AVX2;
     return NB_ISA_AVX512;
 }
+
+static const uint32_t intel_caches = 4, amd_caches = 0x8000001d; /* leaves */
+enum { MOST_CACHES = 8, NO_CACHE = 0, INSTRUCTION_CACHE = 2 };
+
+/* Both makers describe a cache in the same way, at a leaf of their own. */
+static size_t second_level(uint32_t leaf) {
+    uint32_t a, b, c, d;
+    for (uint32_t i = 0; i < MOST_CACHES && __get_cpuid_count(leaf, i, &a, &b, &c, &d) && (a & 31) != NO_CACHE; i++)
+        if ((a >> 5 & 7) == 2 && (a & 31) != INSTRUCTION_CACHE)
+            return ((size_t)(b >> 22) + 1) * ((b >> 12 & 1023) + 1) * ((b & 4095) + 1) * ((size_t)c + 1);
+    return 0;
+}
+
+static size_t cache_bytes(void) {
+    size_t bytes = second_level(intel_caches);
+    return bytes ? bytes : second_level(amd_caches);
+}
 #else
 int nb_cpu_has_fma(void) { return 0; }
 nb_isa nb_cpu_best_isa(void) { return NB_ISA_SCALAR; }
+static size_t cache_bytes(void) { return 0; }
 #endif
+
+enum { LEAST_CACHE = 1 << 18, USUAL_CACHE = 1 << 19, MOST_CACHE = 1 << 22 };
+
+size_t nb_cpu_cache_bytes(void) {
+    static _Atomic(size_t) known; /* asked for once; threads that ask at the same time find the same */
+    size_t bytes = atomic_load_explicit(&known, memory_order_relaxed);
+    if (bytes) return bytes;
+    bytes = cache_bytes();
+    if (!bytes) bytes = USUAL_CACHE;
+    if (bytes < LEAST_CACHE) bytes = LEAST_CACHE;
+    if (bytes > MOST_CACHE) bytes = MOST_CACHE;
+    atomic_store_explicit(&known, bytes, memory_order_relaxed);
+    return bytes;
+}

@@ -1,4 +1,5 @@
 /* Every kernel, over the vector functions that the including unit has chosen, and the table of them. */
+#include "cpu.h"
 #include "table.h"
 
 #include "lanes.h"
@@ -10,10 +11,14 @@
 #include "losses.inl"
 #include "optimizers.inl"
 #include "peak.inl"
+#include "product.inl"
 
 const nb_table NB_TABLE = {
     .isa = NB_ISA,
     .multiply_add_peak = multiply_add_peak,
+    .product_run = product_run,
+    .product_workspace = product_workspace,
+    .product_pack = product_pack,
 #define X(name, operand, p) .name##_forward = name##_forward, .name##_backward = name##_backward,
 #include "activations.def"
 #undef X

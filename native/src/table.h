@@ -27,9 +27,15 @@
     (const float *dy, const float *s, size_t rows, size_t cols, size_t ld, NB_DECLARE(p) float *dz, float *db)
 #define NB_BINARY_PARAMS (const float *a, size_t inc_a, const float *b, size_t inc_b, size_t n, float *c)
 
+/* Columns of a packed panel of a product's right operand: the same for every instruction set, which packed operands outlive. */
+enum { NB_PRODUCT_PANEL = 32 };
+
 typedef struct nb_table {
     nb_isa isa;
     int64_t (*multiply_add_peak)(int64_t rounds, float *sum);
+    void (*product_run)(const nb_product *p, size_t row, size_t rows, size_t column, size_t columns, float *workspace);
+    size_t (*product_workspace)(const nb_product *p);
+    void (*product_pack)(const nb_product *p, float *packed);
 #define X(name, operand, p)                                                                                                      \
     void(*name##_forward) NB_FORWARD_PARAMS(p);                                                                                  \
     void(*name##_backward) NB_BACKWARD_PARAMS(p);

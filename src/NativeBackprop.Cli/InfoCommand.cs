@@ -1,5 +1,6 @@
 using System.CommandLine;
 using NativeBackprop.Diagnostics;
+using NativeBackprop.Interop;
 using Spectre.Console;
 
 namespace NativeBackprop.Cli;
@@ -55,12 +56,14 @@ internal static class InfoCommand
         ("CPU", $"{info.Cpu}, {info.LogicalProcessors} logical processors"),
         ("Instruction set", Against(info.Native.ActiveIsa, info.Native.BestIsa)),
         ("Kernels", $"{info.Native.KernelsPath} (ABI {info.Native.AbiVersion})"),
-        ("OpenBLAS", info.Native.BlasPath),
-        ("OpenBLAS build", info.Native.BlasConfig),
-        ("OpenBLAS core", Against(info.Native.BlasCore, info.Native.BestBlasCore)),
+        .. Blas(info.Native),
         ("System", $"{info.OperatingSystem}, {info.Architecture}"),
         (".NET", info.Runtime),
     ];
+
+    private static (string Label, string Value)[] Blas(NativeLibraryInfo native) => native is { BlasPath: { } path, BlasCore: { } core }
+        ? [("OpenBLAS", path), ("OpenBLAS build", native.BlasConfig!), ("OpenBLAS core", Against(core, native.BestBlasCore!))]
+        : [("OpenBLAS", "none; all products are our own")];
 
     private static string Against(string actual, string best) => actual == best ? actual : $"{actual} (this CPU can run {best})";
 

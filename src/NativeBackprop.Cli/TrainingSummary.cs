@@ -31,7 +31,7 @@ internal sealed record TrainingSummary(
             ("Steps", steps),
             ("Samples/s", SamplesPerSecond.ToString("0", CultureInfo.InvariantCulture)),
             ("Instruction set", Native.ActiveIsa),
-            ("OpenBLAS core", Native.BlasCore),
+            ("OpenBLAS core", Native.BlasCore ?? "none"),
             ("Threads", Threads.ToString(CultureInfo.InvariantCulture)),
             ("Seed", Seed.ToString(CultureInfo.InvariantCulture)),
         ];

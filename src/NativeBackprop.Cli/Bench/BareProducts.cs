@@ -5,8 +5,9 @@ using NativeBackprop.Ops;
 namespace NativeBackprop.Cli.Bench;
 
 /// <summary>
-/// The matrix products of a row's step and nothing else, in the step's order and with its operands' sizes, three ways: OpenBLAS's own
-/// threads, our threads on a part of the rows each, our threads on a part of the columns each. What a step is compared with
+/// The matrix products of a row's step and nothing else, by OpenBLAS (by our own where it is missing or not wanted), in the step's order
+/// and with its operands' sizes, three ways: OpenBLAS's own threads, our threads on a part of the rows each, our threads on a part of the
+/// columns each. What a step is compared with
 /// is the sum of each product's fastest time.
 /// </summary>
 internal sealed unsafe class BareProducts : IDisposable
@@ -16,6 +17,9 @@ internal sealed unsafe class BareProducts : IDisposable
     private readonly int _threads;
     private readonly Action<int> _split;
     private readonly long[,] _starts, _ends;
+    private readonly PinnedBuffer[] _workspaces;
+    private readonly ProductLibrary _library = ProductRule.Resolve(ProductLibrary.Auto) == ProductLibrary.Own
+        ? ProductLibrary.Own : ProductLibrary.OpenBlas;
     private bool _byColumns;
 
     public BareProducts(Workload workload, int threads)
@@ -28,21 +32,23 @@ internal sealed unsafe class BareProducts : IDisposable
         Shape W(int l) => [workload.Widths[l], workload.Widths[l + 1]];
         for (int l = 0; l < layers; l++)
         {
-            _products.Add(new(new Gemm(false, false, X(l), W(l)), x[l], w[l], x[l + 1], 1, 0));
+            _products.Add(new(new Gemm(false, false, X(l), W(l), _library), x[l], w[l], x[l + 1], 1, 0));
         }
 
         for (int l = layers - 1; l >= 0 && !workload.IsForwardOnly; l--)
         {
             if (l > 0)
             {
-                _products.Add(new(new Gemm(false, true, X(l + 1), W(l)), x[l + 1], w[l], x[l], 1, 0));
+                _products.Add(new(new Gemm(false, true, X(l + 1), W(l), _library), x[l + 1], w[l], x[l], 1, 0));
             }
 
             // The update of plain gradient descent, with a rate so small that the weights stay what they are.
-            _products.Add(new(new Gemm(true, false, X(l), X(l + 1)), x[l], x[l + 1], w[l], -1e-30f, 1));
+            _products.Add(new(new Gemm(true, false, X(l), X(l + 1), _library), x[l], x[l + 1], w[l], -1e-30f, 1));
         }
 
         (_starts, _ends) = (new long[threads, _products.Count], new long[threads, _products.Count]);
+        long workspace = Math.Max(1, _products.Max(product => product.Gemm.Workspace) / sizeof(float));
+        _workspaces = [.. Enumerable.Range(0, threads).Select(_ => new PinnedBuffer(workspace))];
         _team = threads > 1 ? new ThreadTeam(threads) : null;
         _split = Split;
     }
@@ -59,9 +65,13 @@ internal sealed unsafe class BareProducts : IDisposable
             return;
         }
 
-        Cblas.openblas_set_num_threads(_threads);
-        RunAlone();
-        Cblas.openblas_set_num_threads(1);
+        if (_library == ProductLibrary.OpenBlas)
+        {
+            Cblas.openblas_set_num_threads(_threads);
+            RunAlone();
+            Cblas.openblas_set_num_threads(1);
+        }
+
         RunAlone();
         foreach (bool byColumns in (ReadOnlySpan<bool>)[false, true])
         {
@@ -91,7 +101,7 @@ internal sealed unsafe class BareProducts : IDisposable
         {
             Product product = _products[i];
             _starts[0, i] = Stopwatch.GetTimestamp();
-            product.Run(product.Gemm, 0, product.Gemm.Units);
+            product.Run(product.Gemm, 0, product.Gemm.Units, _workspaces[0]);
             _ends[0, i] = Stopwatch.GetTimestamp();
         }
 
@@ -109,7 +119,7 @@ internal sealed unsafe class BareProducts : IDisposable
             int begin = Math.Min(gemm.Units, blocks * thread / _threads * gemm.Grain);
             int end = Math.Min(gemm.Units, blocks * (thread + 1) / _threads * gemm.Grain);
             _starts[thread, i] = Stopwatch.GetTimestamp();
-            product.Run(gemm, begin, end);
+            product.Run(gemm, begin, end, _workspaces[thread]);
             _ends[thread, i] = Stopwatch.GetTimestamp();
         }
     }
@@ -139,6 +149,7 @@ internal sealed unsafe class BareProducts : IDisposable
 
         public double Best { get; set; } = double.PositiveInfinity;
 
-        public void Run(Gemm part, int begin, int end) => part.Run(alpha, a.Pointer, b.Pointer, beta, c.Pointer, begin, end);
+        public void Run(Gemm part, int begin, int end, PinnedBuffer workspace) =>
+            part.Run(alpha, a.Pointer, b.Pointer, beta, c.Pointer, begin, end, workspace.Pointer);
     }
 }

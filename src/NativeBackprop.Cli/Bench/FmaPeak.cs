@@ -16,7 +16,7 @@ internal static class FmaPeak
     /// </summary>
     public static double Measure(ThreadTeam? team)
     {
-        nb_isa products = OpenBlasCores.LevelOf(NativeLibraries.Info.BlasCore), kernels = Kernels.nb_active_isa();
+        nb_isa products = OpenBlasCores.LevelOf(NativeLibraries.BlasCore), kernels = Kernels.nb_active_isa();
         nb_isa widest = (nb_isa)Math.Min((uint)Kernels.nb_best_isa(), Math.Max((uint)kernels, (uint)products));
         long operations = 0;
         Action<int> work = _ => Interlocked.Add(ref operations, Loop(widest));

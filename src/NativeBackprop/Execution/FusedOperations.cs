@@ -25,11 +25,11 @@ internal sealed unsafe class ProductPart
     private readonly Operand _a, _b, _addend, _c;
     private readonly bool _hasAddend;
 
-    public ProductPart(ProductTerm term, ReadOnlySpan<Operand> inputs, Operand c, bool byColumns = false)
+    public ProductPart(ProductTerm term, KernelArguments arguments, Operand c, bool byColumns = false)
     {
-        (_a, _b, _c, _hasAddend) = (inputs[0], inputs[1], c, term.HasAddend);
-        _addend = _hasAddend ? inputs[2] : default;
-        var gemm = new Gemm(term.Product.TransposeA, term.Product.TransposeB, _a.Shape, _b.Shape);
+        (_a, _b, _c, _hasAddend) = (arguments.Inputs[0], arguments.Inputs[1], c, term.HasAddend);
+        _addend = _hasAddend ? arguments.Inputs[2] : default;
+        var gemm = new Gemm(term.Product.TransposeA, term.Product.TransposeB, _a.Shape, _b.Shape, arguments.Products);
         Gemm = byColumns && !gemm.SplitsColumns ? gemm.ByColumns() : gemm;
         Bytes = Gemm.Bytes + (_hasAddend ? sizeof(float) * (long)c.Length : 0);
     }
@@ -41,7 +41,7 @@ internal sealed unsafe class ProductPart
     public string Call => _hasAddend ? $"{Gemm.Call} beta=1" : Gemm.Call;
 
     /// <summary>Computes some units and says where they lie in the result.</summary>
-    public Slab Run(int begin, int end)
+    public Slab Run(int begin, int end, float* workspace)
     {
         Slab slab = Gemm.Slab(begin, end);
         if (_hasAddend && !_addend.Aliases(_c))
@@ -53,7 +53,7 @@ internal sealed unsafe class ProductPart
             }
         }
 
-        Gemm.Run(1, _a.Data, _b.Data, _hasAddend ? 1 : 0, _c.Data, begin, end);
+        Gemm.Run(1, _a.Data, _b.Data, _hasAddend ? 1 : 0, _c.Data, begin, end, workspace);
         return slab;
     }
 }
@@ -84,8 +84,9 @@ internal sealed record AffineActivation(ProductTerm Term, Elementwise Function, 
             _function = operation.Function.Row == Functions.Identity && !_hasBias ? null : operation.Function;
             _bias = _hasBias ? arguments.Inputs[^1] : default;
             _z = _savesInput ? arguments.Outputs[1] : _y;
-            _product = new ProductPart(operation.Term, arguments.Inputs, _z);
+            _product = new ProductPart(operation.Term, arguments, _z);
             (Units, Grain, Bytes) = (_product.Gemm.Units, _product.Gemm.Grain, _product.Bytes);
+            WorkspacePerThread = _product.Gemm.Workspace;
             Flops = _product.Gemm.Flops + (2L * _y.Length);
         }
 
@@ -93,7 +94,7 @@ internal sealed record AffineActivation(ProductTerm Term, Elementwise Function, 
 
         public override void Run(int begin, int end, int thread)
         {
-            Slab slab = _product.Run(begin, end);
+            Slab slab = _product.Run(begin, end, WorkspaceOf(thread));
             float* z = _z.Data + slab.Start, y = _y.Data + slab.Start, bias = _hasBias ? _bias.Data + slab.Column : null;
             if (_savesInput)
             {
@@ -139,8 +140,8 @@ internal sealed record MatMulActivationGradient(ProductTerm Term, Elementwise Fu
             _db = _hasBiasSum ? arguments.Outputs[1] : default;
 
             // A sum over the rows needs all of them in one hand, so the columns are what is split between threads.
-            _product = new ProductPart(operation.Term, arguments.Inputs, _dz, byColumns: _hasBiasSum);
-            (Units, Grain) = (_product.Gemm.Units, _product.Gemm.Grain);
+            _product = new ProductPart(operation.Term, arguments, _dz, byColumns: _hasBiasSum);
+            (Units, Grain, WorkspacePerThread) = (_product.Gemm.Units, _product.Gemm.Grain, _product.Gemm.Workspace);
             Bytes = _product.Bytes + (sizeof(float) * (long)_s.Length);
             Flops = _product.Gemm.Flops + (2L * _dz.Length);
         }
@@ -149,7 +150,7 @@ internal sealed record MatMulActivationGradient(ProductTerm Term, Elementwise Fu
 
         public override void Run(int begin, int end, int thread)
         {
-            Slab slab = _product.Run(begin, end);
+            Slab slab = _product.Run(begin, end, WorkspaceOf(thread));
             float* dz = _dz.Data + slab.Start, db = _hasBiasSum ? _db.Data + slab.Column : null;
             _function.Backward(dz, _s.Data + slab.Start, slab.Rows, slab.Columns, slab.Stride, dz, db);
         }
@@ -210,8 +211,9 @@ internal sealed record MatMulSgd(MatMul Product, float WeightDecay) : Operation
         {
             (_a, _b, _w, _rate) = (arguments.Inputs[0], arguments.Inputs[1], arguments.Inputs[2], arguments.Inputs[3]);
             _decay = operation.WeightDecay;
-            _gemm = new Gemm(operation.Product.TransposeA, operation.Product.TransposeB, _a.Shape, _b.Shape);
+            _gemm = new Gemm(operation.Product.TransposeA, operation.Product.TransposeB, _a.Shape, _b.Shape, arguments.Products);
             (Units, Grain, Flops, Bytes) = (_gemm.Units, _gemm.Grain, _gemm.Flops, _gemm.Bytes + (sizeof(float) * (long)_w.Length));
+            WorkspacePerThread = _gemm.Workspace;
         }
 
         public override string Call => $"{_gemm.Call} alpha=-eta beta=1-eta*lambda";
@@ -219,7 +221,7 @@ internal sealed record MatMulSgd(MatMul Product, float WeightDecay) : Operation
         public override void Run(int begin, int end, int thread)
         {
             float rate = *_rate.Data;
-            _gemm.Run(-rate, _a.Data, _b.Data, 1 - (rate * _decay), _w.Data, begin, end);
+            _gemm.Run(-rate, _a.Data, _b.Data, 1 - (rate * _decay), _w.Data, begin, end, WorkspaceOf(thread));
         }
     }
 }

@@ -45,7 +45,9 @@ public sealed unsafe partial class Plan : IDisposable
         }
 
         // Kernels first, because they say how much memory they want; what their operands point to is looked up at every run.
-        Kernel[] constants = [.. program.ConstantSteps.Select(CreateKernel)], kernels = [.. program.Steps.Select(CreateKernel)];
+        ProductLibrary products = Ops.ProductRule.Resolve(options.Products);
+        Kernel[] constants = [.. program.ConstantSteps.Select(step => CreateKernel(step, products))];
+        Kernel[] kernels = [.. program.Steps.Select(step => CreateKernel(step, products))];
         _threads = ThreadCount(options, kernels);
         for (int i = 0; i < kernels.Length; i++)
         {
@@ -177,10 +179,10 @@ public sealed unsafe partial class Plan : IDisposable
         return false;
     }
 
-    private Kernel CreateKernel(PlanStep step)
+    private Kernel CreateKernel(PlanStep step, ProductLibrary products)
     {
         Operand[] inputs = [.. step.Inputs.Select(CreateOperand)], outputs = [.. step.Outputs.Select(CreateOperand)];
-        return step.Operation.CreateKernel(new KernelArguments(inputs, outputs));
+        return step.Operation.CreateKernel(new KernelArguments(inputs, outputs, products));
     }
 
     private Operand CreateOperand(PlanValue value) => new((float**)Unsafe.AsPointer(ref _slots[value.Slot]), value.Shape);

@@ -21,6 +21,9 @@ public sealed record PlanOptions
     /// <summary>False runs one kernel a node, for comparison; results agree to rounding.</summary>
     public bool Fuse { get; init; } = true;
 
+    /// <summary>Which library computes the matrix products.</summary>
+    public ProductLibrary Products { get; init; }
+
     /// <summary>
     /// Nodes that <see cref="Plan.RunFirst"/> computes, leaving the rest of the plan to <see cref="Plan.RunRest"/>: a forward pass
     /// whose backward pass may follow.
@@ -50,6 +53,11 @@ public sealed record PlanOptions
         if (ThreadsError(Threads) is { } error)
         {
             throw new OptionException(error);
+        }
+
+        if (!Enum.IsDefined(Products))
+        {
+            throw new OptionException($"the product library must be Auto, OpenBlas or Own, got {Products}");
         }
 
         if (ExactThreads && Threads < 1)

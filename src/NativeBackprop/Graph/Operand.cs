@@ -31,8 +31,11 @@ internal readonly unsafe struct Operand
 }
 
 /// <summary>The operands that a kernel is made for.</summary>
-internal readonly ref struct KernelArguments(ReadOnlySpan<Operand> inputs, ReadOnlySpan<Operand> outputs)
+internal readonly ref struct KernelArguments(ReadOnlySpan<Operand> inputs, ReadOnlySpan<Operand> outputs, ProductLibrary products)
 {
+    /// <summary>Which library computes the kernel's matrix products, if it has any.</summary>
+    public ProductLibrary Products { get; } = products;
+
     /// <summary>The inputs, in the operation's order.</summary>
     public ReadOnlySpan<Operand> Inputs { get; } = inputs;
 

@@ -13,7 +13,9 @@ namespace NativeBackprop.Interop;
 internal static class NativeLibraries
 {
     private static readonly Lock _gate = new();
-    private static volatile OpenBlasLibrary? _blas;
+    private static volatile bool _loaded;
+    private static OpenBlasLibrary? _blas;
+    private static NativeLibraryException? _noBlas;
     private static NativeLibraryInfo? _info;
     private static (nint Handle, string Name) _kernels;
 
@@ -27,7 +29,7 @@ internal static class NativeLibraries
             lock (_gate)
             {
                 // Asking where a library lives reads the process's memory map: not at start-up, but here.
-                _info ??= Describe(_blas!);
+                _info ??= Describe();
             }
 
             // Tests and benchmarks switch the level at run time.
@@ -36,19 +38,35 @@ internal static class NativeLibraries
     }
 
     /// <summary>Warnings collected while loading; empty before the libraries are loaded.</summary>
-    public static IReadOnlyList<string> Warnings => _blas?.Warnings ?? [];
+    public static IReadOnlyList<string> Warnings => !_loaded ? []
+        : _blas?.Warnings ?? [$"{_noBlas!.Message} All products are our own until then."];
+
+    /// <summary>Whether there is an OpenBLAS. Without one our own products do everything.</summary>
+    /// <exception cref="NativeLibraryException">As for <see cref="EnsureLoaded"/>.</exception>
+    public static bool HasBlas
+    {
+        get
+        {
+            EnsureLoaded();
+            return _blas is not null;
+        }
+    }
+
+    /// <summary>The core whose kernels OpenBLAS runs; empty where there is none.</summary>
+    public static string BlasCore => HasBlas ? _blas!.Core : "";
 
     /// <summary>
-    /// Finds, loads and checks both libraries. Idempotent and thread-safe; after the first success it is one
-    /// volatile read. A failure is not remembered: the next call tries again.
+    /// Finds, loads and checks both libraries; OpenBLAS may be missing where <c>NBP_OPENBLAS_PATH</c> does not name it. Idempotent and
+    /// thread-safe; after the first success it is one volatile read. A failure is not remembered: the next call tries again.
     /// </summary>
     /// <exception cref="NativeLibraryException">
-    /// A library is missing or unusable, its ABI is another version, or <c>NBP_FORCE_ISA</c> cannot be honoured.
+    /// Our library is missing or has another version's ABI, an OpenBLAS is unusable, the one that <c>NBP_OPENBLAS_PATH</c> names is not
+    /// there, or <c>NBP_FORCE_ISA</c> cannot be honoured.
     /// </exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void EnsureLoaded()
     {
-        if (_blas is null)
+        if (!_loaded)
         {
             Load();
         }
@@ -60,7 +78,7 @@ internal static class NativeLibraries
         IReadOnlyList<string> warnings;
         lock (_gate)
         {
-            if (_blas is not null)
+            if (_loaded)
             {
                 return;
             }
@@ -72,24 +90,37 @@ internal static class NativeLibraries
             }
 
             KernelLibrary.Initialize();
-            _blas = OpenBlasLibrary.Load(Kernels.nb_best_isa());
-            warnings = _blas.Warnings;
+            (_blas, _noBlas) = OpenBlasLibrary.TryLoad(Kernels.nb_best_isa());
+            _loaded = true;
+            warnings = Warnings;
         }
 
         NativeBackpropRuntime.Report(warnings);
     }
 
-    private static NativeLibraryInfo Describe(OpenBlasLibrary blas) => new(
+    /// <summary>Asks for an OpenBLAS.</summary>
+    /// <exception cref="NativeLibraryException">
+    /// There is none; the message lists where it was looked for, and how to install it.
+    /// </exception>
+    public static void RequireBlas()
+    {
+        if (!HasBlas)
+        {
+            throw new NativeLibraryException(_noBlas!.Message, _noBlas);
+        }
+    }
+
+    private static NativeLibraryInfo Describe() => new(
         KernelsPath: LibraryProbe.PathOf(_kernels.Handle, "nb_abi_version", _kernels.Name),
         AbiVersion: Kernels.nb_abi_version(),
         ActiveIsa: KernelLibrary.IsaName(Kernels.nb_active_isa()),
         BestIsa: KernelLibrary.IsaName(Kernels.nb_best_isa()),
-        BlasPath: LibraryProbe.PathOf(blas.Handle, "openblas_get_config", blas.Name),
-        BlasVersion: blas.Version,
-        BlasConfig: blas.Config,
-        BlasCore: blas.Core,
-        BestBlasCore: blas.BestCore,
-        Warnings: blas.Warnings);
+        BlasPath: _blas is null ? null : LibraryProbe.PathOf(_blas.Handle, "openblas_get_config", _blas.Name),
+        BlasVersion: _blas?.Version,
+        BlasConfig: _blas?.Config,
+        BlasCore: _blas?.Core,
+        BestBlasCore: _blas?.BestCore,
+        Warnings: Warnings);
 
     [SuppressMessage("Usage", "CA2255", Justification =
         "A resolver must be in place before the first P/Invoke of this assembly, whichever that is; it loads nothing.")]
@@ -110,7 +141,7 @@ internal static class NativeLibraries
 
                 return _kernels.Handle;
             case OpenBlasLibrary.ImportName:
-                EnsureLoaded();
+                RequireBlas();
                 return _blas!.Handle;
             default:
                 return 0;

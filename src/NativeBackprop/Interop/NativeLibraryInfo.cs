@@ -5,7 +5,7 @@ namespace NativeBackprop.Interop;
 /// <param name="AbiVersion">Its ABI version.</param>
 /// <param name="ActiveIsa">The instruction set its kernels run with now: <c>scalar</c>, <c>avx2</c> or <c>avx512</c>.</param>
 /// <param name="BestIsa">The best one that CPU and operating system support.</param>
-/// <param name="BlasPath">Where OpenBLAS was loaded from.</param>
+/// <param name="BlasPath">Where OpenBLAS was loaded from; null, as all that follows of OpenBLAS, where there is none.</param>
 /// <param name="BlasVersion">OpenBLAS's version, such as <c>0.3.21</c>.</param>
 /// <param name="BlasConfig">OpenBLAS's own description of its build.</param>
 /// <param name="BlasCore">The core whose kernels OpenBLAS runs, such as <c>SkylakeX</c>.</param>
@@ -17,9 +17,9 @@ public sealed record NativeLibraryInfo(
     int AbiVersion,
     string ActiveIsa,
     string BestIsa,
-    string BlasPath,
-    string BlasVersion,
-    string BlasConfig,
-    string BlasCore,
-    string BestBlasCore,
+    string? BlasPath,
+    string? BlasVersion,
+    string? BlasConfig,
+    string? BlasCore,
+    string? BestBlasCore,
     IReadOnlyList<string> Warnings);

@@ -36,9 +36,25 @@ internal sealed unsafe class OpenBlasLibrary
 
     public IReadOnlyList<string> Warnings => _warnings;
 
+    /// <summary>As <see cref="Load"/>, or why there is none where nobody has said that there must be.</summary>
+    /// <exception cref="NativeLibraryException">
+    /// The one that <c>NBP_OPENBLAS_PATH</c> names is missing, or one is no OpenBLAS or has 64-bit indices.
+    /// </exception>
+    public static (OpenBlasLibrary? Library, NativeLibraryException? Missing) TryLoad(nb_isa cpu)
+    {
+        try
+        {
+            return (Load(cpu), null);
+        }
+        catch (NativeLibraryException missing) when (missing.IsMissing)
+        {
+            return (null, missing);
+        }
+    }
+
     /// <summary>Loads OpenBLAS with the best kernels it has for a CPU of that level, unless the user said which.</summary>
     /// <exception cref="NativeLibraryException">It is missing, is no OpenBLAS, or has 64-bit indices.</exception>
-    public static OpenBlasLibrary Load(nb_isa cpu)
+    private static OpenBlasLibrary Load(nb_isa cpu)
     {
         var library = new OpenBlasLibrary();
         string? usersCore = NativeEnvironment.Get(CoreVariable);

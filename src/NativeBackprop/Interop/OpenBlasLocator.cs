@@ -37,6 +37,7 @@ internal static class OpenBlasLocator
 
     /// <summary>Finds and loads OpenBLAS: explicit path, the application's own files, the system's names, Homebrew.</summary>
     /// <exception cref="NativeLibraryException">No candidate loads; the message lists every one that was tried.</exception>
+    /// <exception cref="NativeLibraryException">The explicit path does not load.</exception>
     public static (nint Handle, string Name) Find()
     {
         if (NativeEnvironment.Get(PathVariable) is { } path)
@@ -62,7 +63,7 @@ internal static class OpenBlasLocator
         return found.Handle != 0
             ? found
             : throw new NativeLibraryException(
-                $"OpenBLAS was not found; tried {string.Join(", ", candidates)}. {InstallHint}");
+                $"OpenBLAS was not found; tried {string.Join(", ", candidates)}. {InstallHint}") { IsMissing = true };
     }
 
     private static IEnumerable<string> InFolders(IEnumerable<string> folders) =>

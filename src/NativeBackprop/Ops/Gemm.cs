@@ -1,21 +1,24 @@
+using System.Diagnostics;
 using NativeBackprop.Interop;
 
 namespace NativeBackprop.Ops;
 
 /// <summary>
-/// C = alpha · op(A)·op(B) + beta · C on row-major matrices, or on stacks of them: the only caller of <c>cblas_sgemm</c>. A range of
-/// rows or of columns of C, or of the matrices of a stack, can be computed alone, which is how one product is split between threads.
+/// C = alpha · op(A)·op(B) + beta · C on row-major matrices, or on stacks of them: the only caller of <c>cblas_sgemm</c> and of
+/// <c>nb_product_run</c>. A range of rows or of columns of C, or of the matrices of a stack, can be computed alone, which is how one
+/// product is split between threads.
 /// </summary>
 internal sealed unsafe class Gemm
 {
-    // OpenBLAS's micro-kernels are 16 columns wide; a split inside one would compute it twice.
-    private const int SplitGrain = 16;
+    // The tiles of OpenBLAS are 16 columns wide, our panels 32; a split inside one would compute it twice.
+    private const int OpenBlasGrain = 16, OwnGrain = 32;
 
+    private readonly ProductLibrary _library;
     private readonly bool _transposeA, _transposeB;
     private readonly int _m, _n, _k, _lda, _ldb, _matrices;
     private readonly long _nextA, _nextB;
 
-    public Gemm(bool transposeA, bool transposeB, Shape a, Shape b)
+    public Gemm(bool transposeA, bool transposeB, Shape a, Shape b, ProductLibrary products)
     {
         (_transposeA, _transposeB, _lda, _ldb) = (transposeA, transposeB, Math.Max(1, a[-1]), Math.Max(1, b[-1]));
         (_m, _k) = transposeA ? (a[-1], a[-2]) : (a[-2], a[-1]);
@@ -32,13 +35,20 @@ internal sealed unsafe class Gemm
             _nextB = b.Rank > 2 ? (long)b[-2] * b[-1] : 0;
         }
 
+        _library = ProductRule.Choose(products, transposeA, _m, _n);
         SplitsColumns = _matrices == 1 && (_n >= 2 * SplitGrain || _m < _n);
+        if (_library == ProductLibrary.Own)
+        {
+            nb_product product = Product();
+            Workspace = checked((long)Kernels.nb_product_workspace_f32(&product)) * sizeof(float);
+        }
     }
 
     private Gemm(Gemm other)
     {
         (_transposeA, _transposeB, _lda, _ldb) = (other._transposeA, other._transposeB, other._lda, other._ldb);
         (_m, _n, _k, _matrices, _nextA, _nextB) = (other._m, other._n, other._k, other._matrices, other._nextA, other._nextB);
+        (_library, Workspace) = (other._library, other.Workspace);
     }
 
     /// <summary>
@@ -60,8 +70,18 @@ internal sealed unsafe class Gemm
 
     public long Bytes => sizeof(float) * (((long)_m * _k) + ((long)_k * _n) + ((long)_m * _n)) * _matrices;
 
-    public string Call =>
-        $"cblas_sgemm {(_transposeA ? 'T' : 'N')}{(_transposeB ? 'T' : 'N')} {(_matrices == 1 ? "" : $"{_matrices} of ")}{_m}x{_n}x{_k}";
+    /// <summary>Bytes of workspace that <see cref="Run"/> wants on each thread.</summary>
+    public long Workspace { get; }
+
+    public string Call
+    {
+        get
+        {
+            string function = _library == ProductLibrary.Own ? "nb_product_run" : "cblas_sgemm";
+            string stack = _matrices == 1 ? "" : $"{_matrices} of ";
+            return $"{function} {(_transposeA ? 'T' : 'N')}{(_transposeB ? 'T' : 'N')} {stack}{_m}x{_n}x{_k}";
+        }
+    }
 
     /// <summary>The same product, its columns split between threads.</summary>
     public Gemm ByColumns() => new(this) { SplitsColumns = true };
@@ -79,7 +99,61 @@ internal sealed unsafe class Gemm
     }
 
     /// <summary>Computes the units from <paramref name="begin"/> to <paramref name="end"/>: columns, rows or matrices of C.</summary>
-    public void Run(float alpha, float* a, float* b, float beta, float* c, int begin, int end)
+    public void Run(float alpha, float* a, float* b, float beta, float* c, int begin, int end, float* workspace)
+    {
+        if (_library == ProductLibrary.Own)
+        {
+            RunOwn(alpha, a, b, beta, c, begin, end, workspace);
+        }
+        else
+        {
+            RunOpenBlas(alpha, a, b, beta, c, begin, end);
+        }
+    }
+
+    private int SplitGrain => _library == ProductLibrary.Own ? OwnGrain : OpenBlasGrain;
+
+    private nb_product Product() => new()
+    {
+        m = (nuint)_m,
+        n = (nuint)_n,
+        k = (nuint)_k,
+        a_form = _transposeA ? nb_operand.NB_OPERAND_TRANSPOSED : nb_operand.NB_OPERAND_PLAIN,
+        b_form = _transposeB ? nb_operand.NB_OPERAND_TRANSPOSED : nb_operand.NB_OPERAND_PLAIN,
+        lda = (nuint)_lda,
+        ldb = (nuint)_ldb,
+        ldc = (nuint)Math.Max(1, _n),
+    };
+
+    private void RunOwn(float alpha, float* a, float* b, float beta, float* c, int begin, int end, float* workspace)
+    {
+        nb_product product = Product();
+        (product.alpha, product.beta) = (alpha, beta);
+        (nuint row, nuint rows, nuint column, nuint columns) = (0, product.m, 0, product.n);
+        (int first, int last) = _matrices == 1 ? (0, 1) : (begin, end);
+        if (SplitsColumns)
+        {
+            (column, columns) = ((nuint)begin, (nuint)(end - begin));
+        }
+        else if (_matrices == 1)
+        {
+            (row, rows) = ((nuint)begin, (nuint)(end - begin));
+        }
+
+        for (int i = first; i < last; i++)
+        {
+            product.a = a + (i * _nextA);
+            product.b = b + (i * _nextB);
+            product.c = c + ((long)i * _m * _n);
+            nb_status status = Kernels.nb_product_run_f32(&product, row, rows, column, columns, workspace);
+            if (status != nb_status.NB_OK)
+            {
+                throw new UnreachableException($"{Call} of {begin}..{end} ended with {status}");
+            }
+        }
+    }
+
+    private void RunOpenBlas(float alpha, float* a, float* b, float beta, float* c, int begin, int end)
     {
         int m = _m, n = _n, first = 0, last = _matrices;
         if (SplitsColumns)

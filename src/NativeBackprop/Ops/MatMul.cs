@@ -59,7 +59,7 @@ internal sealed unsafe record MatMul(bool TransposeA = false, bool TransposeB = 
     }
 
     internal override Kernel CreateKernel(KernelArguments arguments) =>
-        new MatMulKernel(this, arguments.Inputs[0], arguments.Inputs[1], arguments.Output);
+        new MatMulKernel(this, arguments.Inputs[0], arguments.Inputs[1], arguments.Output, arguments.Products);
 
     internal override void Evaluate(ReferenceArguments arguments)
     {
@@ -96,14 +96,15 @@ internal sealed unsafe class MatMulKernel : Kernel
     private readonly Gemm _gemm;
     private readonly Operand _a, _b, _c;
 
-    public MatMulKernel(MatMul op, Operand a, Operand b, Operand c)
+    public MatMulKernel(MatMul op, Operand a, Operand b, Operand c, ProductLibrary products)
     {
-        _gemm = new Gemm(op.TransposeA, op.TransposeB, a.Shape, b.Shape);
+        _gemm = new Gemm(op.TransposeA, op.TransposeB, a.Shape, b.Shape, products);
         (_a, _b, _c) = (a, b, c);
-        (Units, Grain, Flops, Bytes) = (_gemm.Units, _gemm.Grain, _gemm.Flops, _gemm.Bytes);
+        (Units, Grain, Flops, Bytes, WorkspacePerThread) = (_gemm.Units, _gemm.Grain, _gemm.Flops, _gemm.Bytes, _gemm.Workspace);
     }
 
     public override string Call => _gemm.Call;
 
-    public override void Run(int begin, int end, int thread) => _gemm.Run(1, _a.Data, _b.Data, 0, _c.Data, begin, end);
+    public override void Run(int begin, int end, int thread) => 
+        _gemm.Run(1, _a.Data, _b.Data, 0, _c.Data, begin, end, WorkspaceOf(thread));
 }

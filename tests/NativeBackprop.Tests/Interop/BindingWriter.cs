@@ -66,6 +66,11 @@ internal sealed class BindingWriter(CHeader header, BindingOptions options)
             files[@enum.Name + ".cs"] = Enum(@enum);
         }
 
+        foreach (CStruct @struct in header.Structs.Where(@struct => Wanted(@struct.Name)))
+        {
+            files[@struct.Name + ".cs"] = Struct(@struct);
+        }
+
         return files;
     }
 
@@ -116,6 +121,17 @@ internal sealed class BindingWriter(CHeader header, BindingOptions options)
         return text.Append("}\n").ToString();
     }
 
+    private string Struct(CStruct @struct)
+    {
+        var text = new StringBuilder(Marker);
+        text.Append($"namespace {options.One("--namespace")};\n\n");
+        string isUnsafe = @struct.Fields.Any(field => field.Type.EndsWith('*')) ? "unsafe " : "";
+        text.Append($"internal {isUnsafe}partial struct {@struct.Name}\n{{\n");
+        return text.AppendJoin('\n', @struct.Fields.Select(field =>
+            (NativeName(field.Type) is { } native ? $"    [NativeTypeName(\"{native}\")]\n" : "")
+            + $"    public {Managed(field.Type)} {field.Name};\n")).Append("}\n").ToString();
+    }
+
     private bool Wanted(string name) => options.All("--include") is not { Count: > 0 } list || list.Contains(name);
 
     private string Managed(string type)
@@ -124,7 +140,7 @@ internal sealed class BindingWriter(CHeader header, BindingOptions options)
         string stars = words[^1].StartsWith('*') ? words[^1] : "";
         string name = words.First(word => word is not ("const" or "enum"));
         return (_types.TryGetValue(name, out string? managed) ? managed
-            : header.Enums.Any(@enum => @enum.Name == name) ? name
+            : header.Enums.Any(@enum => @enum.Name == name) || header.Structs.Any(@struct => @struct.Name == name) ? name
             : throw new FormatException($"'{type}' is no type that the bindings know.")) + stars;
     }
 

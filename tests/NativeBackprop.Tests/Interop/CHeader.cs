@@ -8,8 +8,10 @@ internal sealed record CFunction(string Name, string ReturnType, IReadOnlyList<C
 
 internal sealed record CEnum(string Name, IReadOnlyList<(string Name, string Value)> Members);
 
+internal sealed record CStruct(string Name, IReadOnlyList<CParameter> Fields);
+
 /// <summary>
-/// The declarations of a C header: prototypes, enums, macros with an integer value. It knows as much of C as headers
+/// The declarations of a C header: prototypes, enums, structs, macros with an integer value. It knows as much of C as headers
 /// of that kind use: comments, conditionals over <c>defined</c>, object-like macros, <c>extern "C"</c>; types are an
 /// optional const, an optional enum, one name, stars. Anything else is an error rather than a guess.
 /// </summary>
@@ -25,6 +27,9 @@ internal sealed partial class CHeader
     public List<CFunction> Functions { get; } = [];
 
     public List<CEnum> Enums { get; } = [];
+
+    /// <summary>Structs that have a name and a body of fields.</summary>
+    public List<CStruct> Structs { get; } = [];
 
     /// <summary>Macros whose body is an integer, in order, as the header defines them.</summary>
     public List<(string Name, string Value)> Constants { get; } = [];
@@ -163,6 +168,22 @@ internal sealed partial class CHeader
             Expect("}");
             string alias = Next();
             Enums.Add(alias == name ? new CEnum(name, members) : throw Surprise($"enum {name} has another name, {alias}"));
+        }
+        else if (Current == "struct" && Word().IsMatch(_tokens[_position + 1]) && _tokens[_position + 2] == "{")
+        {
+            _position++;
+            string name = Next();
+            Expect("{");
+            var fields = new List<CParameter>();
+            while (Current != "}")
+            {
+                fields.Add(new CParameter(ReadType(), Next()));
+                Expect(";");
+            }
+
+            Expect("}");
+            string alias = Next();
+            Structs.Add(alias == name ? new CStruct(name, fields) : throw Surprise($"struct {name} has another name, {alias}"));
         }
         else
         {

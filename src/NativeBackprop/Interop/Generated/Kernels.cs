@@ -214,6 +214,20 @@ internal static unsafe partial class Kernels
     public static extern void nb_sigmoid_cross_entropy_f32([NativeTypeName("const float *")] float* z, [NativeTypeName("const float *")] float* t, [NativeTypeName("const float *")] float* dl, [NativeTypeName("size_t")] nuint rows, [NativeTypeName("size_t")] nuint cols, float* l, float* dz);
 
     [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern nb_status nb_product_run_f32([NativeTypeName("const nb_product *")] nb_product* p, [NativeTypeName("size_t")] nuint row, [NativeTypeName("size_t")] nuint rows, [NativeTypeName("size_t")] nuint column, [NativeTypeName("size_t")] nuint columns, float* workspace);
+
+    [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    [return: NativeTypeName("size_t")]
+    public static extern nuint nb_product_workspace_f32([NativeTypeName("const nb_product *")] nb_product* p);
+
+    [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    [return: NativeTypeName("size_t")]
+    public static extern nuint nb_product_packed_length_f32([NativeTypeName("size_t")] nuint n, [NativeTypeName("size_t")] nuint k);
+
+    [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern nb_status nb_product_pack_f32([NativeTypeName("const nb_product *")] nb_product* p, float* packed);
+
+    [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern void nb_sgd_update_f32([NativeTypeName("const float *")] float* g, [NativeTypeName("size_t")] nuint n, float lr, float weight_decay, float* w);
 
     [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
@@ -234,6 +248,6 @@ internal static unsafe partial class Kernels
     [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern void nb_transpose_f32([NativeTypeName("const float *")] float* x, [NativeTypeName("size_t")] nuint rows, [NativeTypeName("size_t")] nuint cols, float* y);
 
-    [NativeTypeName("#define NB_ABI_VERSION 2")]
-    public const int NB_ABI_VERSION = 2;
+    [NativeTypeName("#define NB_ABI_VERSION 3")]
+    public const int NB_ABI_VERSION = 3;
 }

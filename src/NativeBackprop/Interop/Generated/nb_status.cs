@@ -8,4 +8,6 @@ internal enum nb_status : uint
     NB_OK = 0,
     NB_ERROR_UNKNOWN_ISA = 1,
     NB_ERROR_UNSUPPORTED_ISA = 2,
+    NB_ERROR_SHAPE = 3,
+    NB_ERROR_OVERLAP = 4,
 }

@@ -1,0 +1,240 @@
+/* The matrix product C = alpha op(A) op(B) + beta C, in the blocks of Goto and van de Geijn, "Anatomy of high-performance matrix
+ * multiplication" (2008), as BLIS names them: a tile of C is kept in registers while a panel of A and a panel of B go by; the panel of
+ * B stays in the first-level cache for all tiles below one another, a block of A's panels in the second.
+ *
+ * One order of summation, whatever the instruction set, the tiles, the blocks of rows and columns and the range that is asked for:
+ * k is cut into blocks of PRODUCT_K; in each, an element of C sums its products in ascending order by fused multiply-adds, from 0;
+ * the blocks go into C in ascending order, c = fma(alpha, sum, c), where the first one finds beta c (and does not read c when beta
+ * is 0). So every element has the same bits on every machine. */
+
+enum {
+    PRODUCT_K = 256, /* of a panel of B, 32 KiB: most of a first-level cache, and a tile's sums go into C every 2,000 cycles */
+    TILE_ROWS = VL == 16 ? 8 : VL == 8 ? 6 : 4, /* with two vectors a row: the most rows that leave registers for the operands, or, */
+    TILE_VECTORS = 2,                           /* with 16 lanes, the height that divides usual batches (12 and 14 rows were slower) */
+    TILE_COLUMNS = TILE_VECTORS * VL,
+    BLOCK_ROWS = 120,     /* of A, a multiple of every tile's: 120 KiB, which stay in the second-level cache beside B */
+    A_PANEL = 8,          /* rows of a packed panel of A, of which a tile may use fewer */
+    B_PANEL = NB_PRODUCT_PANEL,
+    PREFETCH_AHEAD = 8,   /* steps of k that B is fetched ahead of its use: a panel begins outside the first-level cache */
+    PACK_A_COLUMNS = 384, /* A is packed where each element serves this many columns, */
+    PACK_B_ROWS = 256,    /* B where each serves this many rows, or, from the second number on, where the operand as it lies is */
+    PACK_B_ROWS_FAR = 16, /* hard on the caches */
+    FAR_STRIDE = 1024     /* rows so many floats apart, or a multiple of that, share a few sets of the first-level cache */
+};
+
+/* Everything about one tile but its height, its width and how A lies. */
+typedef struct tile_block {
+    size_t k;
+    const float *a, *b;
+    size_t a_step, b_step; /* from one k to the next */
+    size_t a_row;          /* from one row to the next, where the rows of A lie apart */
+    float alpha, beta;
+    float *c;
+    size_t ldc;
+    vt part; /* of the last vector of a row */
+} tile_block;
+
+/* rows, vectors, whole and adjacent are constants wherever this is called; adjacent: the rows of A are neighbours in memory. */
+NB_INLINE void tile(const tile_block *t, const size_t rows, const size_t vectors, const int whole, const int adjacent) {
+    vf sum[TILE_ROWS][TILE_VECTORS];
+    const float *row[TILE_ROWS];
+    const size_t last = vectors - 1, a_step = adjacent ? t->a_step : 1, b_step = t->b_step;
+    const float *a = t->a, *b = t->b;
+#pragma GCC unroll 8
+    for (size_t i = 0; i < rows; i++) {
+        row[i] = a + i * t->a_row;
+        __builtin_prefetch(t->c + i * t->ldc, 1);
+        __builtin_prefetch(t->c + i * t->ldc + last * VL, 1);
+#pragma GCC unroll 2
+        for (size_t v = 0; v < vectors; v++) sum[i][v] = v_set1(0.0f);
+    }
+#pragma GCC unroll 4
+    for (size_t p = 0; p < t->k; p++) {
+        vf y[TILE_VECTORS];
+#pragma GCC unroll 2
+        for (size_t v = 0; v < vectors; v++) {
+            y[v] = whole || v < last ? v_load(b + v * VL) : v_load_part(b + v * VL, t->part);
+            __builtin_prefetch(b + PREFETCH_AHEAD * b_step + v * VL);
+        }
+#pragma GCC unroll 8
+        for (size_t i = 0; i < rows; i++) {
+            const vf x = v_set1(adjacent ? a[i] : row[i][p]);
+#pragma GCC unroll 2
+            for (size_t v = 0; v < vectors; v++) sum[i][v] = v_fma(x, y[v], sum[i][v]);
+        }
+        a += a_step;
+        b += b_step;
+    }
+    const vf alpha = v_set1(t->alpha), beta = v_set1(t->beta);
+#pragma GCC unroll 8
+    for (size_t i = 0; i < rows; i++) {
+#pragma GCC unroll 2
+        for (size_t v = 0; v < vectors; v++) {
+            float *c = t->c + i * t->ldc + v * VL;
+            const int full = whole || v < last;
+            vf result;
+            if (t->beta == 0.0f)
+                result = v_mul(alpha, sum[i][v]);
+            else
+                result = v_fma(alpha, sum[i][v], v_mul(beta, full ? v_load(c) : v_load_part(c, t->part)));
+            if (full)
+                v_store(c, result);
+            else
+                v_store_part(c, t->part, result);
+        }
+    }
+}
+
+/* All rows of a block of A against one tile's width of B, which makes that width of C. */
+NB_INLINE void strip(tile_block *t, size_t rows, size_t a_panel, const size_t vectors, const int whole, const int adjacent) {
+    for (; rows >= TILE_ROWS; rows -= TILE_ROWS) {
+        tile(t, TILE_ROWS, vectors, whole, adjacent);
+        t->a += a_panel;
+        t->c += TILE_ROWS * t->ldc;
+    }
+    switch (rows) {
+#define REST(r)                                                                                                                  \
+    case r: tile(t, r < TILE_ROWS ? r : 1, vectors, whole, adjacent); break;
+        REST(1) REST(2) REST(3) REST(4) REST(5) REST(6) REST(7)
+#undef REST
+    default: break;
+    }
+}
+
+#define STRIP(name, vectors, whole, adjacent)                                                                                    \
+    static void name(tile_block *t, size_t rows, size_t a_panel) { strip(t, rows, a_panel, vectors, whole, adjacent); }
+STRIP(strip_whole, TILE_VECTORS, 1, 0)
+STRIP(strip_whole_adjacent, TILE_VECTORS, 1, 1)
+STRIP(strip_part, TILE_VECTORS, 0, 0)
+STRIP(strip_part_adjacent, TILE_VECTORS, 0, 1)
+STRIP(strip_narrow, 1, 0, 0)
+STRIP(strip_narrow_adjacent, 1, 0, 1)
+#undef STRIP
+
+static void run_strip(tile_block *t, size_t rows, size_t columns, size_t a_panel, int adjacent) {
+    t->part = v_tail(columns > VL ? columns - VL : columns);
+    if (columns == TILE_COLUMNS)
+        adjacent ? strip_whole_adjacent(t, rows, a_panel) : strip_whole(t, rows, a_panel);
+    else if (columns > VL)
+        adjacent ? strip_part_adjacent(t, rows, a_panel) : strip_part(t, rows, a_panel);
+    else
+        adjacent ? strip_narrow_adjacent(t, rows, a_panel) : strip_narrow(t, rows, a_panel);
+}
+
+#include "product_pack.inl"
+
+/* How an operand lies in memory as the tiles find it: its element at k and a row (of A) or a column (of B). */
+typedef struct placed {
+    const float *x;
+    size_t step;  /* from one k to the next */
+    size_t row;   /* from one row of A to the next, where these lie apart */
+    size_t panel; /* from one panel to the next; for A, one tile */
+    size_t first; /* B: where in its panel the first column lies */
+} placed;
+
+static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
+
+static int packs_a(const nb_product *p, size_t columns) {
+    size_t distance = p->lda % FAR_STRIDE;
+    return columns >= PACK_A_COLUMNS || (distance == 0 && columns >= PACK_A_COLUMNS / 4);
+}
+
+static int packs_b(const nb_product *p, size_t rows, size_t columns) {
+    if (p->b_form != NB_OPERAND_PLAIN) return p->b_form == NB_OPERAND_TRANSPOSED;
+    size_t bytes = sizeof(float) * p->k * columns;
+    int is_far = p->ldb % FAR_STRIDE == 0 || bytes > nb_cpu_cache_bytes();
+    return rows >= PACK_B_ROWS || (is_far && rows >= PACK_B_ROWS_FAR);
+}
+
+/* A block of B fills half of the second-level cache, beside one of A. */
+static size_t block_columns(void) { return nb_cpu_cache_bytes() / (2 * sizeof(float) * PRODUCT_K) / B_PANEL * B_PANEL; }
+
+/* Packed panels of A overlap where a tile has fewer rows than a panel. */
+static size_t packed_a_length(size_t rows, size_t k) { return (rows + TILE_ROWS - 1) / TILE_ROWS * A_PANEL * k; }
+
+static placed place_a(const nb_product *p, size_t row, size_t rows, size_t from, size_t k, int pack, float *to) {
+    int transposed = p->a_form == NB_OPERAND_TRANSPOSED;
+    const float *a = transposed ? p->a + from * p->lda + row : p->a + row * p->lda + from;
+    if (!pack) return transposed ? (placed){a, p->lda, 1, TILE_ROWS, 0} : (placed){a, 1, p->lda, TILE_ROWS * p->lda, 0};
+    for (size_t i = 0; i < rows; i += TILE_ROWS) {
+        size_t height = rows - i < A_PANEL ? rows - i : A_PANEL;
+        float *panel = to + i / TILE_ROWS * A_PANEL * k;
+        if (transposed)
+            pack_rows(a + i, p->lda, k, height, panel, A_PANEL);
+        else
+            pack_columns(a + i * p->lda, p->lda, k, height, panel, A_PANEL);
+    }
+    return (placed){to, A_PANEL, 1, A_PANEL * k, 0};
+}
+
+static void pack_b(const nb_product *p, size_t column, size_t columns, size_t from, size_t k, float *to) {
+    for (size_t j = 0; j < columns; j += B_PANEL, to += B_PANEL * k) {
+        size_t width = columns - j < B_PANEL ? columns - j : B_PANEL;
+        if (p->b_form == NB_OPERAND_TRANSPOSED)
+            pack_columns(p->b + (column + j) * p->ldb + from, p->ldb, k, width, to, B_PANEL);
+        else
+            pack_rows(p->b + from * p->ldb + column + j, p->ldb, k, width, to, B_PANEL);
+    }
+}
+
+static placed place_b(const nb_product *p, size_t column, size_t columns, size_t from, size_t k, int pack, float *to) {
+    if (p->b_form == NB_OPERAND_PACKED) {
+        const float *block = p->b + from * round_up(p->n, B_PANEL);
+        return (placed){block + column / B_PANEL * B_PANEL * k, B_PANEL, 0, B_PANEL * k, column % B_PANEL};
+    }
+    if (!pack) return (placed){p->b + from * p->ldb + column, p->ldb, 0, B_PANEL, 0};
+    pack_b(p, column, columns, from, k, to);
+    return (placed){to, B_PANEL, 0, B_PANEL * k, 0};
+}
+
+/* One block of k of a block of C. */
+static void product_block(const nb_product *p, placed a, int adjacent, placed b, size_t rows, size_t columns, size_t k, float beta,
+                          float *c) {
+    for (size_t j = 0; j < columns;) {
+        size_t at = b.first + j, in_panel = at % B_PANEL, width = TILE_COLUMNS;
+        if (width > B_PANEL - in_panel) width = B_PANEL - in_panel;
+        if (width > columns - j) width = columns - j;
+        const float *panel = b.x + at / B_PANEL * b.panel + in_panel;
+        tile_block t = {.k = k, .a = a.x, .b = panel, .a_step = a.step, .b_step = b.step, .a_row = a.row, .alpha = p->alpha,
+                        .beta = beta, .c = c + j, .ldc = p->ldc};
+        run_strip(&t, rows, width, a.panel, adjacent);
+        j += width;
+    }
+}
+
+static void product_run(const nb_product *p, size_t row, size_t rows, size_t column, size_t columns, float *workspace) {
+    const int pack_a = packs_a(p, columns), pack_b = packs_b(p, rows, columns);
+    const int adjacent = pack_a || p->a_form == NB_OPERAND_TRANSPOSED;
+    const size_t most_rows = BLOCK_ROWS, most_columns = block_columns();
+    const size_t most_k = p->k < PRODUCT_K ? p->k : PRODUCT_K;
+    float *packed_a = workspace, *packed_b = workspace + packed_a_length(rows < most_rows ? rows : most_rows, most_k);
+    for (size_t j = 0; j < columns; j += most_columns) {
+        size_t width = columns - j < most_columns ? columns - j : most_columns, from = 0;
+        do { /* once where k is 0: then C is beta C */
+            size_t k = p->k - from < PRODUCT_K ? p->k - from : PRODUCT_K;
+            placed b = place_b(p, column + j, width, from, k, pack_b, packed_b);
+            for (size_t i = 0; i < rows; i += most_rows) {
+                size_t height = rows - i < most_rows ? rows - i : most_rows;
+                placed a = place_a(p, row + i, height, from, k, pack_a, packed_a);
+                float *c = p->c + (row + i) * p->ldc + column + j;
+                product_block(p, a, adjacent, b, height, width, k, from ? 1.0f : p->beta, c);
+            }
+            from += k;
+        } while (from < p->k);
+    }
+}
+
+static size_t product_workspace(const nb_product *p) {
+    const size_t most_rows = BLOCK_ROWS, most_columns = block_columns();
+    const size_t k = p->k < PRODUCT_K ? p->k : PRODUCT_K;
+    const size_t rows = p->m < most_rows ? p->m : most_rows, columns = p->n < most_columns ? p->n : most_columns;
+    const int may_pack_b = p->b_form != NB_OPERAND_PACKED;
+    return packed_a_length(rows, k) + (may_pack_b ? round_up(columns, B_PANEL) * k : 0);
+}
+
+static void product_pack(const nb_product *p, float *packed) {
+    for (size_t from = 0; from < p->k; from += PRODUCT_K) {
+        size_t k = p->k - from < PRODUCT_K ? p->k - from : PRODUCT_K;
+        pack_b(p, 0, p->n, from, k, packed + from * round_up(p->n, B_PANEL));
+    }
+}

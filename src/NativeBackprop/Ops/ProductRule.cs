@@ -1,0 +1,63 @@
+using NativeBackprop.Interop;
+
+namespace NativeBackprop.Ops;
+
+/// <summary>
+/// Which library computes a product, decided when its kernel is made: by what was asked for, and otherwise by the product's form and
+/// size, the instruction set and OpenBLAS's core. Nothing is timed, so the same plan comes out every time.
+/// </summary>
+internal static class ProductRule
+{
+    private const string Variable = "NBP_PRODUCTS";
+
+    // Measured in docs/performance.md, "Which library". OpenBLAS is ahead where both operands of a long weight gradient have to be
+    // fetched from memory.
+    private static readonly (nb_isa Isa, bool TransposesA, long LeastResults)[] _openBlasWins =
+    [
+        (nb_isa.NB_ISA_AVX512, true, 4 << 20),
+    ];
+
+    /// <summary>What is asked for, the environment included; never <see cref="ProductLibrary.Auto"/> where only one can be meant.</summary>
+    /// <exception cref="NativeLibraryException">OpenBLAS is asked for and missing, or the variable has another value.</exception>
+    public static ProductLibrary Resolve(ProductLibrary asked)
+    {
+        if (asked == ProductLibrary.Auto && NativeEnvironment.Get(Variable) is { } value)
+        {
+            asked = value switch
+            {
+                "auto" => ProductLibrary.Auto,
+                "openblas" => ProductLibrary.OpenBlas,
+                "own" => ProductLibrary.Own,
+                _ => throw new NativeLibraryException($"{Variable} must be auto, openblas or own, got '{value}'"),
+            };
+        }
+
+        if (asked == ProductLibrary.OpenBlas)
+        {
+            NativeLibraries.RequireBlas();
+        }
+
+        return asked == ProductLibrary.Auto && !NativeLibraries.HasBlas ? ProductLibrary.Own : asked;
+    }
+
+    /// <summary>The library for C = op(A)·op(B) with C [m, n]; never <see cref="ProductLibrary.Auto"/>.</summary>
+    public static ProductLibrary Choose(ProductLibrary resolved, bool transposeA, long m, long n)
+    {
+        if (resolved != ProductLibrary.Auto)
+        {
+            return resolved;
+        }
+
+        nb_isa isa = Kernels.nb_active_isa();
+        if (OpenBlasCores.LevelOf(NativeLibraries.BlasCore) < isa)
+        {
+            return ProductLibrary.Own;
+        }
+
+        // One lane at a time is no match for any BLAS.
+        return isa == nb_isa.NB_ISA_SCALAR
+            || _openBlasWins.Any(row => row.Isa == isa && row.TransposesA == transposeA && m * n >= row.LeastResults)
+                ? ProductLibrary.OpenBlas
+                : ProductLibrary.Own;
+    }
+}
