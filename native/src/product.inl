@@ -207,7 +207,8 @@ static void product_run(const nb_product *p, size_t row, size_t rows, size_t col
     const int adjacent = pack_a || p->a_form == NB_OPERAND_TRANSPOSED;
     const size_t most_rows = BLOCK_ROWS, most_columns = block_columns();
     const size_t most_k = p->k < PRODUCT_K ? p->k : PRODUCT_K;
-    float *packed_a = workspace, *packed_b = workspace + packed_a_length(rows < most_rows ? rows : most_rows, most_k);
+    float *packed_a = workspace, *packed_b = workspace;
+    if (pack_a) packed_b += packed_a_length(rows < most_rows ? rows : most_rows, most_k);
     for (size_t j = 0; j < columns; j += most_columns) {
         size_t width = columns - j < most_columns ? columns - j : most_columns, from = 0;
         do { /* once where k is 0: then C is beta C */
@@ -228,8 +229,8 @@ static size_t product_workspace(const nb_product *p) {
     const size_t most_rows = BLOCK_ROWS, most_columns = block_columns();
     const size_t k = p->k < PRODUCT_K ? p->k : PRODUCT_K;
     const size_t rows = p->m < most_rows ? p->m : most_rows, columns = p->n < most_columns ? p->n : most_columns;
-    const int may_pack_b = p->b_form != NB_OPERAND_PACKED;
-    return packed_a_length(rows, k) + (may_pack_b ? round_up(columns, B_PANEL) * k : 0);
+    /* What a range of the product packs the whole one packs too. */
+    return (packs_a(p, p->n) ? packed_a_length(rows, k) : 0) + (packs_b(p, p->m, p->n) ? round_up(columns, B_PANEL) * k : 0);
 }
 
 static void product_pack(const nb_product *p, float *packed) {
