@@ -1,7 +1,7 @@
 namespace NativeBackprop;
 
 /// <summary>Which library computes the matrix products of a plan.</summary>
-/// <remarks>Thread safety: immutable, so that any threads may use it at once.</remarks>
+/// <remarks>Thread safety: immutable; any threads may use it at once.</remarks>
 public enum ProductLibrary
 {
     /// <summary>
