@@ -25,7 +25,7 @@ extern "C" {
 #endif
 
 /* clang-format off: every declaration under its one comment. */
-#define NB_ABI_VERSION 3
+#define NB_ABI_VERSION 4
 
 /* Instruction sets. AVX2 means AVX2 and FMA; AVX512 means F, DQ, BW and VL; both with the register state enabled by the OS. */
 typedef enum nb_isa { NB_ISA_SCALAR = 0, NB_ISA_AVX2 = 1, NB_ISA_AVX512 = 2 } nb_isa;
@@ -259,10 +259,9 @@ NB_API void nb_rmsprop_update_f32(const float *g, size_t n, float lr, float alph
 NB_API void nb_adam_update_f32(const float *g, size_t n, float lr, float beta1, float beta2, float epsilon, float weight_decay,
         int32_t decoupled, float correction1, float correction2, float *m, float *v, float *w);
 
-/* y[i] = value. */
-NB_API void nb_fill_f32(float value, size_t n, float *y);
-/* y[c,r] = x[r,c]: x [rows, cols], y [cols, rows]; y is not x. */
-NB_API void nb_transpose_f32(const float *x, size_t rows, size_t cols, float *y);
+/* y[c,r] = x[r,c]: x [rows, cols] with ldx >= cols from one row to the next, y [cols, rows] with ldy >= rows; y is not x. What lies
+ * between the rows of y stays as it is. */
+NB_API void nb_transpose_f32(const float *x, size_t rows, size_t cols, size_t ldx, float *y, size_t ldy);
 
 #ifdef __cplusplus
 }

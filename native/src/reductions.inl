@@ -1,4 +1,4 @@
-/* Sums and maxima over the middle dimension, fill and transpose. */
+/* Sums and maxima over the middle dimension, and transpose. */
 
 /* How values are joined, what the joining starts from, and how the lanes are joined at the end. */
 typedef float (*join_lanes)(v16 a);
@@ -106,13 +106,6 @@ static void k_max_backward(const float *dy, const float *x, const float *y, size
     }
 }
 
-static void k_fill(float value, size_t n, float *y) {
-    const vf v = v_set1(value);
-    size_t i = 0;
-    for (; i + VL <= n; i += VL) v_store(y + i, v);
-    if (i < n) v_store_part(y + i, v_tail(n - i), v);
-}
-
 /* In strips of rows short enough that the lines of x that a tile leaves half read are still in the first cache at the next tile.
  */
 enum { NB_STRIP = 128 };
@@ -129,7 +122,7 @@ NB_INLINE void transpose_strip(const float *x, size_t rows, size_t cols, size_t 
         for (size_t r = 0; r < rows; r++) y[c * ldy + r] = x[r * ldx + c];
 }
 
-static void k_transpose(const float *x, size_t rows, size_t cols, float *y) {
+static void k_transpose(const float *x, size_t rows, size_t cols, size_t ldx, float *y, size_t ldy) {
     for (size_t r = 0; r < rows; r += NB_STRIP)
-        transpose_strip(x + r * cols, rows - r < NB_STRIP ? rows - r : NB_STRIP, cols, cols, y + r, rows);
+        transpose_strip(x + r * ldx, rows - r < NB_STRIP ? rows - r : NB_STRIP, cols, ldx, y + r, ldy);
 }

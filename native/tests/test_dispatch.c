@@ -93,9 +93,8 @@ static void run_everything(void) {
     nb_divide_f32(x, 1, x, 1, N, y);
     nb_sum_f32(x, 1, N, 1, 1, y);
     nb_max_f32(x, 1, N, 1, 1, y);
-    nb_transpose_f32(x, 1, N, y);
-    nb_fill_f32(0.1f, N, a);
-    nb_fill_f32(0.1f, N, b);
+    nb_transpose_f32(x, 1, N, N, y, 1);
+    for (size_t i = 0; i < N; i++) a[i] = b[i] = 0.1f;
     nb_adam_update_f32(x, N, 1e-3f, 0.9f, 0.999f, 1e-8f, 0, 0, 0.1f, 0.001f, a, b, w);
 }
 

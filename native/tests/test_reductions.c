@@ -1,4 +1,4 @@
-/* Sums, maxima and their gradient, fill and transpose. */
+/* Sums, maxima and their gradient, and transpose. */
 #include <string.h>
 
 #include "harness.h"
@@ -81,25 +81,21 @@ static void test_max(size_t outer, size_t count, size_t inner, size_t ld, int wi
     }
 }
 
-static void test_fill(size_t n) {
+static void test_transpose(size_t rows, size_t cols, size_t gap_x, size_t gap_y) {
+    size_t ldx = cols + gap_x, ldy = rows + gap_y;
+    size_t nx = rows && cols ? (rows - 1) * ldx + cols : 0, ny = rows && cols ? (cols - 1) * ldy + rows : 0;
+    float *x = guarded(0, nx, AT_END);
+    fill_random(x, nx, -1, 1);
     FOR_EACH_ISA(isa) {
-        float *y = guarded(1, n, n % 2 ? AT_START : AT_END);
-        nb_fill_f32(-0.0f, n, y);
-        for (size_t i = 0; i < n; i++) check(same_bits(y[i], -0.0f), "fill %s n=%zu at %zu", isa_names[isa], n, i);
-    }
-}
-
-static void test_transpose(size_t rows, size_t cols) {
-    size_t n = rows * cols;
-    float *x = guarded(0, n, AT_END);
-    fill_random(x, n, -1, 1);
-    FOR_EACH_ISA(isa) {
-        float *y = guarded(1, n, AT_END);
-        nb_transpose_f32(x, rows, cols, y);
+        float *y = guarded(1, ny, AT_END);
+        for (size_t i = 0; i < ny; i++) y[i] = NAN;
+        nb_transpose_f32(x, rows, cols, ldx, y, ldy);
         int ok = 1;
-        for (size_t r = 0; r < rows; r++)
-            for (size_t c = 0; c < cols; c++) ok &= same_bits(y[c * rows + r], x[r * cols + c]);
-        check(ok, "transpose %s %zux%zu", isa_names[isa], rows, cols);
+        for (size_t i = 0; i < ny; i++) {
+            size_t c = i / ldy, r = i % ldy;
+            ok &= r < rows ? same_bits(y[i], x[r * ldx + c]) : is_nan((double)y[i]);
+        }
+        check(ok, "transpose %s %zux%zu, strides %zu and %zu", isa_names[isa], rows, cols, ldx, ldy);
     }
 }
 
@@ -117,10 +113,12 @@ int main(void) {
     for (size_t n = 0; n <= 257; n++) {
         test_sum(1, n, 1, 1);
         if (n) test_max(2, n, 1, 1, n % 2 == 0);
-        test_fill(n);
     }
     for (size_t r = 0; r < COUNT(sides); r++)
         for (size_t c = 0; c < COUNT(sides); c++)
-            if (sides[r] * sides[c] <= SLOT_FLOATS) test_transpose(sides[r], sides[c]);
+            for (size_t gap = 0; gap < 4; gap++) {
+                size_t gap_x = gap & 1 ? 5 : 0, gap_y = gap & 2 ? 3 : 0;
+                if ((sides[r] + gap_y) * (sides[c] + gap_x) <= SLOT_FLOATS / 2) test_transpose(sides[r], sides[c], gap_x, gap_y);
+            }
     return finish("reductions");
 }

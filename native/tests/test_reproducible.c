@@ -148,13 +148,8 @@ RUN_UPDATE(adagrad_update, adagrad_update(in[0], n, 0.01f, 1e-10f, s.p, a, w))
 RUN_UPDATE(rmsprop_update, rmsprop_update(in[0], n, 0.01f, 0.99f, 1e-8f, s.p, a, w))
 RUN_UPDATE(adam_update, adam_update(in[0], n, 1e-3f, 0.9f, 0.999f, 1e-8f, 1e-2f, s.p > 0.0f, 0.271f, 0.002997f, a, b, w))
 
-RUN(fill) {
-    t->fill(s.p, s.rows * s.cols, work);
-    return s.rows * s.cols;
-}
-
 RUN(transpose) {
-    t->transpose(in[0], s.rows, s.cols, work);
+    t->transpose(in[0], s.rows, s.cols, s.cols, work, s.rows);
     return s.rows * s.cols;
 }
 

@@ -12,10 +12,15 @@ internal sealed class StridedLoop
     /// <param name="shape">The shape walked through.</param>
     /// <param name="strides">For each operand, its stride along every dimension of <paramref name="shape"/>.</param>
     public StridedLoop(Shape shape, params int[][] strides)
+        : this(strides, shape.Extents)
+    {
+    }
+
+    private StridedLoop(int[][] strides, ReadOnlySpan<int> shape)
     {
         var extents = new List<int>();
         List<int>[] merged = [.. strides.Select(_ => new List<int>())];
-        for (int d = 0; d < shape.Rank; d++)
+        for (int d = 0; d < shape.Length; d++)
         {
             if (shape[d] == 1)
             {
@@ -51,7 +56,7 @@ internal sealed class StridedLoop
         InnerStrides = [.. merged.Select(list => list[^1])];
         _extents = [.. extents[..^1]];
         _strides = [.. merged.Select(list => list[..^1].ToArray())];
-        Outer = shape.Length == 0 ? 0 : _extents.Aggregate(1, (product, extent) => product * extent);
+        Outer = shape.Contains(0) ? 0 : _extents.Aggregate(1, (product, extent) => product * extent);
     }
 
     /// <summary>Length of the innermost run.</summary>
@@ -62,6 +67,30 @@ internal sealed class StridedLoop
 
     /// <summary>For each operand, the stride inside a run.</summary>
     public int[] InnerStrides { get; }
+
+    /// <summary>Length of the dimension around the innermost run; 1 when there is none.</summary>
+    public int Next => _extents.Length > 0 ? _extents[^1] : 1;
+
+    /// <summary>The stride of an operand along the dimension around the innermost run.</summary>
+    public int NextStride(int operand) => _strides[operand][^1];
+
+    /// <summary>
+    /// The same walk in another order: a dimension that an operand is contiguous along comes to stand around the innermost run. Null when
+    /// it is contiguous along the innermost one, or along none.
+    /// </summary>
+    public StridedLoop? WithNextContiguous(int operand)
+    {
+        int at = InnerStrides[operand] == 1 ? -1 : Array.IndexOf(_strides[operand], 1);
+        if (at < 0)
+        {
+            return null;
+        }
+
+        int[] order = [.. Enumerable.Range(0, _extents.Length).Where(d => d != at), at];
+        return new StridedLoop(
+            [.. _strides.Select((own, o) => order.Select(d => own[d]).Append(InnerStrides[o]).ToArray())],
+            [.. order.Select(d => _extents[d]), Inner]);
+    }
 
     /// <summary>The strides of an operand broadcast to a shape: 0 along the dimensions it is repeated over.</summary>
     public static int[] Broadcast(Shape operand, Shape shape)

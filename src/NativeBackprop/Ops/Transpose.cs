@@ -1,3 +1,5 @@
+using NativeBackprop.Interop;
+
 namespace NativeBackprop.Ops;
 
 /// <summary>Permutes the dimensions: dimension i of the result is dimension Permutation[i] of x. Its gradient is permuted back.</summary>
@@ -41,7 +43,10 @@ internal sealed record Transpose : Op
     internal override Kernel CreateKernel(KernelArguments arguments)
     {
         (Operand x, Operand y) = (arguments.Inputs[0], arguments.Output);
-        return new StridedCopyKernel(y.Shape, x, 0, Strides(x.Shape), y, 0, y.Shape.Strides());
+        int[] from = Strides(x.Shape), to = y.Shape.Strides();
+        return new StridedLoop(y.Shape, from, to).WithNextContiguous(0) is { } loop
+            ? new TransposeKernel(loop, x, y)
+            : new StridedCopyKernel(y.Shape, x, 0, from, y, 0, to);
     }
 
     internal override void Evaluate(ReferenceArguments arguments)
@@ -63,5 +68,39 @@ internal sealed record Transpose : Op
     {
         int[] own = x.Strides();
         return [.. _permutation.Select(axis => own[axis])];
+    }
+}
+
+/// <summary>
+/// A stack of matrices, each transposed, which is what every permutation comes down to that takes the last dimension elsewhere: neither
+/// operand is walked against its memory. Units are rows of the result.
+/// </summary>
+internal sealed unsafe class TransposeKernel : Kernel
+{
+    // The native kernel works in tiles of so many rows.
+    private const int Tile = 8;
+
+    private readonly StridedLoop _loop;
+    private readonly Operand _x, _y;
+
+    /// <param name="loop">Walks x and y: x is contiguous along the dimension around the innermost one, y along the innermost.</param>
+    /// <param name="x">What is permuted.</param>
+    /// <param name="y">The result.</param>
+    public TransposeKernel(StridedLoop loop, Operand x, Operand y)
+    {
+        (_loop, _x, _y, Units, Grain) = (loop, x, y, loop.Outer, Tile);
+        Bytes = 2L * sizeof(float) * x.Length;
+    }
+
+    public override string Call => "nb_transpose_f32";
+
+    public override void Run(int begin, int end, int thread)
+    {
+        (nuint rows, nuint from, nuint to) = ((nuint)_loop.Inner, (nuint)_loop.InnerStrides[0], (nuint)_loop.NextStride(1));
+        for (int row = begin, count; row < end; row += count)
+        {
+            count = Math.Min(end - row, _loop.Next - (row % _loop.Next));
+            Kernels.nb_transpose_f32(_x.Data + _loop.Offset(0, row), rows, (nuint)count, from, _y.Data + _loop.Offset(1, row), to);
+        }
     }
 }

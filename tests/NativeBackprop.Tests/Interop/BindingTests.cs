@@ -110,13 +110,17 @@ internal sealed class BindingTests
     [TestCase(
         "nb_sgd_update_f32(const float *g, size_t n, float lr", "nb_sgd_update_f32(const float *g, size_t n, float rate",
         TestName = "Notices a renamed parameter")]
-    [TestCase("nb_fill_f32(float value, size_t n", "nb_fill_f32(size_t n, float value", TestName = "Notices swapped parameters")]
-    [TestCase("nb_fill_f32(float value", "nb_fill_f32(double value", TestName = "Notices another type")]
     [TestCase(
-        "nb_fill_f32(float value, size_t n, float *y)", "nb_fill_f32(float value, size_t n, const float *y)", TestName = "Notices a const")]
+        "nb_softmax_f32(const float *z, size_t rows, size_t cols", "nb_softmax_f32(const float *z, size_t cols, size_t rows",
+        TestName = "Notices swapped parameters")]
+    [TestCase("nb_softmax_f32(const float *z", "nb_softmax_f32(const double *z", TestName = "Notices another type")]
     [TestCase(
-        "nb_fill_f32(float value, size_t n, float *y)", "nb_fill_f32(float value, size_t n, float y)", TestName = "Notices a lost star")]
-    [TestCase("void nb_fill_f32(", "int nb_fill_f32(", TestName = "Notices another return type")]
+        "nb_softmax_f32(const float *z, size_t rows, size_t cols, float *y)",
+        "nb_softmax_f32(const float *z, size_t rows, size_t cols, const float *y)", TestName = "Notices a const")]
+    [TestCase(
+        "nb_softmax_f32(const float *z, size_t rows, size_t cols, float *y)",
+        "nb_softmax_f32(const float *z, size_t rows, size_t cols, float y)", TestName = "Notices a lost star")]
+    [TestCase("void nb_softmax_f32(", "int nb_softmax_f32(", TestName = "Notices another return type")]
     [TestCase("int32_t nb_abi_version", "int nb_abi_version", TestName = "Notices another name of the same type")]
     [TestCase("NB_API nb_isa nb_best_isa(void);", "", TestName = "Notices a removed function")]
     [TestCase(

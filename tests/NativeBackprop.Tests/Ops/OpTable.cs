@@ -91,6 +91,11 @@ internal static class OpTable
         Row("sum inside", new Sum(1, 2, true), Of(Normal, n => [Shape.Batch, 2, 3, n])),
         Row("transpose", new Transpose([1, 0]), Of(Normal, Batch)),
         Row("transpose of a cube", new Transpose([2, 0, 1]), Of(Normal, n => [Shape.Batch, 3, n])),
+        Row("transpose of a cube back to front", new Transpose([2, 1, 0]), Of(Normal, n => [Shape.Batch, 3, n])),
+        Row("transpose of each of a stack", new Transpose([0, 2, 1]), Of(Normal, n => [Shape.Batch, n, 9])),
+        Row("transpose of a stack of rows", new Transpose([1, 0, 2]), Of(Normal, n => [Shape.Batch, 5, n])),
+        Row("transpose of a stack of images", new Transpose([0, 2, 3, 1]), Of(Normal, n => [Shape.Batch, 3, 2, n])),
+        Row("transpose of four dimensions", new Transpose([3, 1, 0, 2]), Of(Normal, n => [Shape.Batch, 3, n, 2])),
     ];
 
     public static Shape Batch(int n) => [Shape.Batch, n];

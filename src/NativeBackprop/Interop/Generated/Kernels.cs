@@ -243,11 +243,8 @@ internal static unsafe partial class Kernels
     public static extern void nb_adam_update_f32([NativeTypeName("const float *")] float* g, [NativeTypeName("size_t")] nuint n, float lr, float beta1, float beta2, float epsilon, float weight_decay, [NativeTypeName("int32_t")] int decoupled, float correction1, float correction2, float* m, float* v, float* w);
 
     [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern void nb_fill_f32(float value, [NativeTypeName("size_t")] nuint n, float* y);
+    public static extern void nb_transpose_f32([NativeTypeName("const float *")] float* x, [NativeTypeName("size_t")] nuint rows, [NativeTypeName("size_t")] nuint cols, [NativeTypeName("size_t")] nuint ldx, float* y, [NativeTypeName("size_t")] nuint ldy);
 
-    [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern void nb_transpose_f32([NativeTypeName("const float *")] float* x, [NativeTypeName("size_t")] nuint rows, [NativeTypeName("size_t")] nuint cols, float* y);
-
-    [NativeTypeName("#define NB_ABI_VERSION 3")]
-    public const int NB_ABI_VERSION = 3;
+    [NativeTypeName("#define NB_ABI_VERSION 4")]
+    public const int NB_ABI_VERSION = 4;
 }
