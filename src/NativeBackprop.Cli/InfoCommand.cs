@@ -45,6 +45,7 @@ internal static class InfoCommand
         info.Native.BlasConfig,
         info.Native.BlasCore,
         info.Native.BestBlasCore,
+        HugePages = HugePages.Mode,
         Os = info.OperatingSystem,
         info.Architecture,
         Dotnet = info.Runtime,
@@ -57,6 +58,7 @@ internal static class InfoCommand
         ("Instruction set", Against(info.Native.ActiveIsa, info.Native.BestIsa)),
         ("Kernels", $"{info.Native.KernelsPath} (ABI {info.Native.AbiVersion})"),
         .. Blas(info.Native),
+        ("Huge pages", HugePageText()),
         ("System", $"{info.OperatingSystem}, {info.Architecture}"),
         (".NET", info.Runtime),
     ];
@@ -64,6 +66,13 @@ internal static class InfoCommand
     private static (string Label, string Value)[] Blas(NativeLibraryInfo native) => native is { BlasPath: { } path, BlasCore: { } core }
         ? [("OpenBLAS", path), ("OpenBLAS build", native.BlasConfig!), ("OpenBLAS core", Against(core, native.BestBlasCore!))]
         : [("OpenBLAS", "none; all products are our own")];
+
+    private static string HugePageText() => HugePages.Mode switch
+    {
+        ("always" or "madvise") and var mode => $"granted to large arrays (transparent_hugepage is {mode})",
+        "never" => "refused (transparent_hugepage is never)",
+        _ => "not on this system",
+    };
 
     private static string Against(string actual, string best) => actual == best ? actual : $"{actual} (this CPU can run {best})";
 

@@ -1,3 +1,6 @@
+using System.Runtime.CompilerServices;
+using NativeBackprop.Interop;
+
 namespace NativeBackprop;
 
 /// <summary>
@@ -30,14 +33,28 @@ internal abstract class MemorySource
 /// <param name="Address">Where the floats start in memory.</param>
 internal readonly record struct MemoryBlock(object Owner, int Start, nint Address);
 
-/// <summary>The source of production: arrays of the managed heap that the garbage collector never moves.</summary>
+/// <summary>
+/// The source of production: arrays of the managed heap that the garbage collector never moves. Large ones ask for huge pages and start
+/// on their boundary; what is allocated beyond their end for that is never touched, so it takes no memory.
+/// </summary>
 internal sealed unsafe class PinnedArrays : MemorySource
 {
     public override MemoryBlock Allocate(int length)
     {
-        float[] array = GC.AllocateArray<float>(length + PinnedBuffer.AlignmentInFloats, pinned: true);
-        nint begin = (nint)System.Runtime.CompilerServices.Unsafe.AsPointer(ref array[0]);
-        nint address = (begin + PinnedBuffer.Alignment - 1) & -PinnedBuffer.Alignment;
+        long bytes = (long)length * sizeof(float), huge = HugePages.BytesFor(bytes);
+        long alignment = PinnedBuffer.Alignment, spanned = bytes;
+        if (huge > 0 && (Math.Max(bytes, huge) + HugePages.Size) / sizeof(float) <= Array.MaxLength)
+        {
+            (alignment, spanned) = (HugePages.Size, Math.Max(bytes, huge));
+        }
+
+        float[] array = GC.AllocateArray<float>((int)((spanned + alignment) / sizeof(float)), pinned: true);
+        nint begin = (nint)Unsafe.AsPointer(ref array[0]), address = (nint)((begin + alignment - 1) & -alignment);
+        if (alignment == HugePages.Size)
+        {
+            HugePages.Ask(address, huge);
+        }
+
         return new MemoryBlock(array, (int)((address - begin) / sizeof(float)), address);
     }
 }

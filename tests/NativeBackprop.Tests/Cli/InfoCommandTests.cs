@@ -27,6 +27,7 @@ internal sealed class InfoCommandTests
             Assert.That(error, Is.Empty);
             Assert.That(output, Does.Contain(info.KernelsPath).And.Contain(info.BlasPath).And.Contain(info.BlasCore)
                 .And.Contain(info.ActiveIsa).And.Contain($"{Environment.ProcessorCount} logical processors"));
+            Assert.That(output, Does.Match($"Huge pages: .*({HugePages.Mode ?? "not on this system"})"));
             Assert.That(output, Does.Not.Contain('\u001b'));
             Assert.That(output.Split('\n').Count(line => line.StartsWith("warning: ", StringComparison.Ordinal)),
                 Is.EqualTo(info.Warnings.Count));
@@ -50,6 +51,7 @@ internal sealed class InfoCommandTests
             Assert.That(json.GetProperty("blas_path").GetString(), Is.EqualTo(info.BlasPath));
             Assert.That(json.GetProperty("blas_version").GetString(), Is.EqualTo(info.BlasVersion));
             Assert.That(json.GetProperty("blas_core").GetString(), Is.EqualTo(info.BlasCore));
+            Assert.That(json.GetProperty("huge_pages").GetString(), Is.EqualTo(HugePages.Mode));
             Assert.That(json.GetProperty("warnings").GetArrayLength(), Is.EqualTo(info.Warnings.Count));
         }
     }

@@ -1,3 +1,4 @@
+using NativeBackprop.Interop;
 using NUnit.Framework;
 
 namespace NativeBackprop.Tests.Memory;
@@ -14,6 +15,30 @@ public sealed unsafe class PinnedBufferTests
         Assert.That((nuint)buffer.Pointer % PinnedBuffer.Alignment, Is.EqualTo((nuint)0));
         Assert.That(buffer.Length, Is.EqualTo(length));
         Assert.That(buffer.Span.ToArray(), Has.Length.EqualTo(length).And.All.Zero);
+    }
+
+    [TestCase(0, 0)]
+    [TestCase(1 << 20, 0)]
+    [TestCase((3 << 19) - 4, 0)]
+    [TestCase(3 << 19, 2 << 20)]
+    [TestCase(2 << 20, 2 << 20)]
+    [TestCase((2 << 20) + 4, 2 << 20)]
+    [TestCase(9 << 20, 8 << 20)]
+    [TestCase(15 << 19, 8 << 20)]
+    [Platform("Linux")]
+    public void Huge_pages_are_asked_for_where_most_of_each_is_used(long bytes, long expected) =>
+        Assert.That(HugePages.BytesFor(bytes), Is.EqualTo(expected));
+
+    [Test]
+    [Platform("Linux")]
+    public void A_large_buffer_starts_on_a_huge_page_and_is_zero([Values(3 << 17, (8 << 18) + 5)] int length)
+    {
+        var buffer = new PinnedBuffer(length);
+        Assert.That((nuint)buffer.Pointer % (nuint)HugePages.Size, Is.EqualTo((nuint)0));
+        Assert.That(buffer.Span.Length, Is.EqualTo(length));
+        Assert.That(buffer.Span.IndexOfAnyExcept(0f), Is.EqualTo(-1));
+        buffer.Span[^1] = 1;
+        Assert.That(buffer.Pointer[length - 1], Is.EqualTo(1f));
     }
 
     [Test]
