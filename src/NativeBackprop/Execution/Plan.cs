@@ -45,7 +45,7 @@ public sealed unsafe partial class Plan : IDisposable
         }
 
         // Kernels first, because they say how much memory they want; what their operands point to is looked up at every run.
-        ProductLibrary products = Ops.ProductRule.Resolve(options.Products);
+        ProductLibrary products = Ops.ProductRule.Resolve(options.Products, options.Reproducible);
         Kernel[] constants = [.. program.ConstantSteps.Select(step => CreateKernel(step, products))];
         Kernel[] kernels = [.. program.Steps.Select(step => CreateKernel(step, products))];
         _threads = ThreadCount(options, kernels);

@@ -25,6 +25,13 @@ public sealed record PlanOptions
     public ProductLibrary Products { get; init; }
 
     /// <summary>
+    /// True gives the same bits on every machine, with every instruction set and any number of threads: all products are our own. The
+    /// rest of a plan does so in any case, except for a <see cref="Ops.CustomOp"/>, whose author has to see to it. Only the sign and
+    /// payload of a NaN may differ.
+    /// </summary>
+    public bool Reproducible { get; init; }
+
+    /// <summary>
     /// Nodes that <see cref="Plan.RunFirst"/> computes, leaving the rest of the plan to <see cref="Plan.RunRest"/>: a forward pass
     /// whose backward pass may follow.
     /// </summary>
@@ -58,6 +65,11 @@ public sealed record PlanOptions
         if (!Enum.IsDefined(Products))
         {
             throw new OptionException($"the product library must be Auto, OpenBlas or Own, got {Products}");
+        }
+
+        if (Reproducible && Products == ProductLibrary.OpenBlas)
+        {
+            throw new OptionException("OpenBLAS's products differ between machines and numbers of threads: a reproducible plan takes Own");
         }
 
         if (ExactThreads && Threads < 1)

@@ -40,7 +40,12 @@ public sealed class Predictor : IDisposable
         _pool = new PredictorPool(this, plans, _sizes?.Count ?? PlansKept);
         try
         {
-            _planOptions = new PlanOptions { Threads = threads, Team = threads > 1 ? _pool.StartTeam(threads) : null };
+            _planOptions = new PlanOptions
+            {
+                Threads = threads,
+                Reproducible = options.Reproducible,
+                Team = threads > 1 ? _pool.StartTeam(threads) : null,
+            };
 
             // What cannot be planned is said here, not at the first call.
             PredictorSlot slot = _pool.Take();

@@ -22,6 +22,12 @@ public sealed record PredictorOptions
     /// </summary>
     public IReadOnlyList<int> BatchSizes { get; init; } = [];
 
+    /// <summary>
+    /// True gives the same bits on every machine, with every instruction set and any number of threads:
+    /// <see cref="PlanOptions.Reproducible"/>.
+    /// </summary>
+    public bool Reproducible { get; init; }
+
     // As many as there may be threads to call.
     private const int MaxPlans = PlanOptions.MaxThreads;
 

@@ -18,8 +18,12 @@ internal static class ProductRule
     ];
 
     /// <summary>What is asked for, the environment included; never <see cref="ProductLibrary.Auto"/> where only one can be meant.</summary>
-    /// <exception cref="NativeLibraryException">OpenBLAS is asked for and missing, or the variable has another value.</exception>
-    public static ProductLibrary Resolve(ProductLibrary asked)
+    /// <param name="asked">What the caller asks for.</param>
+    /// <param name="reproducible">True where results must not depend on threads or machine, for which OpenBLAS will not do.</param>
+    /// <exception cref="NativeLibraryException">
+    /// OpenBLAS is asked for and missing or of no use, or the variable has another value.
+    /// </exception>
+    public static ProductLibrary Resolve(ProductLibrary asked, bool reproducible = false)
     {
         if (asked == ProductLibrary.Auto && NativeEnvironment.Get(Variable) is { } value)
         {
@@ -30,6 +34,13 @@ internal static class ProductRule
                 "own" => ProductLibrary.Own,
                 _ => throw new NativeLibraryException($"{Variable} must be auto, openblas or own, got '{value}'"),
             };
+        }
+
+        if (reproducible)
+        {
+            return asked != ProductLibrary.OpenBlas ? ProductLibrary.Own : throw new NativeLibraryException(
+                $"{Variable} asks for OpenBLAS, whose products differ between machines and numbers of threads: "
+                + "a reproducible plan takes auto or own");
         }
 
         if (asked == ProductLibrary.OpenBlas)

@@ -14,7 +14,15 @@ internal sealed class Evaluator(TrainingGraph graph, TrainerOptions options)
     {
         Plan plan = _plans.Find(rows) ?? _plans.Add(rows, graph.Context.Graph.Compile(
             [graph.EvaluationLoss, graph.EvaluationOutput],
-            new PlanOptions { BatchSize = rows, Threads = options.Threads, Fuse = options.Fuse, Team = team }));
+            new PlanOptions
+            {
+                BatchSize = rows,
+                Threads = options.Threads,
+                ExactThreads = options.ExactThreads,
+                Fuse = options.Fuse,
+                Reproducible = options.Reproducible,
+                Team = team,
+            }));
         _inputs.Point(plan);
         plan.Run();
         return plan;

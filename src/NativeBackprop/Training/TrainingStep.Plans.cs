@@ -14,7 +14,9 @@ public sealed partial class TrainingStep
     }
 
     /// <summary>The threads that run the step's plans, and those of its owner; null where one thread does.</summary>
-    internal ThreadTeam? Team => Plan.Limit(_options.Threads) is var threads && threads > 1 ? _team ??= new ThreadTeam(threads) : null;
+    internal ThreadTeam? Team => (_options.ExactThreads ? _options.Threads : Plan.Limit(_options.Threads)) is var threads && threads > 1
+        ? _team ??= new ThreadTeam(threads)
+        : null;
 
     /// <summary>Minimises another cost of the same graph, of the same parameters, from now on, and watches other nodes.</summary>
     internal void Minimise(Node cost, params ReadOnlySpan<Node> watched)
@@ -174,7 +176,9 @@ public sealed partial class TrainingStep
     {
         BatchSize = rows > 0 ? rows : null,
         Threads = _options.Threads,
+        ExactThreads = _options.ExactThreads,
         Fuse = _options.Fuse,
+        Reproducible = _options.Reproducible,
         First = first,
         Team = Team,
     });

@@ -26,6 +26,15 @@ public record TrainingStepOptions
     /// <summary>False runs one kernel a node, for comparison.</summary>
     public bool Fuse { get; init; } = true;
 
+    /// <summary>
+    /// True trains to the same bits on every machine, with every instruction set and any number of threads:
+    /// <see cref="PlanOptions.Reproducible"/>. What a user's own code computes is the user's to see to.
+    /// </summary>
+    public bool Reproducible { get; init; }
+
+    /// <summary>As <see cref="PlanOptions.ExactThreads"/>, for tests.</summary>
+    internal bool ExactThreads { get; init; }
+
     /// <summary>These options, checked, with lists of their own: what is done to the caller's lists later changes nothing.</summary>
     /// <exception cref="OptionException">An option is outside its domain.</exception>
     /// <exception cref="GraphException">A list of a user's own failed.</exception>

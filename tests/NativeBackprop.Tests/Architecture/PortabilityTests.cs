@@ -51,6 +51,27 @@ internal sealed class PortabilityTests
         Assert.That(called, Is.Not.Empty.And.SubsetOf(_exactInC));
     }
 
+    // What is fused, merged, ordered and placed decides what is rounded.
+    [Test]
+    public void No_rewriting_of_a_program_asks_what_machine_it_is_for()
+    {
+        string folder = Repository.PathOf("src", "NativeBackprop", "Execution");
+        string[] rewriting =
+        [
+            .. Directory.EnumerateFiles(folder, "*Rule.cs"),
+            .. ((string[])["Fusion", "Lowering", "Placement", "Rewriter", "StepOrder", "SumTree"])
+                .Select(name => Path.Combine(folder, $"{name}.cs")),
+        ];
+        HashSet<string> machine =
+        [
+            "Threads", "ExactThreads", "Team", "ProcessorCount", "NativeLibraries", "Kernels", "OpenBlasCores", "ProductRule", "nb_isa",
+            "Vector", "Vector256", "Vector512", "Environment", "NativeEnvironment", "CostModel",
+        ];
+        Assert.That(rewriting, Has.Length.GreaterThan(10));
+        Assert.That(rewriting.SelectMany(path => CSharpLexer.Read(File.ReadAllText(path)).Where(token => machine.Contains(token.Text))
+            .Select(token => $"{Path.GetFileName(path)}({token.Line}): {token.Text}")), Is.Empty);
+    }
+
     [TestCase("double y = Math.Exp(x);", true)]
     [TestCase("Func<double, double> f = System.MathF.Log;", true)]
     [TestCase("using static System.Math;", true)]

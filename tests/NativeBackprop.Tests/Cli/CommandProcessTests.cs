@@ -1,4 +1,5 @@
 using NativeBackprop.Cli;
+using NativeBackprop.Interop;
 using NativeBackprop.Tests.Data;
 using NativeBackprop.Tests.Interop;
 using NUnit.Framework;
@@ -39,7 +40,7 @@ internal sealed class CommandProcessTests
             Assert.That((result.ExitCode, result.Error), Is.EqualTo((CliHost.Success, "")));
             Assert.That(
                 result.Output,
-                Does.Contain("Instruction set:   " + (isa == "best" ? NativeBackprop.Interop.NativeLibraries.Info.BestIsa : isa)));
+                Does.Contain("Instruction set:   " + (isa == "best" ? NativeLibraries.Info.BestIsa : isa)));
         }
     }
 
@@ -55,5 +56,37 @@ internal sealed class CommandProcessTests
         }
 
         Assert.That(Trained("a"), Is.EqualTo(Trained("b")));
+    }
+
+    [Test]
+    public void A_reproducible_training_saves_the_same_bytes_with_any_instruction_set_and_number_of_threads()
+    {
+        using var folder = new TemporaryFolder();
+        byte[]? expected = null;
+        foreach (string isa in Enum.GetValues<nb_isa>().Where(isa => isa <= Kernels.nb_best_isa()).Select(KernelLibrary.IsaName))
+        {
+            foreach (string threads in (string[])["1", "2"])
+            {
+                string file = folder.File($"{isa}{threads}");
+                ChildResult result = Child.Nbp(
+                    ["train", "digits", "--reproducible", "--epochs", "2", "--seed", "1", "--threads", threads, "--hidden", "128,64",
+                        "--save", file],
+                    ("NBP_FORCE_ISA", isa));
+                Assert.That((result.ExitCode, result.Error), Is.EqualTo((CliHost.Success, "")));
+                byte[] weights = File.ReadAllBytes(file);
+                Assert.That(weights, Is.EqualTo(expected ??= weights), $"{isa}, {threads} threads");
+            }
+        }
+    }
+
+    [Test]
+    public void A_reproducible_training_refuses_OpenBLAS()
+    {
+        ChildResult result = Child.Nbp(["train", "digits", "--reproducible", "--epochs", "1"], ("NBP_PRODUCTS", "openblas"));
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(result.ExitCode, Is.EqualTo(CliHost.Failure));
+            Assert.That(result.ErrorLine, Does.Contain("NBP_PRODUCTS asks for OpenBLAS").And.Contain("auto or own"));
+        }
     }
 }
