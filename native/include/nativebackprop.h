@@ -234,7 +234,8 @@ typedef struct nb_product {
 /* Computes C[row .. row + rows, column .. column + columns] and touches nothing else of C. workspace: as long as nb_product_workspace
  * says, one for each call that runs at the same time. An element's bits do not depend on the range that it is computed in, nor on the
  * level: sums go over blocks of 256 of k, each from its first product on by fused multiply-adds, and block by block into C.
- * NB_ERROR_SHAPE: a range or a stride does not fit, A is packed; NB_ERROR_OVERLAP: C shares memory with A or B. C is then untouched. */
+ * NB_ERROR_SHAPE: a range, a stride or a size does not fit, or A is packed; NB_ERROR_OVERLAP: C shares memory with A or B. C is then
+ * untouched. */
 NB_API nb_status nb_product_run_f32(const nb_product *p, size_t row, size_t rows, size_t column, size_t columns, float *workspace);
 /* Floats of workspace that any range of this product wants on any level; a, b and c are not read. */
 NB_API size_t nb_product_workspace_f32(const nb_product *p);

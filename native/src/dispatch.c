@@ -42,25 +42,42 @@ int64_t nb_multiply_add_peak(nb_isa isa, int64_t rounds, float *sum) {
     return (unsigned)isa > (unsigned)nb_cpu_best_isa() ? 0 : table_of(isa)->multiply_add_peak(rounds, sum);
 }
 
-/* The floats that a matrix of so many rows of a length spans. */
-static size_t span_of(size_t rows, size_t length, size_t ld) { return rows && length ? (rows - 1) * ld + length : 0; }
+/* The floats that a matrix of so many rows of a length spans; false where the rows are longer than their distance, or where no memory
+ * could hold them. */
+static int fits(size_t rows, size_t length, size_t ld, size_t *span) {
+    const size_t most = PTRDIFF_MAX / sizeof(float);
+    *span = 0;
+    if (ld < length) return 0;
+    if (!rows || !length) return 1;
+    if (length > most || rows - 1 > (most - length) / ld) return 0;
+    *span = (rows - 1) * ld + length;
+    return 1;
+}
 
 static int overlap(const float *x, size_t length_x, const float *y, size_t length_y) {
     uintptr_t from_x = (uintptr_t)x, from_y = (uintptr_t)y;
     return length_x && length_y && from_x < from_y + length_y * sizeof(float) && from_y < from_x + length_x * sizeof(float);
 }
 
-static size_t packed_length(size_t n, size_t k) { return (n + NB_PRODUCT_PANEL - 1) / NB_PRODUCT_PANEL * NB_PRODUCT_PANEL * k; }
+static size_t packed_width(size_t n) { return (n + NB_PRODUCT_PANEL - 1) / NB_PRODUCT_PANEL * NB_PRODUCT_PANEL; }
+
+/* A packed B is k rows of whole panels. */
+static int fits_b(const nb_product *p, size_t *span) {
+    switch (p->b_form) {
+    case NB_OPERAND_PLAIN: return fits(p->k, p->n, p->ldb, span);
+    case NB_OPERAND_TRANSPOSED: return fits(p->n, p->k, p->ldb, span);
+    case NB_OPERAND_PACKED: return packed_width(p->n) >= p->n && fits(p->k, packed_width(p->n), packed_width(p->n), span);
+    default: return 0;
+    }
+}
 
 nb_status nb_product_run_f32(const nb_product *p, size_t row, size_t rows, size_t column, size_t columns, float *workspace) {
-    const int ta = p->a_form == NB_OPERAND_TRANSPOSED, tb = p->b_form == NB_OPERAND_TRANSPOSED;
-    const int packed = p->b_form == NB_OPERAND_PACKED;
-    const size_t rows_a = ta ? p->k : p->m, length_a = ta ? p->m : p->k, rows_b = tb ? p->n : p->k, length_b = tb ? p->k : p->n;
-    if ((unsigned)p->a_form > NB_OPERAND_TRANSPOSED || (unsigned)p->b_form > NB_OPERAND_PACKED) return NB_ERROR_SHAPE;
+    const int ta = p->a_form == NB_OPERAND_TRANSPOSED;
+    size_t a, b, c;
+    if ((unsigned)p->a_form > NB_OPERAND_TRANSPOSED) return NB_ERROR_SHAPE;
     if (row > p->m || rows > p->m - row || column > p->n || columns > p->n - column) return NB_ERROR_SHAPE;
-    if (p->lda < length_a || (!packed && p->ldb < length_b) || p->ldc < p->n) return NB_ERROR_SHAPE;
-    const size_t c = span_of(p->m, p->n, p->ldc), b = packed ? packed_length(p->n, p->k) : span_of(rows_b, length_b, p->ldb);
-    if (overlap(p->c, c, p->a, span_of(rows_a, length_a, p->lda)) || overlap(p->c, c, p->b, b)) return NB_ERROR_OVERLAP;
+    if (!fits(ta ? p->k : p->m, ta ? p->m : p->k, p->lda, &a) || !fits_b(p, &b) || !fits(p->m, p->n, p->ldc, &c)) return NB_ERROR_SHAPE;
+    if (overlap(p->c, c, p->a, a) || overlap(p->c, c, p->b, b)) return NB_ERROR_OVERLAP;
     active()->product_run(p, row, rows, column, columns, workspace);
     return NB_OK;
 }
@@ -74,11 +91,11 @@ size_t nb_product_workspace_f32(const nb_product *p) {
     return most;
 }
 
-size_t nb_product_packed_length_f32(size_t n, size_t k) { return packed_length(n, k); }
+size_t nb_product_packed_length_f32(size_t n, size_t k) { return packed_width(n) * k; }
 
 nb_status nb_product_pack_f32(const nb_product *p, float *packed) {
-    const int tb = p->b_form == NB_OPERAND_TRANSPOSED;
-    if ((unsigned)p->b_form > NB_OPERAND_TRANSPOSED || p->ldb < (tb ? p->k : p->n)) return NB_ERROR_SHAPE;
+    size_t span;
+    if (p->b_form == NB_OPERAND_PACKED || !fits_b(p, &span)) return NB_ERROR_SHAPE;
     active()->product_pack(p, packed);
     return NB_OK;
 }
