@@ -18,14 +18,14 @@ static uint32_t enabled_state(void) {
     return low;
 }
 
-int nb_cpu_has_fma(void) {
+static int has_fma(void) {
     uint32_t a, b, c, d;
     return __get_cpuid(1, &a, &b, &c, &d) && has(c, OSXSAVE_BIT | AVX_BIT | FMA_BIT) && has(enabled_state(), YMM_STATE);
 }
 
-nb_isa nb_cpu_best_isa(void) {
+static nb_isa best_isa(void) {
     uint32_t a, b, c, d;
-    if (!nb_cpu_has_fma() || !__get_cpuid_count(7, 0, &a, &b, &c, &d) || !has(b, AVX2_BIT)) return NB_ISA_SCALAR;
+    if (!has_fma() || !__get_cpuid_count(7, 0, &a, &b, &c, &d) || !has(b, AVX2_BIT)) return NB_ISA_SCALAR;
     if (!has(enabled_state(), ZMM_STATE) || !has(b, F_BIT | DQ_BIT | BW_BIT | vl_bit)) return NB_ISA_AVX2;
     return NB_ISA_AVX512;
 }
@@ -47,15 +47,31 @@ static size_t cache_bytes(void) {
     return bytes ? bytes : second_level(amd_caches);
 }
 #else
-int nb_cpu_has_fma(void) { return 0; }
-nb_isa nb_cpu_best_isa(void) { return NB_ISA_SCALAR; }
+static int has_fma(void) { return 0; }
+static nb_isa best_isa(void) { return NB_ISA_SCALAR; }
 static size_t cache_bytes(void) { return 0; }
 #endif
 
 enum { LEAST_CACHE = 1 << 18, USUAL_CACHE = 1 << 19, MOST_CACHE = 1 << 22 };
 
+/* Each is asked for once, as a virtual machine takes microseconds to answer; threads that ask at the same time find the same. */
+
+int nb_cpu_has_fma(void) {
+    static _Atomic(int) known; /* 1 more than the answer, as below */
+    int answer = atomic_load_explicit(&known, memory_order_relaxed);
+    if (!answer) atomic_store_explicit(&known, answer = 1 + has_fma(), memory_order_relaxed);
+    return answer - 1;
+}
+
+nb_isa nb_cpu_best_isa(void) {
+    static _Atomic(int) known;
+    int answer = atomic_load_explicit(&known, memory_order_relaxed);
+    if (!answer) atomic_store_explicit(&known, answer = 1 + (int)best_isa(), memory_order_relaxed);
+    return (nb_isa)(answer - 1);
+}
+
 size_t nb_cpu_cache_bytes(void) {
-    static _Atomic(size_t) known; /* asked for once; threads that ask at the same time find the same */
+    static _Atomic(size_t) known;
     size_t bytes = atomic_load_explicit(&known, memory_order_relaxed);
     if (bytes) return bytes;
     bytes = cache_bytes();
