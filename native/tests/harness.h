@@ -22,7 +22,7 @@ int finish(const char *name);
 /* An n-float buffer between two pages that cannot be touched: it ends at the second one, or, with AT_START, starts after the
  * first. slot 0..7 names one of eight that exist at a time; what it held before is lost. Filled with a pattern that is no result.
  */
-enum { AT_END = 0, AT_START = 1, SLOT_FLOATS = 1 << 16 };
+enum { AT_END = 0, AT_START = 1, SLOT_FLOATS = 1 << 18 };
 float *guarded(int slot, size_t n, int place);
 
 uint32_t random_bits(void);

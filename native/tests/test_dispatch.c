@@ -71,6 +71,26 @@ static void test_peak(void) {
     check(nb_multiply_add_peak(NB_ISA_SCALAR, -1, &sum) == 0, "fewer than no rounds are none");
 }
 
+/* Sums that overflow and that lose bits, of operands in all forms. */
+static void run_products(void) {
+    enum { M = 9, SIDE = 37, PACKED = 64 * SIDE };
+    static float a[M * SIDE], b[SIDE * SIDE], c[M * SIDE], packed[PACKED], workspace[16 * SIDE + PACKED];
+    fill_random(a, M * SIDE, -1e20f, 1e20f);
+    fill_random(b, SIDE * SIDE, -1e20f, 1e20f);
+    for (int form = 0; form < 6; form++) {
+        nb_product p = {.m = M, .n = SIDE, .k = SIDE, .alpha = 1e-30f, .beta = 1, .a_form = (nb_operand)(form / 3),
+                        .b_form = (nb_operand)(form % 3), .a = a, .lda = form < 3 ? SIDE : M, .b = b, .ldb = SIDE, .c = c, .ldc = SIDE};
+        if (p.b_form == NB_OPERAND_PACKED) {
+            p.b_form = NB_OPERAND_PLAIN;
+            nb_product_pack_f32(&p, packed);
+            p.b_form = NB_OPERAND_PACKED;
+            p.b = packed;
+        }
+        check(nb_product_workspace_f32(&p) <= sizeof workspace / sizeof *workspace, "workspace of a product");
+        check(nb_product_run_f32(&p, 0, M, 0, SIDE, workspace) == NB_OK, "product");
+    }
+}
+
 static void run_everything(void) {
     enum { N = 67 };
     static float x[N], y[N], a[N], b[N], w[N];
@@ -94,6 +114,7 @@ static void run_everything(void) {
     nb_sum_f32(x, 1, N, 1, 1, y);
     nb_max_f32(x, 1, N, 1, 1, y);
     nb_transpose_f32(x, 1, N, N, y, 1);
+    run_products();
     for (size_t i = 0; i < N; i++) a[i] = b[i] = 0.1f;
     nb_adam_update_f32(x, N, 1e-3f, 0.9f, 0.999f, 1e-8f, 0, 0, 0.1f, 0.001f, a, b, w);
 }

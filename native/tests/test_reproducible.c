@@ -153,11 +153,31 @@ RUN(transpose) {
     return s.rows * s.cols;
 }
 
+/* A [rows, cols] by B [cols, n] as they lie, then both transposed, where B is packed as the product goes. */
+static size_t run_product(const nb_table *t, shape s) {
+    enum { PANEL = 256 * NB_PRODUCT_PANEL, WORKSPACE = PANEL * 5 };
+    static float workspace[WORKSPACE];
+    const size_t of_b = s.cols ? MOST / s.cols : 33, of_c = MOST / s.rows, n = of_b < of_c ? of_b : of_c;
+    nb_product p = {.m = s.rows, .n = n < 33 ? n : 33, .k = s.cols, .alpha = s.p, .beta = 0.5f, .a = in[0], .b = in[1], .c = work};
+    const size_t results = p.m * p.n;
+    p.ldc = p.n;
+    for (int form = 0; form < 2; form++, p.c += results) {
+        p.a_form = p.b_form = (nb_operand)form;
+        p.lda = p.a_form == NB_OPERAND_PLAIN ? p.k : p.m;
+        p.ldb = p.b_form == NB_OPERAND_PLAIN ? p.n : p.k;
+        memcpy(p.c, in[2], results * sizeof(float));
+        if (!check(t->product_workspace(&p) <= WORKSPACE, "workspace of [%zu,%zu,%zu]", p.m, p.n, p.k)) return 0;
+        t->product_run(&p, 0, p.m, 0, p.n, workspace);
+    }
+    return 2 * results;
+}
+
 static const struct {
     const char *name;
     run f;
     int has_parameter;
 } kernels[] = {
+    {"product", run_product, 0},
 #define X(name, operand, parameter)                                                                                              \
     {#name " forward", forward_##name, !NB_IS_NONE(parameter)}, {#name " backward", backward_##name, !NB_IS_NONE(parameter)},
 #include "activations.def"
