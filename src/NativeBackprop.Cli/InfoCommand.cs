@@ -1,6 +1,7 @@
 using System.CommandLine;
 using NativeBackprop.Diagnostics;
 using NativeBackprop.Interop;
+using NativeBackprop.Ops;
 using Spectre.Console;
 
 namespace NativeBackprop.Cli;
@@ -45,6 +46,7 @@ internal static class InfoCommand
         info.Native.BlasConfig,
         info.Native.BlasCore,
         info.Native.BestBlasCore,
+        Products = ProductRule.Describe(),
         HugePages = HugePages.Mode,
         Os = info.OperatingSystem,
         info.Architecture,
@@ -58,6 +60,7 @@ internal static class InfoCommand
         ("Instruction set", Against(info.Native.ActiveIsa, info.Native.BestIsa)),
         ("Kernels", $"{info.Native.KernelsPath} (ABI {info.Native.AbiVersion})"),
         .. Blas(info.Native),
+        ("Products", ProductRule.Describe()),
         ("Huge pages", HugePageText()),
         ("System", $"{info.OperatingSystem}, {info.Architecture}"),
         (".NET", info.Runtime),
@@ -65,7 +68,7 @@ internal static class InfoCommand
 
     private static (string Label, string Value)[] Blas(NativeLibraryInfo native) => native is { BlasPath: { } path, BlasCore: { } core }
         ? [("OpenBLAS", path), ("OpenBLAS build", native.BlasConfig!), ("OpenBLAS core", Against(core, native.BestBlasCore!))]
-        : [("OpenBLAS", "none; all products are our own")];
+        : [("OpenBLAS", "none")];
 
     private static string HugePageText() => HugePages.Mode switch
     {

@@ -62,6 +62,18 @@ internal static class Options
         "--threads", "N", "Threads that run a step; 0 lets the amount of work decide", $"a whole number in 0..{PlanOptions.MaxThreads}",
         value => value is >= 0 and <= PlanOptions.MaxThreads, 0);
 
+    /// <summary><c>--products</c>.</summary>
+    public static Option<string> Products() =>
+        Choice("--products", "LIBRARY", "What computes the matrix products", ["auto", "openblas", "own"], "auto");
+
+    /// <summary>The library that <c>--products</c> names.</summary>
+    public static ProductLibrary Library(string products) => products switch
+    {
+        "openblas" => ProductLibrary.OpenBlas,
+        "own" => ProductLibrary.Own,
+        _ => ProductLibrary.Auto,
+    };
+
     /// <summary><c>--seed</c>.</summary>
     public static Option<ulong?> Seed(string description) =>
         Number<ulong>("--seed", "N", description, "a whole number in 0..2^64-1", _ => true, 0);

@@ -35,6 +35,7 @@ internal sealed class TrainCommand
             value >= 0 && float.IsFinite(value), 0);
     private readonly Option<ulong?> _seed = Options.Seed("Seed of the initial weights, the split and the shuffling");
     private readonly Option<int?> _threads = Options.Threads();
+    private readonly Option<string> _products = Options.Products();
     private readonly Option<bool> _reproducible = Options.Flag(
         "--reproducible", "Train to the same bits on every machine, with every instruction set and any number of threads");
     private readonly Option<bool> _noShuffle = Options.Flag(
@@ -57,8 +58,8 @@ internal sealed class TrainCommand
         _data.AddTo(command);
         _network.AddTo(command);
         Option[] options = [
-            _epochs, _steps, _batchSize, _testSplit, _optimizer, _rate, _weightDecay, _l2, _seed, _threads, _reproducible, _noShuffle,
-            _save, _saveModel];
+            _epochs, _steps, _batchSize, _testSplit, _optimizer, _rate, _weightDecay, _l2, _seed, _threads, _products, _reproducible,
+            _noShuffle, _save, _saveModel];
         foreach (Option option in options)
         {
             command.Add(option);
@@ -85,6 +86,7 @@ internal sealed class TrainCommand
             Shuffle = !result.GetValue(_noShuffle),
             L2 = result.GetValue(_l2)!.Value,
             Threads = result.GetValue(_threads)!.Value,
+            Products = Options.Library(result.GetRequiredValue(_products)),
             Reproducible = result.GetValue(_reproducible),
         };
 

@@ -7,8 +7,7 @@ namespace NativeBackprop.Cli.Bench;
 /// <summary>
 /// The matrix products of a row's step and nothing else, by OpenBLAS (by our own where it is missing or not wanted), in the step's order
 /// and with its operands' sizes, three ways: OpenBLAS's own threads, our threads on a part of the rows each, our threads on a part of the
-/// columns each. What a step is compared with
-/// is the sum of each product's fastest time.
+/// columns each. What a step is compared with is the sum of each product's fastest time.
 /// </summary>
 internal sealed unsafe class BareProducts : IDisposable
 {
@@ -18,13 +17,15 @@ internal sealed unsafe class BareProducts : IDisposable
     private readonly Action<int> _split;
     private readonly long[,] _starts, _ends;
     private readonly PinnedBuffer[] _workspaces;
-    private readonly ProductLibrary _library = ProductRule.Resolve(ProductLibrary.Auto) == ProductLibrary.Own
-        ? ProductLibrary.Own : ProductLibrary.OpenBlas;
+    private readonly ProductLibrary _library;
     private bool _byColumns;
 
-    public BareProducts(Workload workload, int threads)
+    /// <param name="workload">The row.</param>
+    /// <param name="threads">The threads that a product may use.</param>
+    /// <param name="products">What computes the step's products; where that is left open, OpenBLAS is measured.</param>
+    public BareProducts(Workload workload, int threads, ProductLibrary products)
     {
-        _threads = threads;
+        (_threads, _library) = (threads, products == ProductLibrary.Own ? ProductLibrary.Own : ProductLibrary.OpenBlas);
         int batch = workload.Batch, layers = workload.Layers;
         PinnedBuffer[] x = [.. workload.Widths.Select(width => Random((long)batch * width))];
         PinnedBuffer[] w = [.. Enumerable.Range(0, layers).Select(l => Random((long)workload.Widths[l] * workload.Widths[l + 1]))];

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using NativeBackprop.Diagnostics;
+using NativeBackprop.Ops;
 using NativeBackprop.Optimizers;
 
 namespace NativeBackprop.Cli.Bench;
@@ -40,19 +41,21 @@ internal static class BenchCommand
             Description = "Rounds of step, bare products and FMA peak in turn.",
             DefaultValueFactory = _ => 5,
         };
+        Option<string> products = Options.Products();
         var plan = new Option<bool>("--plan") { Description = "Print the plan of each row instead of measuring it." };
         Option<bool> json = JsonText.Option();
         return new Command("bench", "Measure training steps against the bare matrix products and the machine's FMA peak.")
             {
-                rows, threads, exact, optimizer, rounds, plan, json,
+                rows, threads, exact, optimizer, rounds, products, plan, json,
             }
             .WithAction((result, output, token) =>
             {
                 var jobs = Jobs(result.GetValue(rows)!, result.GetValue(threads)!, result.GetValue(optimizer)!, result.GetValue(exact));
+                ProductLibrary library = ProductRule.Resolve(Options.Library(result.GetRequiredValue(products)));
                 SystemInfo system = SystemInfo.Collect();
                 if (result.GetValue(plan))
                 {
-                    WritePlans(jobs, output);
+                    WritePlans(jobs, library, output);
                     return CliHost.Success;
                 }
 
@@ -62,12 +65,13 @@ internal static class BenchCommand
                     throw new OptionException($"--rounds must be at least 1, got {count}");
                 }
 
-                Measure(system, jobs, count, result.GetValue(json), output, token);
+                Measure(system, jobs, library, count, result.GetValue(json), output, token);
                 return token.IsCancellationRequested ? CliHost.Failure : CliHost.Success;
             });
     }
 
-    private static void Measure(SystemInfo system, List<Job> jobs, int rounds, bool json, TextWriter output, CancellationToken token)
+    private static void Measure(
+        SystemInfo system, List<Job> jobs, ProductLibrary products, int rounds, bool json, TextWriter output, CancellationToken token)
     {
         var results = new List<RowResult>();
         double busy = BusyShare(() =>
@@ -79,7 +83,8 @@ internal static class BenchCommand
                     break;
                 }
 
-                using var row = new RowMeasurement(job.Workload, job.Optimizer, _optimizers[job.Optimizer], job.Threads, job.ExactThreads);
+                using var row = new RowMeasurement(
+                    job.Workload, job.Optimizer, _optimizers[job.Optimizer], job.Threads, job.ExactThreads, products);
                 for (int i = 0; i < rounds && !token.IsCancellationRequested; i++)
                 {
                     row.Round();
@@ -105,11 +110,11 @@ internal static class BenchCommand
         warnings.ForEach(warning => output.WriteLine($"warning: {warning}"));
     }
 
-    private static void WritePlans(List<Job> jobs, TextWriter output)
+    private static void WritePlans(List<Job> jobs, ProductLibrary products, TextWriter output)
     {
         foreach (Job job in jobs)
         {
-            using var step = new WorkloadStep(job.Workload, _optimizers[job.Optimizer], job.Threads, job.ExactThreads);
+            using var step = new WorkloadStep(job.Workload, _optimizers[job.Optimizer], job.Threads, job.ExactThreads, products);
             output.WriteLine($"{job.Optimizer}, at most {job.Threads} thread{(job.Threads == 1 ? "" : "s")}");
             BenchReport.WritePlan(job.Workload, step.Plan.Describe(), output);
         }

@@ -48,8 +48,9 @@ internal static class BenchReport
     public static void WriteHeader(SystemInfo system, TextWriter output)
     {
         output.WriteLine(
-            $"{system.Cpu}, {system.LogicalProcessors} logical processors; kernels {system.Native.ActiveIsa}; OpenBLAS " +
-                $"{system.Native.BlasVersion} {system.Native.BlasCore}; {system.Runtime}");
+            $"{system.Cpu}, {system.LogicalProcessors} logical processors; kernels {system.Native.ActiveIsa}; " +
+                $"{(system.Native is { BlasCore: { } core } blas ? $"OpenBLAS {blas.BlasVersion} {core}" : "no OpenBLAS")}; " +
+                system.Runtime);
     }
 
     /// <summary>One row at a time on a pipe, a table on a terminal.</summary>

@@ -28,11 +28,12 @@ internal sealed class RowMeasurement : IDisposable
     private double _peak;
     private long _allocated = long.MaxValue;
 
-    public RowMeasurement(Workload workload, string optimizer, Func<Optimizer> create, int threads, bool exactThreads)
+    public RowMeasurement(
+        Workload workload, string optimizer, Func<Optimizer> create, int threads, bool exactThreads, ProductLibrary products)
     {
         (_workload, _optimizer, _threads) = (workload, workload.IsForwardOnly ? "forward" : optimizer, threads);
-        _step = new WorkloadStep(workload, create, threads, exactThreads);
-        _products = new BareProducts(workload, threads);
+        _step = new WorkloadStep(workload, create, threads, exactThreads, products);
+        _products = new BareProducts(workload, threads, products);
         _team = threads > 1 ? new ThreadTeam(threads) : null;
         _step.Plan.Run();
         long start = Stopwatch.GetTimestamp();

@@ -14,7 +14,10 @@ internal sealed class WorkloadStep : IDisposable
     /// <param name="optimizer">Makes the optimizer; ignored for a forward pass.</param>
     /// <param name="threads">Most threads that the plan may use.</param>
     /// <param name="exactThreads">Take exactly that many, whatever the work and the machine.</param>
-    public WorkloadStep(Workload workload, Func<Optimizer> optimizer, int threads, bool exactThreads = false)
+    /// <param name="products">What computes the matrix products.</param>
+    public WorkloadStep(
+        Workload workload, Func<Optimizer> optimizer, int threads, bool exactThreads = false,
+        ProductLibrary products = ProductLibrary.Auto)
     {
         var random = new RandomSource(1);
         Sequential model = CreateModel(workload);
@@ -22,7 +25,10 @@ internal sealed class WorkloadStep : IDisposable
         var graph = new Graph();
         Node x = graph.Input("x", [Shape.Batch, workload.Widths[0]]);
         Node output = model.Build(x, new BuildContext(graph, BuildMode.Training));
-        var options = new PlanOptions { BatchSize = workload.Batch, Threads = threads, ExactThreads = exactThreads };
+        var options = new PlanOptions
+        {
+            BatchSize = workload.Batch, Threads = threads, ExactThreads = exactThreads, Products = products,
+        };
         var inputs = new PinnedBuffer((long)workload.Batch * workload.Widths[0]);
         foreach (ref float value in inputs.Span)
         {

@@ -47,6 +47,13 @@ public sealed record PlanOptions
     internal static string? ThreadsError(int threads) =>
         threads is < 0 or > MaxThreads ? $"the thread count must lie in 0..{MaxThreads}, got {threads}" : null;
 
+    /// <summary>What is wrong with a product library; null when nothing is.</summary>
+    internal static string? ProductsError(ProductLibrary products, bool reproducible) =>
+        !Enum.IsDefined(products) ? $"the product library must be Auto, OpenBlas or Own, got {products}"
+        : reproducible && products == ProductLibrary.OpenBlas
+            ? "OpenBLAS's products differ between machines and numbers of threads: a reproducible plan takes Own"
+        : null;
+
     /// <summary>The options, when every one of them is within its domain.</summary>
     /// <exception cref="OptionException">One is not.</exception>
     /// <exception cref="ObjectDisposedException">The team has been disposed of.</exception>
@@ -57,19 +64,9 @@ public sealed record PlanOptions
             throw new OptionException($"the batch size must be at least 1, got {BatchSize}");
         }
 
-        if (ThreadsError(Threads) is { } error)
+        if ((ThreadsError(Threads) ?? ProductsError(Products, Reproducible)) is { } error)
         {
             throw new OptionException(error);
-        }
-
-        if (!Enum.IsDefined(Products))
-        {
-            throw new OptionException($"the product library must be Auto, OpenBlas or Own, got {Products}");
-        }
-
-        if (Reproducible && Products == ProductLibrary.OpenBlas)
-        {
-            throw new OptionException("OpenBLAS's products differ between machines and numbers of threads: a reproducible plan takes Own");
         }
 
         if (ExactThreads && Threads < 1)

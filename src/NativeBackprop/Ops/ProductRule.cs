@@ -1,3 +1,4 @@
+using System.Globalization;
 using NativeBackprop.Interop;
 
 namespace NativeBackprop.Ops;
@@ -51,6 +52,20 @@ internal static class ProductRule
         return asked == ProductLibrary.Auto && !NativeLibraries.HasBlas ? ProductLibrary.Own : asked;
     }
 
+    /// <summary>What <see cref="ProductLibrary.Auto"/> stands for on this machine, in words.</summary>
+    /// <exception cref="NativeLibraryException">As for <see cref="Resolve"/>.</exception>
+    public static string Describe()
+    {
+        string rule = Resolve(ProductLibrary.Auto) switch
+        {
+            ProductLibrary.Own when NativeLibraries.HasBlas => "our own",
+            ProductLibrary.Own => "our own, as there is no OpenBLAS",
+            ProductLibrary.OpenBlas => "OpenBLAS",
+            _ => DescribeChoice(Kernels.nb_active_isa()),
+        };
+        return NativeEnvironment.Get(Variable) is { } value ? $"{rule} ({Variable}={value})" : rule;
+    }
+
     /// <summary>The library for C = op(A)·op(B) with C [m, n]; never <see cref="ProductLibrary.Auto"/>.</summary>
     public static ProductLibrary Choose(ProductLibrary resolved, bool transposeA, long m, long n)
     {
@@ -60,7 +75,7 @@ internal static class ProductRule
         }
 
         nb_isa isa = Kernels.nb_active_isa();
-        if (OpenBlasCores.LevelOf(NativeLibraries.BlasCore) < isa)
+        if (IsBehind(isa))
         {
             return ProductLibrary.Own;
         }
@@ -71,4 +86,24 @@ internal static class ProductRule
                 ? ProductLibrary.OpenBlas
                 : ProductLibrary.Own;
     }
+
+    // What Choose does, for people.
+    private static string DescribeChoice(nb_isa isa)
+    {
+        if (IsBehind(isa))
+        {
+            return $"our own, as OpenBLAS's {NativeLibraries.BlasCore} kernels do not use {KernelLibrary.IsaName(isa)}";
+        }
+
+        string[] wins =
+        [
+            .. _openBlasWins.Where(row => row.Isa == isa).Select(row => string.Create(
+                CultureInfo.InvariantCulture,
+                $"{(row.TransposesA ? "Aᵀ·B" : "A·B")} of at least {row.LeastResults} elements, which is OpenBLAS's")),
+        ];
+        return isa == nb_isa.NB_ISA_SCALAR ? "OpenBLAS, as our own would run one lane at a time"
+            : wins.Length == 0 ? "our own" : $"our own but for {string.Join(", and ", wins)}";
+    }
+
+    private static bool IsBehind(nb_isa isa) => OpenBlasCores.LevelOf(NativeLibraries.BlasCore) < isa;
 }

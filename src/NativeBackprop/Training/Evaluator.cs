@@ -20,6 +20,7 @@ internal sealed class Evaluator(TrainingGraph graph, TrainerOptions options)
                 Threads = options.Threads,
                 ExactThreads = options.ExactThreads,
                 Fuse = options.Fuse,
+                Products = options.Products,
                 Reproducible = options.Reproducible,
                 Team = team,
             }));

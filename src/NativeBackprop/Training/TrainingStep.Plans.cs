@@ -177,6 +177,7 @@ public sealed partial class TrainingStep
         BatchSize = rows > 0 ? rows : null,
         Threads = _options.Threads,
         ExactThreads = _options.ExactThreads,
+        Products = _options.Products,
         Fuse = _options.Fuse,
         Reproducible = _options.Reproducible,
         First = first,

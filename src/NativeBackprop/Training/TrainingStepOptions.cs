@@ -26,6 +26,9 @@ public record TrainingStepOptions
     /// <summary>False runs one kernel a node, for comparison.</summary>
     public bool Fuse { get; init; } = true;
 
+    /// <summary>Which library computes the matrix products.</summary>
+    public ProductLibrary Products { get; init; }
+
     /// <summary>
     /// True trains to the same bits on every machine, with every instruction set and any number of threads:
     /// <see cref="PlanOptions.Reproducible"/>. What a user's own code computes is the user's to see to.
@@ -41,7 +44,7 @@ public record TrainingStepOptions
     internal TrainingStepOptions Validated()
     {
         string? error = !Enum.IsDefined(OnNonFinite) ? $"OnNonFinite has no value {(int)OnNonFinite}"
-            : PlanOptions.ThreadsError(Threads);
+            : PlanOptions.ProductsError(Products, Reproducible) ?? PlanOptions.ThreadsError(Threads);
         return error is not null ? throw new OptionException(error) : this with
         {
             Groups = Copied(nameof(Groups), Groups),

@@ -25,7 +25,7 @@ internal sealed class InfoCommandTests
         {
             Assert.That(exitCode, Is.EqualTo(CliHost.Success));
             Assert.That(error, Is.Empty);
-            Assert.That(output, Does.Contain(info.KernelsPath).And.Contain(info.BlasPath).And.Contain(info.BlasCore)
+            Assert.That(output, Does.Contain(info.KernelsPath).And.Contain(info.BlasPath ?? "none").And.Contain(info.BlasCore ?? "none")
                 .And.Contain(info.ActiveIsa).And.Contain($"{Environment.ProcessorCount} logical processors"));
             Assert.That(output, Does.Match($"Huge pages: .*({HugePages.Mode ?? "not on this system"})"));
             Assert.That(output, Does.Not.Contain('\u001b'));
@@ -40,6 +40,9 @@ internal sealed class InfoCommandTests
         (int exitCode, string output, _) = await Nbp("info", "--json");
         NativeLibraryInfo info = NativeLibraries.Info;
         JsonElement json = JsonDocument.Parse(output).RootElement;
+
+        // What there is none of is left out.
+        string? Text(string name) => json.TryGetProperty(name, out JsonElement value) ? value.GetString() : null;
         using (Assert.EnterMultipleScope())
         {
             Assert.That(exitCode, Is.EqualTo(CliHost.Success));
@@ -48,9 +51,9 @@ internal sealed class InfoCommandTests
             Assert.That(json.GetProperty("isa").GetString(), Is.EqualTo(info.ActiveIsa));
             Assert.That(json.GetProperty("best_isa").GetString(), Is.EqualTo(info.BestIsa));
             Assert.That(json.GetProperty("kernels_path").GetString(), Is.EqualTo(info.KernelsPath));
-            Assert.That(json.GetProperty("blas_path").GetString(), Is.EqualTo(info.BlasPath));
-            Assert.That(json.GetProperty("blas_version").GetString(), Is.EqualTo(info.BlasVersion));
-            Assert.That(json.GetProperty("blas_core").GetString(), Is.EqualTo(info.BlasCore));
+            Assert.That(Text("blas_path"), Is.EqualTo(info.BlasPath));
+            Assert.That(Text("blas_version"), Is.EqualTo(info.BlasVersion));
+            Assert.That(Text("blas_core"), Is.EqualTo(info.BlasCore));
             Assert.That(json.GetProperty("huge_pages").GetString(), Is.EqualTo(HugePages.Mode));
             Assert.That(json.GetProperty("warnings").GetArrayLength(), Is.EqualTo(info.Warnings.Count));
         }

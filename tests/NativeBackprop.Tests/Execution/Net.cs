@@ -18,11 +18,15 @@ internal sealed class Net(ulong seed = 5)
 
     public Node Variable(string name, Shape shape, float scale = 1) => Draw(Graph.Variable(name, shape, new float[shape.Length]), scale);
 
-    public Plan Compile(ReadOnlySpan<Node> outputs, bool fuse = true, int threads = 1) =>
-        Graph.Compile(outputs, new PlanOptions { BatchSize = BatchSize, Threads = threads, ExactThreads = true, Fuse = fuse });
+    public Plan Compile(
+        ReadOnlySpan<Node> outputs, bool fuse = true, int threads = 1, ProductLibrary products = ProductLibrary.Auto) =>
+        Graph.Compile(
+            outputs,
+            new PlanOptions { BatchSize = BatchSize, Threads = threads, ExactThreads = true, Fuse = fuse, Products = products });
 
     /// <summary>Runs fused and unfused plans on 1, 2 and 3 threads, twice each, and compares the second run with the reference.</summary>
-    public void AssertAgrees(Node[] outputs, string? about = null, double tolerance = 1e-5)
+    public void AssertAgrees(
+        Node[] outputs, string? about = null, double tolerance = 1e-5, ProductLibrary products = ProductLibrary.Auto)
     {
         var reference = new ReferenceEvaluator(Graph, BatchSize);
         Set(reference);
@@ -31,7 +35,7 @@ internal sealed class Net(ulong seed = 5)
         {
             for (int threads = 1; threads <= 3; threads++)
             {
-                using Plan plan = Compile(outputs, fuse, threads);
+                using Plan plan = Compile(outputs, fuse, threads, products);
                 Run(plan, outputs);
                 Run(plan, outputs);
                 foreach (Node output in outputs)
@@ -48,6 +52,13 @@ internal sealed class Net(ulong seed = 5)
                 }
             }
         }
+    }
+
+    /// <summary>What a plan computes from the leaves' values.</summary>
+    public float[][] Values(Plan plan, Node[] outputs)
+    {
+        Run(plan, outputs);
+        return [.. outputs.Select(output => plan[output].ToArray())];
     }
 
     private void Set(ReferenceEvaluator reference)

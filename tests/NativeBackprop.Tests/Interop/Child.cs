@@ -24,7 +24,7 @@ internal static class Child
     private static readonly string[] _cleared =
     [
         "OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "OPENBLAS_L2_SIZE",
-        "NBP_OPENBLAS_CORETYPE", "NBP_OPENBLAS_PATH", "NBP_NATIVE_PATH", "NBP_FORCE_ISA", "NBP_DEBUG",
+        "NBP_OPENBLAS_CORETYPE", "NBP_OPENBLAS_PATH", "NBP_NATIVE_PATH", "NBP_FORCE_ISA", "NBP_PRODUCTS", "NBP_DEBUG",
     ];
 
     /// <summary>Runs the built <c>nbp</c> with these variables set.</summary>
