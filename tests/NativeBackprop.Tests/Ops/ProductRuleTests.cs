@@ -26,6 +26,9 @@ internal sealed class ProductRuleTests
     [TearDown]
     public void RestoreLevel() => Assert.That(Kernels.nb_set_isa(_before), Is.EqualTo(nb_status.NB_OK));
 
+    private static ProductLibrary[] Choices(ProductLibrary asked) =>
+        [.. _products.Select(product => ProductRule.Choose(asked, product.TransposeA, product.M, product.N))];
+
     [Test]
     public void What_is_asked_for_is_what_is_taken([Values(ProductLibrary.Own, ProductLibrary.OpenBlas)] ProductLibrary asked)
     {
@@ -35,19 +38,16 @@ internal sealed class ProductRuleTests
         }
 
         Assert.That(ProductRule.Resolve(asked), Is.EqualTo(asked));
-        Assert.That(_products.Select(p => ProductRule.Choose(asked, p.TransposeA, p.M, p.N)), Is.All.EqualTo(asked));
+        Assert.That(Choices(asked), Is.All.EqualTo(asked));
     }
 
     [Test]
     public void The_choice_is_made_the_same_way_each_time_and_is_never_left_open()
     {
         OpenBlasPresence.Require();
-        foreach ((bool transposeA, long m, long n) in _products)
-        {
-            ProductLibrary choice = ProductRule.Choose(ProductLibrary.Auto, transposeA, m, n);
-            Assert.That(choice, Is.AnyOf(ProductLibrary.Own, ProductLibrary.OpenBlas));
-            Assert.That(ProductRule.Choose(ProductLibrary.Auto, transposeA, m, n), Is.EqualTo(choice));
-        }
+        ProductLibrary[] choices = Choices(ProductLibrary.Auto);
+        Assert.That(choices, Is.All.AnyOf(ProductLibrary.Own, ProductLibrary.OpenBlas));
+        Assert.That(Choices(ProductLibrary.Auto), Is.EqualTo(choices));
     }
 
     [Test]
@@ -55,8 +55,7 @@ internal sealed class ProductRuleTests
     {
         OpenBlasPresence.Require();
         Assert.That(Kernels.nb_set_isa(nb_isa.NB_ISA_SCALAR), Is.EqualTo(nb_status.NB_OK));
-        Assert.That(
-            _products.Select(p => ProductRule.Choose(ProductLibrary.Auto, p.TransposeA, p.M, p.N)), Is.All.EqualTo(ProductLibrary.OpenBlas));
+        Assert.That(Choices(ProductLibrary.Auto), Is.All.EqualTo(ProductLibrary.OpenBlas));
         Assert.That(ProductRule.Describe(), Does.StartWith("OpenBLAS, as"));
     }
 
@@ -69,7 +68,7 @@ internal sealed class ProductRuleTests
         if (!exception.Success)
         {
             ProductLibrary all = words.StartsWith("our own", StringComparison.Ordinal) ? ProductLibrary.Own : ProductLibrary.OpenBlas;
-            Assert.That(_products.Select(p => ProductRule.Choose(ProductLibrary.Auto, p.TransposeA, p.M, p.N)), Is.All.EqualTo(all));
+            Assert.That(Choices(ProductLibrary.Auto), Is.All.EqualTo(all));
             return;
         }
 
