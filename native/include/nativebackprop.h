@@ -233,7 +233,8 @@ typedef struct nb_product {
 
 /* Computes C[row .. row + rows, column .. column + columns] and touches nothing else of C. workspace: as long as nb_product_workspace
  * says, one for each call that runs at the same time. An element's bits do not depend on the range that it is computed in, nor on the
- * level: sums go over blocks of 256 of k, each from its first product on by fused multiply-adds, and block by block into C.
+ * level: sums go over blocks of 256 of k, each from +0 on by fused multiply-adds, and block by block into C, c = fma(alpha, sum, c),
+ * where the first block finds beta c, or 0 where beta is 0. A and B are read, and their NaN and Inf count, where alpha is 0 too.
  * NB_ERROR_SHAPE: a range, a stride or a size does not fit, or A is packed; NB_ERROR_OVERLAP: C shares memory with A or B. C is then
  * untouched. */
 NB_API nb_status nb_product_run_f32(const nb_product *p, size_t row, size_t rows, size_t column, size_t columns, float *workspace);
@@ -241,7 +242,8 @@ NB_API nb_status nb_product_run_f32(const nb_product *p, size_t row, size_t rows
 NB_API size_t nb_product_workspace_f32(const nb_product *p);
 /* Floats of a packed B. */
 NB_API size_t nb_product_packed_length_f32(size_t n, size_t k);
-/* Packs B, PLAIN or TRANSPOSED, for any number of products; reads n, k, b_form, b and ldb. The same on every level. */
+/* Packs B, PLAIN or TRANSPOSED, for any number of products; reads n, k, b_form, b and ldb; packed is other memory. The same bytes on
+ * every level, 0 where a panel is wider than B. NB_ERROR_SHAPE: B is packed already, or its stride does not fit. */
 NB_API nb_status nb_product_pack_f32(const nb_product *p, float *packed);
 
 /* Updates of n parameters w by their gradient g, in PyTorch's order of operations. d = g + weight_decay w. */

@@ -9,16 +9,19 @@
 
 enum {
     PRODUCT_K = 256, /* of a panel of B, 32 KiB: most of a first-level cache, and a tile's sums go into C every 2,000 cycles */
-    TILE_ROWS = VL == 16 ? 8 : VL == 8 ? 6 : 4, /* with two vectors a row: the most rows that leave registers for the operands, or, */
-    TILE_VECTORS = 2,                           /* with 16 lanes, the height that divides usual batches (12 and 14 rows were slower) */
+    /* With two vectors a row, the most rows that leave registers for the operands; with 16 lanes the height that divides usual batches
+     * (12 and 14 rows were slower). */
+    TILE_ROWS = VL == 16 ? 8 : VL == 8 ? 6 : 4,
+    TILE_VECTORS = 2,
     TILE_COLUMNS = TILE_VECTORS * VL,
-    BLOCK_ROWS = 120,     /* of A, a multiple of every tile's: 120 KiB, which stay in the second-level cache beside B */
+    BLOCK_ROWS = 120,     /* of A, a multiple of every tile's: 120 to 240 KiB, which stay in the second-level cache beside B */
     A_PANEL = 8,          /* rows of a packed panel of A, of which a tile may use fewer */
     B_PANEL = NB_PRODUCT_PANEL,
     PREFETCH_AHEAD = 8,   /* steps of k that B is fetched ahead of its use: a panel begins outside the first-level cache */
-    PACK_A_COLUMNS = 384, /* A is packed where each element serves this many columns, */
-    PACK_B_ROWS = 256,    /* B where each serves this many rows, or, from the second number on, where the operand as it lies is */
-    PACK_B_ROWS_FAR = 16, /* hard on the caches */
+    PACK_A_COLUMNS = 384, /* A is packed where each element serves this many columns, or, where it lies badly for the caches, */
+    PACK_A_COLUMNS_FAR = 96,
+    PACK_B_ROWS = 256,    /* B where each serves this many rows, or, where it lies badly, */
+    PACK_B_ROWS_FAR = 16,
     FAR_STRIDE = 1024     /* rows so many floats apart, or a multiple of that, share a few sets of the first-level cache */
 };
 
@@ -135,8 +138,8 @@ typedef struct placed {
 static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
 static int packs_a(const nb_product *p, size_t columns) {
-    size_t distance = p->lda % FAR_STRIDE;
-    return columns >= PACK_A_COLUMNS || (distance == 0 && columns >= PACK_A_COLUMNS / 4);
+    int is_far = p->lda % FAR_STRIDE == 0;
+    return columns >= PACK_A_COLUMNS || (is_far && columns >= PACK_A_COLUMNS_FAR);
 }
 
 static int packs_b(const nb_product *p, size_t rows, size_t columns) {
@@ -206,12 +209,13 @@ static void product_run(const nb_product *p, size_t row, size_t rows, size_t col
     const int pack_a = packs_a(p, columns), pack_b = packs_b(p, rows, columns);
     const int adjacent = pack_a || p->a_form == NB_OPERAND_TRANSPOSED;
     const size_t most_rows = BLOCK_ROWS, most_columns = block_columns();
+    if (rows == 0 || columns == 0) return;
     const size_t most_k = p->k < PRODUCT_K ? p->k : PRODUCT_K;
     float *packed_a = workspace, *packed_b = workspace;
     if (pack_a) packed_b += packed_a_length(rows < most_rows ? rows : most_rows, most_k);
     for (size_t j = 0; j < columns; j += most_columns) {
         size_t width = columns - j < most_columns ? columns - j : most_columns, from = 0;
-        do { /* once where k is 0: then C is beta C */
+        do { /* once where k is 0: the sums are 0 then */
             size_t k = p->k - from < PRODUCT_K ? p->k - from : PRODUCT_K;
             placed b = place_b(p, column + j, width, from, k, pack_b, packed_b);
             for (size_t i = 0; i < rows; i += most_rows) {

@@ -13,11 +13,7 @@ public abstract class NativeBackpropException : Exception
 /// <summary>A native library is missing, of another version, or was asked for something the CPU lacks.</summary>
 /// <remarks>Thread safety: any threads may use it at once, once it has been thrown.</remarks>
 public sealed class NativeLibraryException(string message, Exception? inner = null)
-    : NativeBackpropException(message, inner)
-{
-    /// <summary>True when a library that nobody has named is in none of the usual places.</summary>
-    internal bool IsMissing { get; init; }
-}
+    : NativeBackpropException(message, inner);
 
 /// <summary>A shape does not fit where it is used; the message names the node, the expected and the actual shape.</summary>
 /// <remarks>Thread safety: any threads may use it at once, once it has been thrown.</remarks>

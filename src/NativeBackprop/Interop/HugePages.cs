@@ -14,6 +14,9 @@ internal static partial class HugePages
     // A last page that is less full than this would cost more memory than it is worth.
     private const long LeastUse = Size / 4 * 3;
 
+    // An allocation is larger by up to a page, so as to start on one.
+    private const long LeastBytes = 2 * Size;
+
     private const int AdviceHugePage = 14;
     private const string Setting = "/sys/kernel/mm/transparent_hugepage/enabled";
 
@@ -44,7 +47,7 @@ internal static partial class HugePages
     public static long BytesFor(long bytes)
     {
         long rest = bytes % Size;
-        return OperatingSystem.IsLinux() ? bytes - rest + (rest >= LeastUse ? Size : 0) : 0;
+        return OperatingSystem.IsLinux() && bytes >= LeastBytes ? bytes - rest + (rest >= LeastUse ? Size : 0) : 0;
     }
 
     /// <summary>Asks for huge pages. Whether they are granted changes nothing but speed, so a refusal is no error.</summary>

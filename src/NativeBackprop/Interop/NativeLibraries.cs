@@ -39,7 +39,7 @@ internal static class NativeLibraries
 
     /// <summary>Warnings collected while loading; empty before the libraries are loaded.</summary>
     public static IReadOnlyList<string> Warnings => !_loaded ? []
-        : _blas?.Warnings ?? [$"{_noBlas!.Message} All products are our own until then."];
+        : _blas?.Warnings ?? [$"All products are our own: {_noBlas!.Message}"];
 
     /// <summary>Whether there is an OpenBLAS. Without one our own products do everything.</summary>
     /// <exception cref="NativeLibraryException">As for <see cref="EnsureLoaded"/>.</exception>
@@ -56,12 +56,12 @@ internal static class NativeLibraries
     public static string BlasCore => HasBlas ? _blas!.Core : "";
 
     /// <summary>
-    /// Finds, loads and checks both libraries; OpenBLAS may be missing where <c>NBP_OPENBLAS_PATH</c> does not name it. Idempotent and
-    /// thread-safe; after the first success it is one volatile read. A failure is not remembered: the next call tries again.
+    /// Finds, loads and checks both libraries; OpenBLAS may be missing or unusable where <c>NBP_OPENBLAS_PATH</c> does not name it.
+    /// Idempotent and thread-safe; after the first success it is one volatile read. A failure is not remembered: the next call tries again.
     /// </summary>
     /// <exception cref="NativeLibraryException">
-    /// Our library is missing or has another version's ABI, an OpenBLAS is unusable, the one that <c>NBP_OPENBLAS_PATH</c> names is not
-    /// there, or <c>NBP_FORCE_ISA</c> cannot be honoured.
+    /// Our library is missing or has another version's ABI, the OpenBLAS that <c>NBP_OPENBLAS_PATH</c> names is missing or unusable, or
+    /// <c>NBP_FORCE_ISA</c> cannot be honoured.
     /// </exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void EnsureLoaded()

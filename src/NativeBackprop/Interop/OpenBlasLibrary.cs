@@ -38,7 +38,7 @@ internal sealed unsafe class OpenBlasLibrary
 
     /// <summary>As <see cref="Load"/>, or why there is none where nobody has said that there must be.</summary>
     /// <exception cref="NativeLibraryException">
-    /// The one that <c>NBP_OPENBLAS_PATH</c> names is missing, or one is no OpenBLAS or has 64-bit indices.
+    /// The one that <c>NBP_OPENBLAS_PATH</c> names is missing, is no OpenBLAS or has 64-bit indices.
     /// </exception>
     public static (OpenBlasLibrary? Library, NativeLibraryException? Missing) TryLoad(nb_isa cpu)
     {
@@ -46,7 +46,7 @@ internal sealed unsafe class OpenBlasLibrary
         {
             return (Load(cpu), null);
         }
-        catch (NativeLibraryException missing) when (missing.IsMissing)
+        catch (NativeLibraryException missing) when (NativeEnvironment.Get(OpenBlasLocator.PathVariable) is null)
         {
             return (null, missing);
         }

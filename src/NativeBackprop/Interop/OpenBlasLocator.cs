@@ -63,7 +63,7 @@ internal static class OpenBlasLocator
         return found.Handle != 0
             ? found
             : throw new NativeLibraryException(
-                $"OpenBLAS was not found; tried {string.Join(", ", candidates)}. {InstallHint}") { IsMissing = true };
+                $"OpenBLAS was not found; tried {string.Join(", ", candidates)}. {InstallHint}");
     }
 
     private static IEnumerable<string> InFolders(IEnumerable<string> folders) =>

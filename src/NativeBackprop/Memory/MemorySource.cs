@@ -35,7 +35,7 @@ internal readonly record struct MemoryBlock(object Owner, int Start, nint Addres
 
 /// <summary>
 /// The source of production: arrays of the managed heap that the garbage collector never moves. Large ones ask for huge pages and start
-/// on their boundary; what is allocated beyond their end for that is never touched, so it takes no memory.
+/// on their boundary. What is allocated around them for that, less than two huge pages, counts as the heap's, but mostly stays untouched.
 /// </summary>
 internal sealed unsafe class PinnedArrays : MemorySource
 {

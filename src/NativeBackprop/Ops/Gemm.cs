@@ -10,8 +10,9 @@ namespace NativeBackprop.Ops;
 /// </summary>
 internal sealed unsafe class Gemm
 {
-    // The tiles of OpenBLAS are 16 columns wide, our panels 32; a split inside one would compute it twice.
-    private const int OpenBlasGrain = 16, OwnGrain = 32;
+    // The tiles of OpenBLAS are 16 columns wide, and a split inside one would compute it twice. A panel of ours has 32 columns; heights of
+    // 24 rows divide into the tiles of every instruction set.
+    private const int OpenBlasGrain = 16, OwnColumnGrain = 32, OwnRowGrain = 24;
 
     private readonly ProductLibrary _library;
     private readonly bool _transposeA, _transposeB;
@@ -36,11 +37,11 @@ internal sealed unsafe class Gemm
         }
 
         _library = ProductRule.Choose(products, transposeA, _m, _n);
-        SplitsColumns = _matrices == 1 && (_n >= 2 * SplitGrain || _m < _n);
+        SplitsColumns = _matrices == 1 && (_n >= 2 * ColumnGrain || _m < _n);
         if (_library == ProductLibrary.Own)
         {
             nb_product product = Product();
-            Workspace = checked((long)Kernels.nb_product_workspace_f32(&product)) * sizeof(float);
+            Workspace = checked((long)Kernels.nb_product_workspace_f32(&product) * sizeof(float));
         }
     }
 
@@ -64,7 +65,7 @@ internal sealed unsafe class Gemm
 
     public int Units => SplitsColumns ? _n : _matrices == 1 ? _m : _matrices;
 
-    public int Grain => SplitsColumns || _matrices == 1 ? SplitGrain : 1;
+    public int Grain => SplitsColumns ? ColumnGrain : _matrices == 1 ? RowGrain : 1;
 
     public long Flops => 2L * _m * _n * _k * _matrices;
 
@@ -111,7 +112,9 @@ internal sealed unsafe class Gemm
         }
     }
 
-    private int SplitGrain => _library == ProductLibrary.Own ? OwnGrain : OpenBlasGrain;
+    private int ColumnGrain => _library == ProductLibrary.Own ? OwnColumnGrain : OpenBlasGrain;
+
+    private int RowGrain => _library == ProductLibrary.Own ? OwnRowGrain : OpenBlasGrain;
 
     private nb_product Product() => new()
     {
@@ -129,23 +132,14 @@ internal sealed unsafe class Gemm
     {
         nb_product product = Product();
         (product.alpha, product.beta) = (alpha, beta);
-        (nuint row, nuint rows, nuint column, nuint columns) = (0, product.m, 0, product.n);
-        (int first, int last) = _matrices == 1 ? (0, 1) : (begin, end);
-        if (SplitsColumns)
-        {
-            (column, columns) = ((nuint)begin, (nuint)(end - begin));
-        }
-        else if (_matrices == 1)
-        {
-            (row, rows) = ((nuint)begin, (nuint)(end - begin));
-        }
-
-        for (int i = first; i < last; i++)
+        Part part = PartOf(begin, end);
+        for (int i = part.FirstMatrix; i < part.EndMatrix; i++)
         {
             product.a = a + (i * _nextA);
             product.b = b + (i * _nextB);
             product.c = c + ((long)i * _m * _n);
-            nb_status status = Kernels.nb_product_run_f32(&product, row, rows, column, columns, workspace);
+            nb_status status = Kernels.nb_product_run_f32(
+                &product, (nuint)part.Row, (nuint)part.Rows, (nuint)part.Column, (nuint)part.Columns, workspace);
             if (status != nb_status.NB_OK)
             {
                 throw new UnreachableException($"{Call} of {begin}..{end} ended with {status}");
@@ -155,33 +149,32 @@ internal sealed unsafe class Gemm
 
     private void RunOpenBlas(float alpha, float* a, float* b, float beta, float* c, int begin, int end)
     {
-        int m = _m, n = _n, first = 0, last = _matrices;
-        if (SplitsColumns)
+        Part part = PartOf(begin, end);
+        if (part.Rows == 0 || part.Columns == 0)
         {
-            n = end - begin;
-            b += (long)begin * (_transposeB ? _ldb : 1);
-            c += begin;
-        }
-        else if (_matrices == 1)
-        {
-            m = end - begin;
-            a += (long)begin * (_transposeA ? 1 : _lda);
-            c += (long)begin * _n;
-        }
-        else
-        {
-            (first, last) = (begin, end);
+            return;
         }
 
-        for (int i = first; i < last && m > 0 && n > 0; i++)
+        a += (long)part.Row * (_transposeA ? 1 : _lda);
+        b += (long)part.Column * (_transposeB ? _ldb : 1);
+        c += ((long)part.Row * _n) + part.Column;
+        for (int i = part.FirstMatrix; i < part.EndMatrix; i++)
         {
             Cblas.cblas_sgemm(
                 CBLAS_ORDER.CblasRowMajor,
                 _transposeA ? CBLAS_TRANSPOSE.CblasTrans : CBLAS_TRANSPOSE.CblasNoTrans,
                 _transposeB ? CBLAS_TRANSPOSE.CblasTrans : CBLAS_TRANSPOSE.CblasNoTrans,
-                m, n, _k, alpha, a + (i * _nextA), _lda, b + (i * _nextB), _ldb, beta, c + ((long)i * _m * _n), _n);
+                part.Rows, part.Columns, _k, alpha, a + (i * _nextA), _lda, b + (i * _nextB), _ldb, beta, c + ((long)i * _m * _n), _n);
         }
     }
+
+    // Which matrices of a stack some units are, and which rows and columns of each.
+    private Part PartOf(int begin, int end) =>
+        SplitsColumns ? new(0, _matrices, 0, _m, begin, end - begin)
+        : _matrices == 1 ? new(0, 1, begin, end - begin, 0, _n)
+        : new(begin, end, 0, _m, 0, _n);
+
+    private readonly record struct Part(int FirstMatrix, int EndMatrix, int Row, int Rows, int Column, int Columns);
 }
 
 /// <summary>The part of a product's result that one thread computes, as an elementwise kernel sees it.</summary>

@@ -1,3 +1,4 @@
+using NativeBackprop.Interop;
 using NativeBackprop.Ops;
 using NativeBackprop.Tests.Ops;
 using NUnit.Framework;
@@ -40,6 +41,32 @@ public sealed class FusionTests
         Node sum = net.Product + step.Sum(0);
         Assert.That(net.Steps([sum]), Is.EqualTo(new[] { "matmul", "sgd_update", "sum", "add" }));
         net.AssertUnfusedAgrees([sum]);
+    }
+
+    [TestCase(1)]
+    [TestCase(2)]
+    public void The_gradient_through_a_stack_of_products_and_its_bias_sum_cover_the_whole_stack(int threads)
+    {
+        // More columns than matrices, and fewer.
+        foreach (int width in (int[])[2, 70])
+        {
+            var graph = new Graph();
+            var random = new RandomSource(3);
+            float[] Values(int length) => [.. Enumerable.Range(0, length).Select(_ => (float)random.NextNormal())];
+            (float[] xs, float[] ms) = (Values(4 * 3 * 5), Values(4 * 3 * 3));
+            Node x = graph.Input("x", [4, 3, 5]), mix = graph.Input("mix", [4, 3, 3]);
+            Node w = graph.Variable("w", [5, width], Values(5 * width)), b = graph.Variable("b", [width], Values(width));
+            Node cost = mix.MatMul((x.MatMul(w) + b).Tanh()).Square().Sum();
+            Node[] gradients = graph.Gradient(cost, [w, b]);
+            ReferenceEvaluator reference = new ReferenceEvaluator(graph).Set(x, xs).Set(mix, ms).Run(gradients);
+            foreach (ProductLibrary products in NativeLibraries.HasBlas ? Enum.GetValues<ProductLibrary>() : [ProductLibrary.Own])
+            {
+                using Plan plan = graph.Compile(gradients, new PlanOptions { Threads = threads, ExactThreads = true, Products = products });
+                plan.Bind(x, xs).Bind(mix, ms).Run();
+                Assert.That(Norms.Error(plan[gradients[0]].ToArray(), reference[gradients[0]]), Is.LessThan(1e-5), $"{products}, w");
+                Assert.That(Norms.Error(plan[gradients[1]].ToArray(), reference[gradients[1]]), Is.LessThan(1e-5), $"{products}, b");
+            }
+        }
     }
 
     [Test]

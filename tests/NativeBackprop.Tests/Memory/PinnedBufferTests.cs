@@ -20,9 +20,10 @@ public sealed unsafe class PinnedBufferTests
     [TestCase(0, 0)]
     [TestCase(1 << 20, 0)]
     [TestCase((3 << 19) - 4, 0)]
-    [TestCase(3 << 19, 2 << 20)]
-    [TestCase(2 << 20, 2 << 20)]
-    [TestCase((2 << 20) + 4, 2 << 20)]
+    [TestCase((4 << 20) - 4, 0)]
+    [TestCase(4 << 20, 4 << 20)]
+    [TestCase((4 << 20) + 4, 4 << 20)]
+    [TestCase(11 << 19, 6 << 20)]
     [TestCase(9 << 20, 8 << 20)]
     [TestCase(15 << 19, 8 << 20)]
     [Platform("Linux")]
@@ -31,7 +32,7 @@ public sealed unsafe class PinnedBufferTests
 
     [Test]
     [Platform("Linux")]
-    public void A_large_buffer_starts_on_a_huge_page_and_is_zero([Values(3 << 17, (8 << 18) + 5)] int length)
+    public void A_large_buffer_starts_on_a_huge_page_and_is_zero([Values(4 << 18, (8 << 18) + 5)] int length)
     {
         var buffer = new PinnedBuffer(length);
         Assert.That((nuint)buffer.Pointer % (nuint)HugePages.Size, Is.EqualTo((nuint)0));
