@@ -70,14 +70,14 @@ nb_isa nb_cpu_best_isa(void) {
     return (nb_isa)(answer - 1);
 }
 
+/* Cores of one machine may have caches of different sizes. The first answer holds for all threads: workspaces are as long as it says. */
 size_t nb_cpu_cache_bytes(void) {
     static _Atomic(size_t) known;
-    size_t bytes = atomic_load_explicit(&known, memory_order_relaxed);
+    size_t bytes = atomic_load_explicit(&known, memory_order_relaxed), none = 0;
     if (bytes) return bytes;
     bytes = cache_bytes();
     if (!bytes) bytes = USUAL_CACHE;
     if (bytes < LEAST_CACHE) bytes = LEAST_CACHE;
     if (bytes > MOST_CACHE) bytes = MOST_CACHE;
-    atomic_store_explicit(&known, bytes, memory_order_relaxed);
-    return bytes;
+    return atomic_compare_exchange_strong(&known, &none, bytes) ? bytes : none;
 }

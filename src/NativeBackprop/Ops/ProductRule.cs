@@ -11,11 +11,12 @@ internal static class ProductRule
 {
     private const string Variable = "NBP_PRODUCTS";
 
-    // Measured in docs/performance.md, "Which library". OpenBLAS is ahead where both operands of a long weight gradient have to be
-    // fetched from memory.
+    // Measured in docs/performance.md, "Which library".
     private static readonly (nb_isa Isa, bool TransposesA, long LeastResults)[] _openBlasWins =
     [
-        (nb_isa.NB_ISA_AVX512, true, 4 << 20),
+        (nb_isa.NB_ISA_AVX512, true, 1 << 20),
+        (nb_isa.NB_ISA_AVX2, true, 1 << 20),
+        (nb_isa.NB_ISA_AVX2, false, 1 << 18),
     ];
 
     /// <summary>What is asked for, the environment included; never <see cref="ProductLibrary.Auto"/> where only one can be meant.</summary>
