@@ -14,6 +14,9 @@ enum {
     TILE_ROWS = VL == 16 ? 8 : VL == 8 ? 6 : 4,
     TILE_VECTORS = 2,
     TILE_COLUMNS = TILE_VECTORS * VL,
+    /* One row alone reads each number of B once: long pieces of its rows, so that they stream from memory. */
+    WIDE_VECTORS = 8,
+    WIDE_COLUMNS = WIDE_VECTORS * VL,
     BLOCK_ROWS = 120,     /* of A, a multiple of every tile's: 120 to 240 KiB, which stay in the second-level cache beside B */
     A_PANEL = 8,          /* rows of a packed panel of A, of which a tile may use fewer */
     B_PANEL = NB_PRODUCT_PANEL,
@@ -39,7 +42,7 @@ typedef struct tile_block {
 
 /* rows, vectors, whole and adjacent are constants wherever this is called; adjacent: the rows of A are neighbours in memory. */
 NB_INLINE void tile(const tile_block *t, const size_t rows, const size_t vectors, const int whole, const int adjacent) {
-    vf sum[TILE_ROWS][TILE_VECTORS];
+    vf sum[TILE_ROWS][WIDE_VECTORS];
     const float *row[TILE_ROWS];
     const size_t last = vectors - 1, a_step = adjacent ? t->a_step : 1, b_step = t->b_step;
     const float *a = t->a, *b = t->b;
@@ -48,13 +51,13 @@ NB_INLINE void tile(const tile_block *t, const size_t rows, const size_t vectors
         row[i] = a + i * t->a_row;
         __builtin_prefetch(t->c + i * t->ldc, 1);
         __builtin_prefetch(t->c + i * t->ldc + last * VL, 1);
-#pragma GCC unroll 2
+#pragma GCC unroll 8
         for (size_t v = 0; v < vectors; v++) sum[i][v] = v_set1(0.0f);
     }
 #pragma GCC unroll 4
     for (size_t p = 0; p < t->k; p++) {
-        vf y[TILE_VECTORS];
-#pragma GCC unroll 2
+        vf y[WIDE_VECTORS];
+#pragma GCC unroll 8
         for (size_t v = 0; v < vectors; v++) {
             y[v] = whole || v < last ? v_load(b + v * VL) : v_load_part(b + v * VL, t->part);
             __builtin_prefetch(b + PREFETCH_AHEAD * b_step + v * VL);
@@ -62,7 +65,7 @@ NB_INLINE void tile(const tile_block *t, const size_t rows, const size_t vectors
 #pragma GCC unroll 8
         for (size_t i = 0; i < rows; i++) {
             const vf x = v_set1(adjacent ? a[i] : row[i][p]);
-#pragma GCC unroll 2
+#pragma GCC unroll 8
             for (size_t v = 0; v < vectors; v++) sum[i][v] = v_fma(x, y[v], sum[i][v]);
         }
         a += a_step;
@@ -71,7 +74,7 @@ NB_INLINE void tile(const tile_block *t, const size_t rows, const size_t vectors
     const vf alpha = v_set1(t->alpha), beta = v_set1(t->beta);
 #pragma GCC unroll 8
     for (size_t i = 0; i < rows; i++) {
-#pragma GCC unroll 2
+#pragma GCC unroll 8
         for (size_t v = 0; v < vectors; v++) {
             float *c = t->c + i * t->ldc + v * VL;
             const int full = whole || v < last;
@@ -113,6 +116,8 @@ STRIP(strip_part_adjacent, TILE_VECTORS, 0, 1)
 STRIP(strip_narrow, 1, 0, 0)
 STRIP(strip_narrow_adjacent, 1, 0, 1)
 #undef STRIP
+
+static void wide_row(const tile_block *t) { tile(t, 1, WIDE_VECTORS, 1, 0); }
 
 static void run_strip(tile_block *t, size_t rows, size_t columns, size_t a_panel, int adjacent) {
     t->part = v_tail(columns > VL ? columns - VL : columns);
@@ -195,12 +200,19 @@ static void product_block(const nb_product *p, placed a, int adjacent, placed b,
                           float *c) {
     for (size_t j = 0; j < columns;) {
         size_t at = b.first + j, in_panel = at % B_PANEL, width = TILE_COLUMNS;
-        if (width > B_PANEL - in_panel) width = B_PANEL - in_panel;
+        const int is_wide = rows == 1 && !adjacent && b.panel == B_PANEL && columns - j >= WIDE_COLUMNS;
+        if (is_wide)
+            width = WIDE_COLUMNS;
+        else if (width > B_PANEL - in_panel)
+            width = B_PANEL - in_panel;
         if (width > columns - j) width = columns - j;
         const float *panel = b.x + at / B_PANEL * b.panel + in_panel;
         tile_block t = {.k = k, .a = a.x, .b = panel, .a_step = a.step, .b_step = b.step, .a_row = a.row, .alpha = p->alpha,
                         .beta = beta, .c = c + j, .ldc = p->ldc};
-        run_strip(&t, rows, width, a.panel, adjacent);
+        if (is_wide)
+            wide_row(&t);
+        else
+            run_strip(&t, rows, width, a.panel, adjacent);
         j += width;
     }
 }

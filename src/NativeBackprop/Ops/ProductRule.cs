@@ -81,8 +81,8 @@ internal static class ProductRule
             return ProductLibrary.Own;
         }
 
-        // One lane at a time is no match for any BLAS.
-        return isa == nb_isa.NB_ISA_SCALAR
+        // One lane at a time is no match for any BLAS, and a single row, which is bound by memory, streams faster there.
+        return isa == nb_isa.NB_ISA_SCALAR || m == 1
             || _openBlasWins.Any(row => row.Isa == isa && row.TransposesA == transposeA && m * n >= row.LeastResults)
                 ? ProductLibrary.OpenBlas
                 : ProductLibrary.Own;
@@ -100,10 +100,10 @@ internal static class ProductRule
         [
             .. _openBlasWins.Where(row => row.Isa == isa).Select(row => string.Create(
                 CultureInfo.InvariantCulture,
-                $"{(row.TransposesA ? "Aᵀ·B" : "A·B")} of at least {row.LeastResults} elements, which is OpenBLAS's")),
+                $"{(row.TransposesA ? "Aᵀ·B" : "A·B")} of at least {row.LeastResults} elements")),
         ];
         return isa == nb_isa.NB_ISA_SCALAR ? "OpenBLAS, as our own would run one lane at a time"
-            : wins.Length == 0 ? "our own" : $"our own but for {string.Join(", and ", wins)}";
+            : $"our own but for {string.Join(", ", wins.Append("a single row"))}, which are OpenBLAS's";
     }
 
     private static bool IsBehind(nb_isa isa) => OpenBlasCores.LevelOf(NativeLibraries.BlasCore) < isa;
