@@ -131,7 +131,8 @@ internal sealed class ProductChoiceTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(info, Does.Contain("OpenBLAS:        none").And.Contain("Products:        our own, as there is no OpenBLAS"));
-            Assert.That(info, Does.Contain("warning: All products are our own: OpenBLAS was not found").And.Contain(OpenBlasLocator.InstallHint));
+            Assert.That(info, Does.Contain("warning: All products are our own: OpenBLAS was not found"));
+            Assert.That(info, Does.Contain(OpenBlasLocator.InstallHint));
             Assert.That(Libraries(Succeed(_plan, hidden).Output), Is.All.EqualTo("nb_product_run"));
             Assert.That(Succeed(_training, hidden).Output, Does.Contain("OpenBLAS core:     none"));
             Assert.That(
