@@ -59,14 +59,12 @@ static int overlap(const float *x, size_t length_x, const float *y, size_t lengt
     return length_x && length_y && from_x < from_y + length_y * sizeof(float) && from_y < from_x + length_x * sizeof(float);
 }
 
-static size_t packed_width(size_t n) { return (n + NB_PRODUCT_PANEL - 1) / NB_PRODUCT_PANEL * NB_PRODUCT_PANEL; }
-
 /* A packed B is k rows of whole panels. */
 static int fits_b(const nb_product *p, size_t *span) {
     switch (p->b_form) {
     case NB_OPERAND_PLAIN: return fits(p->k, p->n, p->ldb, span);
     case NB_OPERAND_TRANSPOSED: return fits(p->n, p->k, p->ldb, span);
-    case NB_OPERAND_PACKED: return packed_width(p->n) >= p->n && fits(p->k, packed_width(p->n), packed_width(p->n), span);
+    case NB_OPERAND_PACKED: return nb_packed_width(p->n) >= p->n && fits(p->k, nb_packed_width(p->n), nb_packed_width(p->n), span);
     default: return 0;
     }
 }
@@ -91,7 +89,7 @@ size_t nb_product_workspace_f32(const nb_product *p) {
     return most;
 }
 
-size_t nb_product_packed_length_f32(size_t n, size_t k) { return packed_width(n) * k; }
+size_t nb_product_packed_length_f32(size_t n, size_t k) { return nb_packed_width(n) * k; }
 
 nb_status nb_product_pack_f32(const nb_product *p, float *packed) {
     size_t span;

@@ -140,8 +140,6 @@ typedef struct placed {
     size_t first; /* B: where in its panel the first column lies */
 } placed;
 
-static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
-
 static int packs_a(const nb_product *p, size_t columns) {
     int is_far = p->lda % FAR_STRIDE == 0;
     return columns >= PACK_A_COLUMNS || (is_far && columns >= PACK_A_COLUMNS_FAR);
@@ -165,7 +163,7 @@ static placed place_a(const nb_product *p, size_t row, size_t rows, size_t from,
     const float *a = transposed ? p->a + from * p->lda + row : p->a + row * p->lda + from;
     if (!pack) return transposed ? (placed){a, p->lda, 1, TILE_ROWS, 0} : (placed){a, 1, p->lda, TILE_ROWS * p->lda, 0};
     for (size_t i = 0; i < rows; i += TILE_ROWS) {
-        size_t height = rows - i < A_PANEL ? rows - i : A_PANEL;
+        size_t height = at_most(rows - i, A_PANEL);
         float *panel = to + i / TILE_ROWS * A_PANEL * k;
         if (transposed)
             pack_rows(a + i, p->lda, k, height, panel, A_PANEL);
@@ -177,7 +175,7 @@ static placed place_a(const nb_product *p, size_t row, size_t rows, size_t from,
 
 static void pack_b(const nb_product *p, size_t column, size_t columns, size_t from, size_t k, float *to) {
     for (size_t j = 0; j < columns; j += B_PANEL, to += B_PANEL * k) {
-        size_t width = columns - j < B_PANEL ? columns - j : B_PANEL;
+        size_t width = at_most(columns - j, B_PANEL);
         if (p->b_form == NB_OPERAND_TRANSPOSED)
             pack_columns(p->b + (column + j) * p->ldb + from, p->ldb, k, width, to, B_PANEL);
         else
@@ -187,7 +185,7 @@ static void pack_b(const nb_product *p, size_t column, size_t columns, size_t fr
 
 static placed place_b(const nb_product *p, size_t column, size_t columns, size_t from, size_t k, int pack, float *to) {
     if (p->b_form == NB_OPERAND_PACKED) {
-        const float *block = p->b + from * round_up(p->n, B_PANEL);
+        const float *block = p->b + from * nb_packed_width(p->n);
         return (placed){block + column / B_PANEL * B_PANEL * k, B_PANEL, 0, B_PANEL * k, column % B_PANEL};
     }
     if (!pack) return (placed){p->b + from * p->ldb + column, p->ldb, 0, B_PANEL, 0};
@@ -205,7 +203,7 @@ static void product_block(const nb_product *p, placed a, int adjacent, placed b,
             width = WIDE_COLUMNS;
         else if (width > B_PANEL - in_panel)
             width = B_PANEL - in_panel;
-        if (width > columns - j) width = columns - j;
+        width = at_most(width, columns - j);
         const float *panel = b.x + at / B_PANEL * b.panel + in_panel;
         tile_block t = {.k = k, .a = a.x, .b = panel, .a_step = a.step, .b_step = b.step, .a_row = a.row, .alpha = p->alpha,
                         .beta = beta, .c = c + j, .ldc = p->ldc};
@@ -218,20 +216,19 @@ static void product_block(const nb_product *p, placed a, int adjacent, placed b,
 }
 
 static void product_run(const nb_product *p, size_t row, size_t rows, size_t column, size_t columns, float *workspace) {
+    if (rows == 0 || columns == 0) return;
     const int pack_a = packs_a(p, columns), pack_b = packs_b(p, rows, columns);
     const int adjacent = pack_a || p->a_form == NB_OPERAND_TRANSPOSED;
-    const size_t most_rows = BLOCK_ROWS, most_columns = block_columns();
-    if (rows == 0 || columns == 0) return;
-    const size_t most_k = p->k < PRODUCT_K ? p->k : PRODUCT_K;
+    const size_t most_columns = block_columns(), most_k = at_most(p->k, PRODUCT_K);
     float *packed_a = workspace, *packed_b = workspace;
-    if (pack_a) packed_b += packed_a_length(rows < most_rows ? rows : most_rows, most_k);
+    if (pack_a) packed_b += packed_a_length(at_most(rows, BLOCK_ROWS), most_k);
     for (size_t j = 0; j < columns; j += most_columns) {
-        size_t width = columns - j < most_columns ? columns - j : most_columns, from = 0;
+        size_t width = at_most(columns - j, most_columns), from = 0;
         do { /* once where k is 0: the sums are 0 then */
-            size_t k = p->k - from < PRODUCT_K ? p->k - from : PRODUCT_K;
+            size_t k = at_most(p->k - from, PRODUCT_K);
             placed b = place_b(p, column + j, width, from, k, pack_b, packed_b);
-            for (size_t i = 0; i < rows; i += most_rows) {
-                size_t height = rows - i < most_rows ? rows - i : most_rows;
+            for (size_t i = 0; i < rows; i += BLOCK_ROWS) {
+                size_t height = at_most(rows - i, BLOCK_ROWS);
                 placed a = place_a(p, row + i, height, from, k, pack_a, packed_a);
                 float *c = p->c + (row + i) * p->ldc + column + j;
                 product_block(p, a, adjacent, b, height, width, k, from ? 1.0f : p->beta, c);
@@ -242,16 +239,19 @@ static void product_run(const nb_product *p, size_t row, size_t rows, size_t col
 }
 
 static size_t product_workspace(const nb_product *p) {
-    const size_t most_rows = BLOCK_ROWS, most_columns = block_columns();
-    const size_t k = p->k < PRODUCT_K ? p->k : PRODUCT_K;
-    const size_t rows = p->m < most_rows ? p->m : most_rows, columns = p->n < most_columns ? p->n : most_columns;
+    const size_t k = at_most(p->k, PRODUCT_K);
+    const size_t rows = at_most(p->m, BLOCK_ROWS), columns = at_most(p->n, block_columns());
     /* What a range of the product packs the whole one packs too. */
-    return (packs_a(p, p->n) ? packed_a_length(rows, k) : 0) + (packs_b(p, p->m, p->n) ? round_up(columns, B_PANEL) * k : 0);
+    return (packs_a(p, p->n) ? packed_a_length(rows, k) : 0) + (packs_b(p, p->m, p->n) ? nb_packed_width(columns) * k : 0);
 }
 
 static void product_pack(const nb_product *p, float *packed) {
     for (size_t from = 0; from < p->k; from += PRODUCT_K) {
-        size_t k = p->k - from < PRODUCT_K ? p->k - from : PRODUCT_K;
-        pack_b(p, 0, p->n, from, k, packed + from * round_up(p->n, B_PANEL));
+        size_t k = at_most(p->k - from, PRODUCT_K), width = nb_packed_width(p->n), part = p->n % B_PANEL;
+        float *block = packed + from * width, *last = block + (width - B_PANEL) * k;
+        /* No tile reads what a panel has beyond B; it is 0 so that equal operands are equal bytes. */
+        for (size_t q = 0; part && q < k; q++)
+            for (size_t i = part; i < B_PANEL; i++) last[q * B_PANEL + i] = 0.0f;
+        pack_b(p, 0, p->n, from, k, block);
     }
 }

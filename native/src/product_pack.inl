@@ -1,10 +1,5 @@
-/* Copies of a piece of an operand, as the tiles of product.inl want it: y[p width + i] is the element of row (or column) i at p, and
- * 0 for the i that the operand does not have. */
-
-static void fill_rest(size_t k, size_t count, float *y, size_t width) {
-    for (size_t p = 0; count < width && p < k; p++)
-        for (size_t i = count; i < width; i++) y[p * width + i] = 0.0f;
-}
+/* Copies of a piece of an operand, as the tiles of product.inl want it: y[p width + i] is the element of row (or column) i at p. What a
+ * panel has beyond the operand is left as it is. */
 
 /* From x[p ldx + i]: neighbours in the panel are neighbours in memory. */
 NB_INLINE void pack_rows_of(const float *x, size_t ldx, size_t k, const size_t count, float *y, const size_t width) {
@@ -14,7 +9,6 @@ NB_INLINE void pack_rows_of(const float *x, size_t ldx, size_t k, const size_t c
         for (size_t i = 0; i < whole; i += VL) v_store(y + p * width + i, v_load(x + p * ldx + i));
         if (count > whole) v_store_part(y + p * width + whole, part, v_load_part(x + p * ldx + whole, part));
     }
-    fill_rest(k, count, y, width);
 }
 
 static void pack_rows(const float *x, size_t ldx, size_t k, size_t count, float *y, size_t width) {
@@ -36,5 +30,4 @@ static void pack_columns(const float *x, size_t ldx, size_t k, size_t count, flo
                 v_transpose(x + i * ldx + p, ldx, y + p * width + i, width);
     for (size_t i = 0; i < count; i++)
         for (size_t p = i < tiled ? deep : 0; p < k; p++) y[p * width + i] = x[i * ldx + p];
-    fill_rest(k, count, y, width);
 }

@@ -30,6 +30,9 @@
 /* Columns of a packed panel of a product's right operand: the same for every instruction set, which packed operands outlive. */
 enum { NB_PRODUCT_PANEL = 32 };
 
+/* The columns of a right operand of n columns in whole panels. */
+static inline size_t nb_packed_width(size_t n) { return (n + NB_PRODUCT_PANEL - 1) / NB_PRODUCT_PANEL * NB_PRODUCT_PANEL; }
+
 typedef struct nb_table {
     nb_isa isa;
     int64_t (*multiply_add_peak)(int64_t rounds, float *sum);

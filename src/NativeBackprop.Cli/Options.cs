@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using NativeBackprop.Ops;
 
 namespace NativeBackprop.Cli;
 
@@ -67,12 +68,7 @@ internal static class Options
         Choice("--products", "LIBRARY", "What computes the matrix products", ["auto", "openblas", "own"], "auto");
 
     /// <summary>The library that <c>--products</c> names.</summary>
-    public static ProductLibrary Library(string products) => products switch
-    {
-        "openblas" => ProductLibrary.OpenBlas,
-        "own" => ProductLibrary.Own,
-        _ => ProductLibrary.Auto,
-    };
+    public static ProductLibrary Library(string products) => ProductRule.Named(products)!.Value;
 
     /// <summary><c>--seed</c>.</summary>
     public static Option<ulong?> Seed(string description) =>

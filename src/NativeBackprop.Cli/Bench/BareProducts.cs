@@ -116,9 +116,8 @@ internal sealed unsafe class BareProducts : IDisposable
             _team!.Meet(thread);
             Product product = _products[i];
             Gemm gemm = _byColumns ? product.ByColumns : product.ByRows;
-            int blocks = (gemm.Units + gemm.Grain - 1) / gemm.Grain;
-            int begin = Math.Min(gemm.Units, blocks * thread / _threads * gemm.Grain);
-            int end = Math.Min(gemm.Units, blocks * (thread + 1) / _threads * gemm.Grain);
+            int begin = Scheduler.Bound(gemm.Units, gemm.Grain, thread, _threads);
+            int end = Scheduler.Bound(gemm.Units, gemm.Grain, thread + 1, _threads);
             _starts[thread, i] = Stopwatch.GetTimestamp();
             product.Run(gemm, begin, end, _workspaces[thread]);
             _ends[thread, i] = Stopwatch.GetTimestamp();

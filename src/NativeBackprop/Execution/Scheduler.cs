@@ -37,6 +37,15 @@ internal sealed class Scheduler(PlanProgram program, int threads, bool splitsAll
         return new ScheduledKernel(step, kernel, bounds, meets, commits);
     }
 
+    /// <summary>
+    /// Where a part of units begins that are split into equal parts, on multiples of a grain; behind the last part, their end.
+    /// </summary>
+    public static int Bound(int units, int grain, int part, int parts)
+    {
+        int blocks = (units + grain - 1) / grain;
+        return part >= parts ? units : Math.Min(units, (int)((long)blocks * part / parts) * grain);
+    }
+
     private static List<Access> AccessesOf(PlanStep step, bool isAlone)
     {
         var accesses = new List<Access>();
@@ -58,10 +67,9 @@ internal sealed class Scheduler(PlanProgram program, int threads, bool splitsAll
     {
         var bounds = new int[threads + 1];
         int parts = splitsAll ? threads : CostModel.Parts(kernel, threads);
-        int blocks = (kernel.Units + kernel.Grain - 1) / kernel.Grain;
         for (int t = 1; t <= threads; t++)
         {
-            bounds[t] = t >= parts ? kernel.Units : Math.Min(kernel.Units, (int)((long)blocks * t / parts) * kernel.Grain);
+            bounds[t] = Bound(kernel.Units, kernel.Grain, t, parts);
         }
 
         return bounds;

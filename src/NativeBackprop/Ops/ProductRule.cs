@@ -19,6 +19,15 @@ internal static class ProductRule
         (nb_isa.NB_ISA_AVX2, false, 1 << 18),
     ];
 
+    /// <summary>The library of a name, as <c>NBP_PRODUCTS</c> and <c>--products</c> spell it; null when there is none.</summary>
+    public static ProductLibrary? Named(string name) => name switch
+    {
+        "auto" => ProductLibrary.Auto,
+        "openblas" => ProductLibrary.OpenBlas,
+        "own" => ProductLibrary.Own,
+        _ => null,
+    };
+
     /// <summary>What is asked for, the environment included; never <see cref="ProductLibrary.Auto"/> where only one can be meant.</summary>
     /// <param name="asked">What the caller asks for.</param>
     /// <param name="reproducible">True where results must not depend on threads or machine, for which OpenBLAS will not do.</param>
@@ -29,13 +38,7 @@ internal static class ProductRule
     {
         if (asked == ProductLibrary.Auto && NativeEnvironment.Get(Variable) is { } value)
         {
-            asked = value switch
-            {
-                "auto" => ProductLibrary.Auto,
-                "openblas" => ProductLibrary.OpenBlas,
-                "own" => ProductLibrary.Own,
-                _ => throw new NativeLibraryException($"{Variable} must be auto, openblas or own, got '{value}'"),
-            };
+            asked = Named(value) ?? throw new NativeLibraryException($"{Variable} must be auto, openblas or own, got '{value}'");
         }
 
         if (reproducible)
