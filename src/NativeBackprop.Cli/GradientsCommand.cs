@@ -41,7 +41,7 @@ internal static class GradientsCommand
         for (int i = 0; i < network.Parameters.Count; i++)
         {
             Parameter parameter = network.Parameters[i];
-            yield return ParameterTensors.Create(network.Parameters.NameOf(parameter), parameter.Shape, plan[network.Gradients[i]].Span);
+            yield return ParameterTensors.Create(network.Parameters.NameOf(parameter), parameter, plan[network.Gradients[i]].Span);
         }
 
         yield return SafetensorsTensor.Create("x", [rows.Count, .. rows.InputShape], plan[network.Gradients[^1]].Span);

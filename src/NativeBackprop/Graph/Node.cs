@@ -10,6 +10,7 @@ public sealed class Node
     {
         (Graph, Index, Op, Shape, ReadTime, _inputs) = (graph, index, op, shape, readTime, inputs);
         Name = (op as ILeaf)?.LeafName;
+        Kind = op.KindOf(inputs, shape);
         Variable = op.IsVariable ? this : op.IsTransparent ? inputs[0].Variable : null;
     }
 
@@ -27,6 +28,12 @@ public sealed class Node
 
     /// <summary>The value's shape; may hold <see cref="Shape.Batch"/>.</summary>
     public Shape Shape { get; }
+
+    /// <summary>
+    /// What the rows are, if the value is a batch of them: what its shape says, and a signal where it was made of one. Null for other
+    /// numbers of dimensions.
+    /// </summary>
+    public RowKind? Kind { get; }
 
     /// <summary>The name of a leaf, or the one given by <see cref="Graph.SetName"/>.</summary>
     public string? Name { get; internal set; }

@@ -101,6 +101,27 @@ public abstract record Op : Operation
     internal virtual int IndexLimit(int input, ReadOnlySpan<Shape> inputs) =>
         throw Refusal.InvalidOperation($"{Name} takes no class indices");
 
+    /// <summary>
+    /// What the rows of the result are; null where it has none. By default what its shape says, and a signal where an operand is one.
+    /// </summary>
+    internal virtual RowKind? KindOf(ReadOnlySpan<Node> inputs, Shape shape)
+    {
+        RowKind cube = RowKind.Sequence;
+        foreach (Node input in inputs)
+        {
+            cube = input.Kind == RowKind.Signal ? RowKind.Signal : cube;
+        }
+
+        return (ElementType, shape.Rank) switch
+        {
+            (ElementType.Int32, 2) => RowKind.Indices,
+            (ElementType.Float32, 2) => RowKind.Features,
+            (ElementType.Float32, 3) => cube,
+            (ElementType.Float32, 4) => RowKind.Image,
+            _ => null,
+        };
+    }
+
     /// <summary>The shape of the result.</summary>
     /// <exception cref="ShapeException">The inputs do not fit; the message says what was expected.</exception>
     internal abstract Shape InferShape(ReadOnlySpan<Shape> inputs);

@@ -23,6 +23,7 @@ public sealed unsafe class Parameter
         ArgumentNullException.ThrowIfNull(shape);
         Name = name.Length > 0 ? name : throw new OptionException("a parameter's name must not be empty");
         Shape = shape.IsSymbolic ? throw new ShapeException($"parameter {name}: the shape {shape} depends on the batch size") : shape;
+        FileOrder = shape.Rank == 2 ? [1, 0] : [.. Enumerable.Range(0, shape.Rank)];
         _memory = new PinnedBuffer(shape.Length);
     }
 
@@ -54,6 +55,12 @@ public sealed unsafe class Parameter
 
     /// <summary>Another one whenever the values were drawn, set, loaded, restored or trained.</summary>
     internal int Version { get; private set; }
+
+    /// <summary>
+    /// Which of the dimensions here each dimension in a file is, for PyTorch's layout: a linear layer's weight [In, Out] is [out, in]
+    /// there.
+    /// </summary>
+    internal int[] FileOrder { get; set; }
 
     /// <summary>True for whole numbers, which files hold as 64-bit integers.</summary>
     internal bool IsCount { get; init; }

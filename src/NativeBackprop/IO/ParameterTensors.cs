@@ -3,8 +3,8 @@ using System.Globalization;
 namespace NativeBackprop.IO;
 
 /// <summary>
-/// Parameters as tensors of a file, in PyTorch's layout: our W [In, Out] is stored transposed, as <c>[out, in]</c>, and so is every other
-/// matrix; vectors are stored as they are, counts as 64-bit integers.
+/// Parameters as tensors of a file, in PyTorch's layout: our W [In, Out] is stored transposed, as <c>[out, in]</c>, and so is whatever has
+/// its dimensions in another order there (<see cref="Parameter.FileOrder"/>); counts are stored as 64-bit integers.
 /// </summary>
 internal static class ParameterTensors
 {
@@ -13,8 +13,8 @@ internal static class ParameterTensors
         entries.Select(entry => Create(entry.Name, entry.Parameter));
 
     /// <summary>The tensor of numbers in a parameter's layout: of its values, or of its gradient.</summary>
-    public static SafetensorsTensor Create(string name, Shape shape, ReadOnlySpan<float> values) => SafetensorsTensor.Create(
-        name, FileShape(shape), shape.Rank == 2 ? Transposed(values, shape[0], shape[1]) : values);
+    public static SafetensorsTensor Create(string name, Parameter parameter, ReadOnlySpan<float> values) =>
+        SafetensorsTensor.Create(name, FileShape(parameter), Permuted(values, parameter.Shape.Extents, parameter.FileOrder));
 
     /// <summary>
     /// Sets parameters from the tensors of a file, which must be exactly theirs: all of them, or none. A parameter with several names may
@@ -57,13 +57,13 @@ internal static class ParameterTensors
     }
 
     private static SafetensorsTensor Create(string name, Parameter parameter) => parameter.IsCount
-        ? SafetensorsTensor.Create(name, FileShape(parameter.Shape), Array.ConvertAll(parameter.Value.ToArray(), value => (long)value))
-        : Create(name, parameter.Shape, parameter.Value);
+        ? SafetensorsTensor.Create(name, FileShape(parameter), Array.ConvertAll(parameter.Value.ToArray(), value => (long)value))
+        : Create(name, parameter, parameter.Value);
 
     /// <summary>A tensor's values in the parameter's layout; adds what is wrong with them.</summary>
     private static float[] Values(string name, Parameter parameter, SafetensorsTensor tensor, List<string> faults)
     {
-        int[] expected = FileShape(parameter.Shape);
+        int[] expected = FileShape(parameter);
         SafetensorsDType type = parameter.IsCount ? SafetensorsDType.I64 : SafetensorsDType.F32;
 
         // The first edition has counts as float32.
@@ -95,19 +95,32 @@ internal static class ParameterTensors
             faults.Add(string.Create(CultureInfo.InvariantCulture, $"{name}: element {at} is {values[at]}, expected a finite number"));
         }
 
-        return parameter.Shape.Rank == 2 ? Transposed(values, parameter.Shape[1], parameter.Shape[0]) : values.ToArray();
+        int[] back = [.. Enumerable.Range(0, expected.Length).Select(axis => Array.IndexOf(parameter.FileOrder, axis))];
+        return Permuted(values, expected, back);
     }
 
-    private static int[] FileShape(Shape shape) => shape.Rank == 2 ? [shape[1], shape[0]] : shape.Extents.ToArray();
+    private static int[] FileShape(Parameter parameter) => [.. parameter.FileOrder.Select(axis => parameter.Shape[axis])];
 
-    private static float[] Transposed(ReadOnlySpan<float> values, int rows, int columns)
+    // The values in row-major order of the permuted dimensions.
+    private static float[] Permuted(ReadOnlySpan<float> values, ReadOnlySpan<int> extents, int[] order)
     {
+        int rank = extents.Length, from = 0;
+        int[] strides = Shape.Create(extents).Strides(), at = new int[rank];
         float[] result = new float[values.Length];
-        for (int r = 0; r < rows; r++)
+        for (int i = 0; i < result.Length; i++)
         {
-            for (int c = 0; c < columns; c++)
+            result[i] = values[from];
+            for (int d = rank - 1; d >= 0; d--)
             {
-                result[(c * rows) + r] = values[(r * columns) + c];
+                int axis = order[d];
+                from += strides[axis];
+                if (++at[d] < extents[axis])
+                {
+                    break;
+                }
+
+                from -= at[d] * strides[axis];
+                at[d] = 0;
             }
         }
 

@@ -41,6 +41,13 @@ public abstract class Layer
     /// <exception cref="GraphException">A layer of one's own has failed; its exception is the inner one.</exception>
     public int? InputWidth => UserCode.Call("the model's input width", static layer => layer.InputWidthFor(null), this);
 
+    /// <summary>
+    /// What a row of input is: what a <see cref="Sequential"/> was told, or features of the width that the layer insists on; null when
+    /// neither is known.
+    /// </summary>
+    /// <exception cref="GraphException">A layer of one's own has failed; its exception is the inner one.</exception>
+    public RowShape? InputRow => GivenRow ?? (InputWidth is { } width and > 0 ? RowShape.Features(width) : null);
+
     /// <summary>Makes the elementwise function a layer.</summary>
     public static implicit operator Layer(Elementwise function) => new Activation(function);
 
@@ -147,6 +154,9 @@ public abstract class Layer
     /// width gives back what it is given.
     /// </summary>
     public virtual int? InputWidthFor(int? outputWidth) => null;
+
+    /// <summary>What the rows of input were said to be; null when nobody said.</summary>
+    internal virtual RowShape? GivenRow => null;
 
     /// <summary>The copy of this layer for a clone, with its values.</summary>
     internal Layer CopyWith(CloneContext context)

@@ -41,14 +41,7 @@ public sealed class LayerNorm : Layer
     /// <inheritdoc/>
     protected override Node BuildCore(Node input, BuildContext context)
     {
-        int width = Weight.Shape[0];
-        if (input.Shape.Rank is not (2 or 3) || input.Shape[-1] != width)
-        {
-            throw new ShapeException(
-                $"{context.At}a layer norm of {width} features needs an input of shape [B, {width}] or [B, T, {width}], " +
-                $"got {input.Shape} from {input}");
-        }
-
+        KindCheck.Require(input, context, "a layer norm", Weight.Shape[0], RowKind.Features, RowKind.Sequence);
         Node centred = input - input.Mean(-1, keepDimensions: true);
         Node deviation = (centred.Square().Mean(-1, keepDimensions: true) + Epsilon).Sqrt();
         return (centred / deviation * context.Variable(Weight)) + context.Variable(Bias);

@@ -41,14 +41,7 @@ public sealed class Linear : Layer
     /// <inheritdoc/>
     protected override Node BuildCore(Node input, BuildContext context)
     {
-        int width = Weight.Shape[0];
-        if (input.Shape.Rank is not (2 or 3) || input.Shape[-1] != width)
-        {
-            throw new ShapeException(
-                $"{context.At}a linear layer of {width} inputs needs an input of shape [B, {width}] or [B, T, {width}], " +
-                $"got {input.Shape} from {input}");
-        }
-
+        KindCheck.Require(input, context, "a linear layer", Weight.Shape[0], RowKind.Features, RowKind.Sequence);
         Node product = input.MatMul(context.Variable(Weight));
         return Bias is null ? product : product + context.Variable(Bias);
     }

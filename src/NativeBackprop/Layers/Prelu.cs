@@ -39,11 +39,9 @@ public sealed class Prelu : Layer
     protected override Node BuildCore(Node input, BuildContext context)
     {
         // On a sequence, PyTorch would give each step a slope: too easily mistaken for a slope a feature.
-        if (Features is { } width && (input.Shape.Rank != 2 || input.Shape[1] != width))
+        if (Features is { } width)
         {
-            throw new ShapeException(
-                $"{context.At}a prelu layer of {width} features needs an input of shape [B, {width}], " +
-                $"got {input.Shape} from {input}");
+            KindCheck.Require(input, context, "a prelu layer", width, RowKind.Features, RowKind.Signal, RowKind.Image);
         }
 
         // min routes its gradient to x at a tie and relu passes none at 0, which makes the slope at 0 a.

@@ -4,7 +4,18 @@ namespace NativeBackprop.Layers;
 /// <remarks>Thread safety: as that of every <see cref="Layer"/>.</remarks>
 public sealed class Sequential : Layer
 {
+    private readonly RowShape? _rows;
     private readonly Layer[] _layers;
+
+    /// <summary>Puts the layers in order, for rows of a kind: what a convolution or a recurrence cannot know of itself.</summary>
+    /// <param name="rows">What the first layer reads.</param>
+    /// <param name="layers">The layers; elementwise functions may stand among them, and one layer several times.</param>
+    public Sequential(RowShape rows, params ReadOnlySpan<Layer> layers)
+        : this(layers)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        _rows = rows;
+    }
 
     /// <summary>Puts the layers in order; elementwise functions may stand among them, and one layer several times.</summary>
     public Sequential(params ReadOnlySpan<Layer> layers)
@@ -18,6 +29,8 @@ public sealed class Sequential : Layer
 
     /// <summary>The layers in order.</summary>
     public IReadOnlyList<Layer> Layers => _layers.AsReadOnly();
+
+    internal override RowShape? GivenRow => _rows ?? (_layers.Length > 0 ? _layers[0].GivenRow : null);
 
     /// <inheritdoc/>
     public override int? InputWidthFor(int? outputWidth)
@@ -33,6 +46,11 @@ public sealed class Sequential : Layer
     /// <inheritdoc/>
     protected override Node BuildCore(Node input, BuildContext context)
     {
+        if (_rows is not null && (input.Kind != _rows.Kind || !input.Shape.Equals(_rows.Batch)))
+        {
+            throw new ShapeException($"{context.At}the layers are for {_rows}, got {KindCheck.Describe(input)}");
+        }
+
         for (int i = 0; i < _layers.Length; i++)
         {
             input = _layers[i].Build(input, context.Child($"{i}"));
@@ -46,5 +64,9 @@ public sealed class Sequential : Layer
     }
 
     /// <inheritdoc/>
-    protected override Layer CopyStructure(CloneContext context) => new Sequential([.. _layers.Select(context.Copy)]);
+    protected override Layer CopyStructure(CloneContext context)
+    {
+        Layer[] layers = [.. _layers.Select(context.Copy)];
+        return _rows is null ? new Sequential(layers) : new Sequential(_rows, layers);
+    }
 }

@@ -13,7 +13,11 @@ internal sealed class SoftmaxLayer : Layer
     public override int? InputWidthFor(int? outputWidth) => outputWidth;
 
     /// <inheritdoc/>
-    protected override Node BuildCore(Node input, BuildContext context) => input.Softmax();
+    protected override Node BuildCore(Node input, BuildContext context)
+    {
+        KindCheck.Require(input, context, "a softmax layer", null, RowKind.Features, RowKind.Sequence);
+        return input.Softmax();
+    }
 
     /// <inheritdoc/>
     protected override Layer CopyStructure(CloneContext context) => new SoftmaxLayer();

@@ -17,6 +17,32 @@ public static class GraphLeaves
             return Required(graph).Add(new Input(name, shape));
         }
 
+        /// <summary>Rows handed in at every run, of the kind that they are; indices are for the embedding layer.</summary>
+        /// <exception cref="OptionException">The rows have their channels first: the graph wants them last.</exception>
+        public Node Input(string name, RowShape rows)
+        {
+            ArgumentNullException.ThrowIfNull(rows);
+            return !rows.IsChannelsFirst ? graph.InputRows(name, rows).Leaf : throw new OptionException(
+                $"{name}: rows with their channels first are transposed by a trainer or a predictor; a graph's input has them last");
+        }
+
+        /// <summary>
+        /// The leaf that rows are bound to, and the node that a model reads: the same one, unless the channels stand first in the data.
+        /// </summary>
+        internal (Node Leaf, Node Rows) InputRows(string name, RowShape rows)
+        {
+            ArgumentNullException.ThrowIfNull(name);
+            if (rows.Kind == RowKind.Indices)
+            {
+                Node indices = Required(graph).Add(new Labels(name, rows.Batch, rows.Bound));
+                return (indices, indices);
+            }
+
+            Node leaf = Required(graph).Add(new Input(name, rows.DataBatch, rows.Kind));
+            return (leaf, !rows.IsChannelsFirst ? leaf
+                : graph.Add(new Transpose(rows.Kind == RowKind.Image ? [0, 2, 3, 1] : [0, 2, 1]), leaf));
+        }
+
         /// <summary>
         /// Class indices in 0..classes−1 handed in at every run, one for each example; another index is refused when it is bound.
         /// </summary>

@@ -205,7 +205,8 @@ internal sealed class OpSoundnessTests
             yield return Case("none.Transpose()", (_, _) => none.Transpose());
             yield return Case("none.Slice", (_, _) => none.Slice(-1, 0, 1));
             yield return Case("Input(null)", (graph, _) => graph.Input(null!));
-            yield return Case("Input(x, null)", (graph, _) => graph.Input("x", null!));
+            yield return Case("Input(x, null)", (graph, _) => graph.Input("x", (Shape)null!));
+            yield return Case("Input(x, no rows)", (graph, _) => graph.Input("x", (RowShape)null!));
             yield return Case("Labels(null)", (graph, _) => graph.Labels(null!, 3));
             yield return Case("Variable(null)", (graph, _) => graph.Variable(null!));
             yield return Case("Variable(null, [1])", (graph, _) => graph.Variable(null!, [1], 1));

@@ -62,6 +62,7 @@ internal static class OpTable
             x[0].Reshape([2, Shape.Batch, x[0].Shape[1] / 2]), Of(Normal, n => [Shape.Batch, 2 * n])) { IsSerial = true },
         new OpRow("reshape to several batches", typeof(Reshape), (_, x) => x[0].Reshape([Shape.Batches(3), x[0].Shape[2]]),
             Of(Normal, n => [3, Shape.Batch, n])) { IsSerial = true },
+        Row("as_kind", new AsKind(RowKind.Signal), Of(Normal, n => [Shape.Batch, 2, n])) with { IsSerial = true },
         Row("as_of", new AsOf(), Of(Normal, Batch)) with { IsSerial = true },
         Row("recompute", new Recompute(), Of(Normal, Batch), Of(Normal, Batch)) with { IsSerial = true },
         Row("slice", new Slice(1, 1, 3), Of(Normal, Batch)),

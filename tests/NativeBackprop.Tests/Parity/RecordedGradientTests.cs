@@ -53,7 +53,7 @@ public class RecordedGradientTests
             for (int i = 0; i < network.Parameters.Count; i++)
             {
                 reference.AssertClose(
-                    network.Parameters.NameOf(network.Parameters[i]), network.Parameters[i].Shape, plan[network.Gradients[i]].Span, Limit);
+                    network.Parameters.NameOf(network.Parameters[i]), network.Parameters[i], plan[network.Gradients[i]].Span, Limit);
             }
 
             reference.AssertClose("x", plan[network.Gradients[^1]].Span, Limit);
@@ -75,7 +75,7 @@ public class RecordedGradientTests
         {
             foreach ((string name, Parameter parameter) in reference.Description.Model.Parameters.Entries)
             {
-                reference.AssertClose(name, parameter.Shape, trainer.Gradient(parameter), Limit);
+                reference.AssertClose(name, parameter, trainer.Gradient(parameter), Limit);
             }
 
             reference.AssertClose("output", trainer.Output.Span, Limit);

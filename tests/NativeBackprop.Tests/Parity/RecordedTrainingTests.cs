@@ -50,7 +50,7 @@ public class RecordedTrainingTests
                 reference.ExpectedNames, Is.EquivalentTo(reference.Description.Model.Parameters.Entries.Select(entry => entry.Name)));
             foreach ((string name, Parameter parameter) in reference.Description.Model.Parameters.Entries)
             {
-                reference.AssertClose(name, parameter.Shape, parameter.Value, WeightLimit);
+                reference.AssertClose(name, parameter, parameter.Value, WeightLimit);
             }
         });
     }

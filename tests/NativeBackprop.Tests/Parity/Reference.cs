@@ -64,9 +64,9 @@ internal sealed class Reference
     public Loss CreateLoss() => Description.CreateLoss(denseTargets: !Rows.IsClassification);
 
     /// <summary>Compares with what is expected under a name, normwise; a parameter or its gradient in the shape of the file's.</summary>
-    public void AssertClose(string name, Shape shape, ReadOnlySpan<float> actual, double limit)
+    public void AssertClose(string name, Parameter parameter, ReadOnlySpan<float> actual, double limit)
     {
-        SafetensorsTensor found = ParameterTensors.Create(name, shape, actual), expected = _file[Expected + name];
+        SafetensorsTensor found = ParameterTensors.Create(name, parameter, actual), expected = _file[Expected + name];
         Assert.That(found.Shape.ToArray(), Is.EqualTo(expected.Shape.ToArray()), name);
         AssertClose(name, found.AsSingle(), limit);
     }
