@@ -118,7 +118,8 @@ public class BuildContextTests
         var context = new BuildContext(graph, BuildMode.Training);
         Node x = graph.Input("x", [Shape.Batch, 3]), foreign = new Graph().Input("y", [Shape.Batch, 3]);
         Assert.That(() => new Sequential(new Relu(), new Linear(2, 1)).Build(x, context), Throws.TypeOf<ShapeException>()
-            .With.Message.EqualTo("1: a linear layer takes features [B, 2] or a sequence [B, T, 2], got features of shape [B, 3] from relu#1"));
+            .With.Message.EqualTo(
+                "1: a linear layer takes features [B, 2] or a sequence [B, T, 2], got features of shape [B, 3] from relu#1"));
         Assert.That(() => new Linear(3, 1).Build(foreign, context), Throws.TypeOf<GraphException>().With.Message.Contains("another graph"));
         Parameter buffer = Parameter.Zeros("b", [3]);
         Assert.That(() => context.AddEffect(buffer, foreign), Throws.TypeOf<GraphException>());
