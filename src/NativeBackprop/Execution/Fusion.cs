@@ -13,6 +13,7 @@ internal static class Fusion
         Placement.Place(program);
         SumOfProductsRule.Apply(rewriter);
         GradientDescentRule.Apply(rewriter);
+        GatherDescentRule.Apply(rewriter);
         AccumulationRule.Apply(rewriter);
         AffineActivationRule.Apply(rewriter);
         ActivationGradientRule.Apply(rewriter);

@@ -82,7 +82,7 @@ internal sealed class Lowering
             value = _program.AddValue(node, shape, node.Op switch
             {
                 Variable => Storage.Variable,
-                Input or Labels => Storage.Input,
+                Input or Indices => Storage.Input,
                 Leaf => throw Refusal.InvalidOperation($"{node} is a stand-in that no result may need"),
                 _ => isConstant ? Storage.Constant : Storage.Computed,
             });

@@ -23,9 +23,9 @@ public sealed unsafe partial class Plan
         return this;
     }
 
-    /// <summary>Copies class indices into an input's slot.</summary>
+    /// <summary>Copies class indices, rows of a table or lengths into an input's slot.</summary>
     /// <exception cref="ShapeException">The number of indices is not the input's.</exception>
-    /// <exception cref="DataException">An index lies outside 0..classes−1.</exception>
+    /// <exception cref="DataException">An index lies outside the range that the input was made with.</exception>
     /// <exception cref="GraphException">The node is no input of this plan, or takes numbers.</exception>
     /// <exception cref="InvalidOperationException">The plan is in use.</exception>
     /// <exception cref="ObjectDisposedException">The plan has been disposed of.</exception>
@@ -66,10 +66,10 @@ public sealed unsafe partial class Plan
     /// <exception cref="DataException">One lies outside the classes.</exception>
     internal static void CheckLabels(Node input, ReadOnlySpan<int> labels)
     {
-        int classes = input.Op.IndexBound;
-        if (labels.IndexOfAnyExceptInRange(0, classes - 1) is var at && at >= 0)
+        IndexRange range = input.Op.IndexRange;
+        if (range.IndexOfOutside(labels) is var at && at >= 0)
         {
-            throw new DataException($"{input}: label {labels[at]} at position {at} lies outside 0..{classes - 1}");
+            throw range.Outside(input, labels[at], at);
         }
     }
 
@@ -86,7 +86,7 @@ public sealed unsafe partial class Plan
         }
         catch (DataException)
         {
-            slot.Clear();
+            slot.Fill(input.Op.IndexRange.Least);
             throw;
         }
     }

@@ -144,9 +144,9 @@ public sealed class ReferenceEvaluator
     {
         for (int i = 0; leaf.Op.ElementType == ElementType.Int32 && i < values.Length; i++)
         {
-            if (!(values[i] >= 0 && values[i] < leaf.Op.IndexBound && Math.Floor(values[i]) == values[i]))
+            if (!leaf.Op.IndexRange.Contains(values[i]))
             {
-                throw new DataException($"{leaf}: label {values[i]} at position {i} lies outside 0..{leaf.Op.IndexBound - 1}");
+                throw leaf.Op.IndexRange.Outside(leaf, values[i], i);
             }
         }
     }

@@ -245,6 +245,11 @@ public sealed partial class Graph
                 string room = Shape.Text(op.IndexLimit(i, shapes));
                 throw new ShapeException($"{op.Name}: {inputs[i]} has {inputs[i].Op.IndexBound} classes, but there is room for {room}");
             }
+
+            if (op.InputType(i) == ElementType.Int32 && inputs[i].Op.IndexRange.AllowsNone && !op.TakesNoClass(i))
+            {
+                throw new GraphException($"{op.Name}: {inputs[i]} may hold {IndexRange.NoClass}, for no class, which has no meaning here");
+            }
         }
     }
 

@@ -91,12 +91,15 @@ public abstract record Op : Operation
     /// <summary>What the elements of an input have to be.</summary>
     internal virtual ElementType InputType(int input) => ElementType.Float32;
 
-    /// <summary>For a result of class indices: they lie in 0..IndexBound−1, which is checked whenever they are bound.</summary>
-    internal virtual int IndexBound => throw Refusal.InvalidOperation($"{Name} gives numbers, not class indices");
+    /// <summary>For a result of class indices: where they lie, which is checked whenever they are bound.</summary>
+    internal virtual IndexRange IndexRange => throw Refusal.InvalidOperation($"{Name} gives numbers, not class indices");
+
+    /// <summary>One more than the largest class index of a result.</summary>
+    internal int IndexBound => IndexRange.Bound;
 
     /// <summary>
     /// For an input of class indices: how many classes the other inputs' shapes leave room for. An index at or beyond it would make the
-    /// kernel leave its memory, so the graph holds it against the <see cref="IndexBound"/> of what the indices come from.
+    /// kernel leave its memory, so the graph holds it against the <see cref="IndexRange"/> of what the indices come from.
     /// </summary>
     internal virtual int IndexLimit(int input, ReadOnlySpan<Shape> inputs) =>
         throw Refusal.InvalidOperation($"{Name} takes no class indices");
@@ -121,6 +124,9 @@ public abstract record Op : Operation
             _ => null,
         };
     }
+
+    /// <summary>For an input of class indices: true when <see cref="IndexRange.NoClass"/> has a meaning.</summary>
+    internal virtual bool TakesNoClass(int input) => false;
 
     /// <summary>The shape of the result.</summary>
     /// <exception cref="ShapeException">The inputs do not fit; the message says what was expected.</exception>

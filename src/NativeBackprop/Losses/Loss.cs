@@ -41,7 +41,7 @@ public abstract class Loss
     /// <summary>The targets' leaf, as a user's code may make it.</summary>
     /// <exception cref="GraphException">It failed, or gave no input of the output's graph.</exception>
     internal Node CheckedTargets(Node output) =>
-        Call(nameof(CreateTargets), loss => loss.CreateTargets(output)) is { Op: Input or Labels } targets && targets.Graph == output.Graph
+        Call(nameof(CreateTargets), loss => loss.CreateTargets(output)) is { Op: Input or Indices } targets && targets.Graph == output.Graph
             ? targets
             : throw new GraphException($"{GetType().Name}.{nameof(CreateTargets)} must give an input of the output's graph");
 

@@ -34,7 +34,7 @@ public static class GraphLeaves
             ArgumentNullException.ThrowIfNull(name);
             if (rows.Kind == RowKind.Indices)
             {
-                Node indices = Required(graph).Add(new Labels(name, rows.Batch, rows.Bound));
+                Node indices = Required(graph).Indices(name, rows.Batch, rows.Bound);
                 return (indices, indices);
             }
 
@@ -50,7 +50,34 @@ public static class GraphLeaves
         public Node Labels(string name, int classes)
         {
             ArgumentNullException.ThrowIfNull(name);
-            return Required(graph).Add(new Labels(name, [Shape.Batch], classes));
+            return classes > 0
+                ? Required(graph).Add(new Indices(name, [Shape.Batch], new IndexRange(classes)))
+                : throw new OptionException($"{name}: the number of classes must be at least 1, got {classes}");
+        }
+
+        /// <summary>
+        /// Positions in 0..bound−1 handed in at every run, such as rows of a table; another one is refused when it is bound.
+        /// </summary>
+        /// <exception cref="OptionException">The bound is below 1.</exception>
+        public Node Indices(string name, Shape shape, int bound)
+        {
+            ArgumentNullException.ThrowIfNull(name);
+            ArgumentNullException.ThrowIfNull(shape);
+            return bound > 0
+                ? Required(graph).Add(new Indices(name, shape, new IndexRange(bound, Word: "index")))
+                : throw new OptionException($"{name}: the bound of indices must be at least 1, got {bound}");
+        }
+
+        /// <summary>
+        /// How many steps of each sequence count, [B] in 1..steps, handed in at every run; another number is refused when it is bound.
+        /// </summary>
+        /// <exception cref="OptionException">There are fewer steps than 1.</exception>
+        public Node Lengths(string name, int steps)
+        {
+            ArgumentNullException.ThrowIfNull(name);
+            return steps is > 0 and < int.MaxValue
+                ? Required(graph).Add(new Indices(name, [Shape.Batch], new IndexRange(steps + 1, 1, Word: "length")))
+                : throw new OptionException($"{name}: sequences must have between 1 and 2^31 − 2 steps, got {steps}");
         }
 
         /// <summary>The value of a parameter; one node however often it is asked for.</summary>

@@ -18,7 +18,7 @@ internal sealed class StepInputs
         bool[] needed = graph.Needed(nodes);
         foreach (Node node in graph.Nodes)
         {
-            if (node.Index < needed.Length && needed[node.Index] && node.Op is Input or Labels && !_inputs.ContainsKey(node))
+            if (node.Index < needed.Length && needed[node.Index] && node.Op is Input or Indices && !_inputs.ContainsKey(node))
             {
                 var input = new StepInput(node);
                 _inputs.Add(node, input);
@@ -152,7 +152,7 @@ internal sealed class StepInput(Node node)
     public bool IsFresh { get; set; }
 
     /// <summary>The method that binds it.</summary>
-    public string Call => node.Op is Labels ? "BindLabels" : "Bind";
+    public string Call => node.Op is Indices ? "BindLabels" : "Bind";
 
     /// <summary>The memory for new values, which are bound from now on: the caller fills it.</summary>
     public Span<float> Fill(int length, int rows)

@@ -17,7 +17,7 @@ public sealed class AllocationTests
     public void A_run_of_a_plan_allocates_nothing(int threads)
     {
         var graph = new Graph();
-        Node x = graph.Input("x", [64, 128]), t = graph.Add(new Labels("t", [64], 10));
+        Node x = graph.Input("x", [64, 128]), t = graph.Add(new Indices("t", [64], new IndexRange(10)));
         Node w = graph.Variable("w", [128, 128], new float[128 * 128]), v = graph.Variable("v", [128, 10], new float[1280]);
         Node loss = graph.Add(new SoftmaxCrossEntropyPerExample(false), x.MatMul(w).Relu().MatMul(v), t).Mean();
         Node[] outputs = [loss, .. graph.Gradient(loss, w, v), x.Log().Sum(), x.Transpose().Softmax().Max()];

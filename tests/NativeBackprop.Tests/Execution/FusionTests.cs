@@ -285,7 +285,7 @@ public sealed class FusionTests
                 reference.Set(leaf, values);
             }
 
-            foreach (Node labels in Graph.Nodes.Where(node => node.Op is Labels))
+            foreach (Node labels in Graph.Nodes.Where(node => node.Op is Indices))
             {
                 reference.Set(labels, [2d, 0, 4]);
             }
@@ -309,7 +309,7 @@ public sealed class FusionTests
             using Plan plan = Plan(outputs, fuse);
             foreach (Node node in OpCase.Reachable(outputs))
             {
-                if (node.Op is Labels)
+                if (node.Op is Indices)
                 {
                     plan.BindLabels(node, (int[])[2, 0, 4]);
                 }

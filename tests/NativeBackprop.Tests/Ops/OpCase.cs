@@ -20,7 +20,7 @@ internal sealed class OpCase
         {
             RowOperand operand = row.Operands[i];
             Shape shape = operand.Shape(size);
-            Operands[i] = operand.Classes > 0 ? Graph.Add(new Labels($"x{i}", shape, operand.Classes)) : Graph.Input($"x{i}", shape);
+            Operands[i] = operand.Classes > 0 ? Graph.Indices($"x{i}", shape, operand.Classes) : Graph.Input($"x{i}", shape);
             Draw(Operands[i], operand.Domain, operand.Classes, random);
         }
 

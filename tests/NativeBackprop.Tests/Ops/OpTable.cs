@@ -57,6 +57,10 @@ internal static class OpTable
         Row("mean of the batch", new Mean(0, 1, true), Of(Normal, Batch)),
         new OpRow("spread", typeof(Spread), (graph, x) =>
             graph.Add(new Spread([Shape.Batch, x[0].Shape[1]], 0, 1), x[0]), Of(Normal, n => [1, n])) { IsSerial = true },
+        Row("gather", new Gather(), Of(Normal, n => [7, n]), new RowOperand(_ => [Shape.Batch, 5], Normal, 7)),
+        Row("gather of single rows", new Gather(), Of(Normal, n => [4, n]), Labels(4)),
+        Row("gather_gradient", new GatherGradient(7), Of(Normal, n => [Shape.Batch, 5, n]),
+            new RowOperand(_ => [Shape.Batch, 5], Normal, 6)),
         Row("one_hot", new OneHot(6), Labels(6)) with { Derivatives = 0 },
         new OpRow("reshape", typeof(Reshape), (_, x) =>
             x[0].Reshape([2, Shape.Batch, x[0].Shape[1] / 2]), Of(Normal, n => [Shape.Batch, 2 * n])) { IsSerial = true },

@@ -15,7 +15,7 @@ internal sealed class OpTableTests
     private static readonly Dictionary<string, string> Leaves = new()
     {
         [nameof(Input)] = "add",
-        [nameof(Labels)] = "one_hot",
+        [nameof(Indices)] = "one_hot",
         ["Cotangent"] = "add",
     };
 

@@ -102,7 +102,7 @@ internal sealed class Oracle(Random random, int batch)
         int length = leaf.Shape.Resolve(batch).Length;
         if (leaf.Op.ElementType == ElementType.Int32)
         {
-            int[] labels = [.. Enumerable.Range(0, length).Select(_ => random.Next(((Labels)leaf.Op).Classes))];
+            int[] labels = [.. Enumerable.Range(0, length).Select(_ => random.Next(leaf.Op.IndexRange.Least, leaf.Op.IndexBound))];
             plan.BindLabels(leaf, labels);
             double[] exact = [.. labels.Select(label => (double)label)];
             reference.Set(leaf, exact);
