@@ -19,7 +19,8 @@ public sealed class GatherTests
         Assert.That(plan[y].ToArray(), Is.EqualTo(new float[] { 5, 6, 1, 2, 1, 2, 3, 4 }));
         Assert.That(() => plan.BindLabels(at, [0, 1, 3, 0]),
             Throws.TypeOf<DataException>().With.Message.EqualTo("at: index 3 at position 2 lies outside 0..2"));
-        Assert.That(() => plan.BindLabels(at, [0, -1, 3, 0]), Throws.TypeOf<DataException>().With.Message.Contains("index -1 at position 1"));
+        Assert.That(() => plan.BindLabels(at, [0, -1, 3, 0]),
+            Throws.TypeOf<DataException>().With.Message.Contains("index -1 at position 1"));
         Assert.That(() => plan.BindLabels(at, [0, 1]), Throws.TypeOf<ShapeException>());
         Assert.That(() => graph.Add(new Gather(), graph.Variable("small", [2, 2], 1, 2, 3, 4), at),
             Throws.TypeOf<ShapeException>().With.Message.Contains("room for 2"));
