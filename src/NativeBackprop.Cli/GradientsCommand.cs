@@ -28,7 +28,7 @@ internal static class GradientsCommand
             Dataset rows = DataSource.OpenBatch(result.GetRequiredValue(batch)!);
             ModelOptions.CheckWidth(description, rows);
             var network = new NetworkGradients(
-                description.Model, description.CreateLoss(denseTargets: !rows.IsClassification), rows.Features);
+                description.Model, description.CreateLoss(denseTargets: !rows.IsClassification), description.Input);
             using Plan plan = network.Compile(rows, result.GetValue(threads)!.Value);
             plan.Run();
             SafetensorsFile.Write(result.GetRequiredValue(file)!, Tensors(network, plan, rows));

@@ -22,7 +22,7 @@ internal static class GraphCommand
         return command.WithAction((result, output, _) =>
         {
             ModelDescription description = ModelFile.Read(result.GetRequiredValue(model)!);
-            var network = new NetworkGradients(description.Model, description.CreateLoss(denseTargets: false), description.InputWidth);
+            var network = new NetworkGradients(description.Model, description.CreateLoss(denseTargets: false), description.Input);
             network.Graph.SetName(network.Loss, "loss");
             network.Graph.SetName(network.Output, "output");
             for (int i = 0; i < network.Leaves.Length; i++)

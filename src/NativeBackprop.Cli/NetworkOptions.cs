@@ -67,7 +67,7 @@ internal sealed class NetworkOptions
         }
 
         layers.Add(new Linear(width, outputs));
-        return new ModelDescription(data.InputShape, new Sequential([.. layers]), data.IsClassification ? "softmax_cross_entropy" : "mse");
+        return new ModelDescription([data.Features], new Sequential([.. layers]), data.IsClassification ? "softmax_cross_entropy" : "mse");
     }
 
     private static int[]? Widths(string text)

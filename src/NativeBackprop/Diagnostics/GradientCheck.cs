@@ -101,7 +101,7 @@ public sealed class GradientCheck
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(loss);
         ArgumentNullException.ThrowIfNull(batch);
-        var network = new NetworkGradients(model, loss, batch.Features);
+        var network = new NetworkGradients(model, loss, ModelRows.Of(model, batch.Features));
         network.Check(batch);
         var check = new GradientCheck(network.Graph, network.Loss, batch.Count, options);
         check.Set(network.Input, batch.Inputs);

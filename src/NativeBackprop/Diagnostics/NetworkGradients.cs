@@ -12,14 +12,14 @@ namespace NativeBackprop.Diagnostics;
 internal sealed class NetworkGradients
 {
     private readonly Loss _loss;
-    private readonly int _inputWidth;
+    private readonly int _inputLength;
 
     /// <exception cref="ShapeException">The model does not fit the input, or the loss does not fit the output.</exception>
-    public NetworkGradients(Layer model, Loss loss, int inputWidth)
+    public NetworkGradients(Layer model, Loss loss, RowShape input)
     {
-        (_loss, _inputWidth) = (loss, inputWidth);
-        Input = Graph.Input("x", [Shape.Batch, inputWidth]);
-        Output = model.Build(Input, new BuildContext(Graph, BuildMode.Evaluation));
+        var rows = new ModelRows(Graph, input);
+        (_loss, _inputLength, Input) = (loss, rows.Length, rows.Leaf);
+        Output = rows.Build(model, new BuildContext(Graph, BuildMode.Evaluation));
         Targets = loss.CheckedTargets(Output);
         Loss = loss.Build(Output, Targets);
         Parameters = model.Parameters;
@@ -59,10 +59,10 @@ internal sealed class NetworkGradients
     /// <exception cref="DataException">It has not.</exception>
     public void Check(Dataset batch)
     {
-        if (batch.Features != _inputWidth)
+        if (batch.Features != _inputLength)
         {
             throw new DataException(
-                $"{batch.Name}: expected rows of {_inputWidth} inputs, as the model takes them, found {batch.Features}");
+                $"{batch.Name}: expected rows of {_inputLength} inputs, as the model takes them, found {batch.Features}");
         }
 
         if (batch.IsClassification != _loss.TakesLabels)
@@ -72,7 +72,7 @@ internal sealed class NetworkGradients
                 : $"{batch.Name}: the loss {_loss.CheckedName} needs numbers as targets, found class labels");
         }
 
-        int width = Targets.Shape.Rank > 1 ? Targets.Shape[1] : 0;
+        int width = Targets.Shape.Without(0).Length;
         if (!_loss.TakesLabels && batch.TargetWidth != width)
         {
             throw new DataException(

@@ -66,13 +66,7 @@ public static class ModelFile
         using (var json = new Utf8JsonWriter(text, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
         {
             json.WriteStartObject();
-            json.WriteStartArray("input");
-            foreach (int extent in description.InputShape)
-            {
-                json.WriteNumberValue(extent);
-            }
-
-            json.WriteEndArray();
+            ModelInput.Write(json, description.Input);
             LayerFormats.Write(json, "layers", description.Model.Layers);
             LossFormats.Write(json, "loss", description.CreateLoss(denseTargets: false));
             json.WriteEndObject();
@@ -103,12 +97,12 @@ public static class ModelFile
 
     private static ModelDescription Read(ModelObject root)
     {
-        int[] shape = root.Counts("input");
-        Node output = At(root, ".input", () => ModelDescription.CreateInput(ModelDescription.WidthOf(shape)));
+        RowShape input = ModelInput.Read(root);
+        Node output = new ModelRows(new Graph(), input).Rows;
         Layer[] layers = LayerFormats.Read(root, "layers", ref output);
         Loss loss = At(root, ".loss", () => LossFormats.Read(root, "loss"));
         root.Finish();
-        return At(root, ".loss", () => new ModelDescription(shape, new Sequential(layers), loss));
+        return At(root, ".loss", () => new ModelDescription(input, new Sequential(input, layers), loss));
     }
 
     private static T At<T>(ModelObject root, string key, Func<T> read)

@@ -23,7 +23,9 @@ internal static class KindCheck
             expected.Add(Describe(taken, width?.ToString()));
         }
 
-        throw new ShapeException($"{context.At}{layer} takes {string.Join(" or ", expected)}, got {Describe(input)}");
+        bool canFlatten = kinds.Contains(RowKind.Features) && input.Kind is (RowKind.Image or RowKind.Signal);
+        throw new ShapeException($"{context.At}{layer} takes {string.Join(" or ", expected)}, got {Describe(input)}"
+            + (canFlatten ? "; a flatten layer makes features of it" : ""));
     }
 
     /// <summary>A node as errors call it: its kind, shape and name.</summary>

@@ -45,8 +45,9 @@ public abstract class Layer
     /// What a row of input is: what a <see cref="Sequential"/> was told, or features of the width that the layer insists on; null when
     /// neither is known.
     /// </summary>
+    /// <exception cref="OptionException">A layer of one's own insists on a width below 1.</exception>
     /// <exception cref="GraphException">A layer of one's own has failed; its exception is the inner one.</exception>
-    public RowShape? InputRow => GivenRow ?? (InputWidth is { } width and > 0 ? RowShape.Features(width) : null);
+    public RowShape? InputRow => GivenRow ?? (InputWidth is { } width ? RowShape.Features(width) : null);
 
     /// <summary>Makes the elementwise function a layer.</summary>
     public static implicit operator Layer(Elementwise function) => new Activation(function);

@@ -33,7 +33,7 @@ public sealed class Predictor : IDisposable
         _graph = new PredictorGraph(model);
         _version = new ModelVersion(_graph.Variables);
         _maxBatch = maxBatch;
-        (InputWidth, OutputWidth) = (_graph.Input.Shape[1], _graph.Output.Shape.Without(0).Length);
+        (InputWidth, OutputWidth) = (_graph.InputLength, _graph.Output.Shape.Without(0).Length);
         _sizes = RowAnalysis.KeepsRowsApart(_graph.Output) ? new BatchSizes(options.BatchSizes, maxBatch) : null;
         int threads = Plan.Limit(options.Threads);
         int plans = options.Plans > 0 ? options.Plans : threads > 1 ? 1 : Environment.ProcessorCount;

@@ -9,19 +9,14 @@ internal sealed class PredictorGraph
     private readonly Layer _model;
     private readonly bool[] _needed;
 
-    /// <exception cref="GraphException">The model's input width is not known, or a user's code failed.</exception>
+    /// <exception cref="GraphException">What a row of the model's input is is not known, or a user's code failed.</exception>
     /// <exception cref="ShapeException">The layers do not fit one another.</exception>
     public PredictorGraph(Layer model)
     {
         _model = model;
-        int width = model.InputWidth ?? throw new GraphException("the model's input width is not known: no layer fixes it");
-        if (width < 1)
-        {
-            throw new GraphException($"the model's input width must be at least 1, got {width}");
-        }
-
-        Input = Graph.Input("x", [Shape.Batch, width]);
-        Output = model.Build(Input, new BuildContext(Graph, BuildMode.Evaluation, seed: 0));
+        var rows = new ModelRows(Graph, ModelRows.Of(model));
+        (Input, InputLength) = (rows.Leaf, rows.Length);
+        Output = rows.Build(model, new BuildContext(Graph, BuildMode.Evaluation, seed: 0));
         if (Output.Shape.Rank == 0 || Output.Shape[0] != Shape.Batch || Output.Shape.Without(0).IsSymbolic)
         {
             throw new ShapeException($"a predictor needs an output of a row for each example, of the shape [B, ...], got {Output.Shape}");
@@ -34,6 +29,9 @@ internal sealed class PredictorGraph
     public Graph Graph { get; } = new();
 
     public Node Input { get; }
+
+    /// <summary>Numbers, or indices, of a row of input.</summary>
+    public int InputLength { get; }
 
     public Node Output { get; }
 

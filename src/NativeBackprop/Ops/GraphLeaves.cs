@@ -22,7 +22,7 @@ public static class GraphLeaves
         public Node Input(string name, RowShape rows)
         {
             ArgumentNullException.ThrowIfNull(rows);
-            return !rows.IsChannelsFirst ? graph.InputRows(name, rows).Leaf : throw new OptionException(
+            return !rows.IsTransposed ? graph.InputRows(name, rows).Leaf : throw new OptionException(
                 $"{name}: rows with their channels first are transposed by a trainer or a predictor; a graph's input has them last");
         }
 
@@ -38,8 +38,9 @@ public static class GraphLeaves
                 return (indices, indices);
             }
 
-            Node leaf = Required(graph).Add(new Input(name, rows.DataBatch, rows.Kind));
-            return (leaf, !rows.IsChannelsFirst ? leaf
+            Shape shape = rows.IsTransposed ? [Shape.Batch, .. rows.FileShape] : rows.Batch;
+            Node leaf = Required(graph).Add(new Input(name, shape, rows.Kind));
+            return (leaf, !rows.IsTransposed ? leaf
                 : graph.Add(new Transpose(rows.Kind == RowKind.Image ? [0, 2, 3, 1] : [0, 2, 1]), leaf));
         }
 

@@ -21,10 +21,7 @@ public sealed record RowShape
                 $"{what} needs extents of at least 1 and a product below 2^31, got [{string.Join(", ", extents.ToArray())}]");
         }
 
-        (Kind, Batch, Length) = (kind, [NativeBackprop.Shape.Batch, .. extents], (int)length);
-
-        // With one channel, or one place, both orders are the same.
-        IsChannelsFirst = isChannelsFirst && extents[^1] > 1 && length > extents[^1];
+        (Kind, Batch, Length, IsChannelsFirst) = (kind, [Shape.Batch, .. extents], (int)length, isChannelsFirst);
     }
 
     /// <summary>What the row is.</summary>
@@ -36,15 +33,22 @@ public sealed record RowShape
     /// <summary>How many numbers a row has.</summary>
     public int Length { get; }
 
-    /// <summary>True when the data has the channels before the places, so that it has to be transposed.</summary>
+    /// <summary>True when the data has the channels before the places; so has a model's output then.</summary>
     public bool IsChannelsFirst { get; }
 
     /// <summary>For indices: they lie in 0..Bound−1. 0 for numbers.</summary>
     public int Bound { get; private init; }
 
-    /// <summary>The shape of a batch as the data has it.</summary>
-    internal Shape DataBatch => !IsChannelsFirst ? Batch
-        : Batch.Rank == 4 ? [NativeBackprop.Shape.Batch, Batch[3], Batch[1], Batch[2]] : [NativeBackprop.Shape.Batch, Batch[2], Batch[1]];
+    /// <summary>True when the data has to be transposed: with one channel, or one place, both orders are the same.</summary>
+    internal bool IsTransposed => IsChannelsFirst && Batch[-1] > 1 && Length > Batch[-1];
+
+    /// <summary>The extents of a row as PyTorch orders them: channels first.</summary>
+    internal int[] FileShape => Kind switch
+    {
+        RowKind.Image => [Batch[3], Batch[1], Batch[2]],
+        RowKind.Signal => [Batch[2], Batch[1]],
+        _ => [.. Batch.Extents[1..]],
+    };
 
     /// <summary>Rows of features.</summary>
     /// <exception cref="OptionException">The width is below 1.</exception>

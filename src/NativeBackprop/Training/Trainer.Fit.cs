@@ -177,7 +177,7 @@ public sealed partial class Trainer
 
     private void Check(TrainingGraph graph, Dataset data)
     {
-        int width = graph.Input.Shape[1], targetWidth = Math.Max(1, graph.TargetWidth);
+        int width = graph.Rows.Length, targetWidth = graph.TargetLength;
         int classes = _byClass ? graph.Targets.Op.IndexBound : 0;
         if (data.Features != width)
         {

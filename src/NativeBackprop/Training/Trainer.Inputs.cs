@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using NativeBackprop.Data;
+using NativeBackprop.Layers;
 
 namespace NativeBackprop.Training;
 
@@ -49,8 +50,8 @@ public sealed partial class Trainer
             throw new DataException("a minibatch needs at least one row, got none");
         }
 
-        TrainingGraph graph = _graph ?? NewGraph(_model.InputWidth ?? Width(inputs.Length, given));
-        int width = graph.Input.Shape[1], targetWidth = Math.Max(1, graph.TargetWidth), rows = given / targetWidth;
+        TrainingGraph graph = _graph ?? NewGraph(_model.InputRow ?? RowShape.Features(Width(inputs.Length, given)));
+        int width = graph.Rows.Length, targetWidth = graph.TargetLength, rows = given / targetWidth;
         if (given % targetWidth != 0 || inputs.Length != (long)rows * width)
         {
             throw new ShapeException(given % targetWidth != 0
@@ -144,11 +145,9 @@ public sealed partial class Trainer
         }
     }
 
-    private TrainingGraph GraphFor(int inputWidth) => _graph ?? NewGraph(_model.InputWidth ?? inputWidth);
+    private TrainingGraph GraphFor(int inputWidth) => _graph ?? NewGraph(ModelRows.Of(_model, inputWidth));
 
-    private TrainingGraph NewGraph(int inputWidth) => inputWidth > 0
-        ? new(_model, _loss, inputWidth, _options, _byClass)
-        : throw new ShapeException($"the input's width must be at least 1, got {inputWidth}");
+    private TrainingGraph NewGraph(RowShape input) => new(_model, _loss, input, _options, _byClass);
 
     // The graph is kept only once it has a step.
     private TrainingStep StepFor(TrainingGraph graph)

@@ -12,28 +12,33 @@ internal sealed class TrainingGraph
     private readonly TrainerOptions _options;
 
     /// <exception cref="ShapeException">The model does not fit the width, or the loss does not fit the model.</exception>
-    public TrainingGraph(Layer model, Loss loss, int inputWidth, TrainerOptions options, bool byClass)
+    public TrainingGraph(Layer model, Loss loss, RowShape input, TrainerOptions options, bool byClass)
     {
         (_model, _loss, _options) = (model, loss, options);
         var graph = new Graph();
         Context = new BuildContext(graph, BuildMode.Training, options.Seed);
-        Input = graph.Input("x", [Shape.Batch, inputWidth]);
-        Output = model.Build(Input, Context);
+        Rows = new ModelRows(graph, input);
+        Output = Rows.Build(model, Context);
         RequireRows("a model's output", Output);
 
         SegmentEnds = Context.SegmentEnds(options.RecomputationSegments);
         Targets = loss.CheckedTargets(Output);
         RequireTargets(loss.GetType().Name, byClass);
+        TargetLength = Targets.Shape.Without(0).Length;
 
         Loss = Build(Output);
         Cost = Penalised(Loss);
-        EvaluationOutput = model.Build(Input, new BuildContext(graph, BuildMode.Evaluation, options.Seed));
+        EvaluationOutput = Rows.Build(model, new BuildContext(graph, BuildMode.Evaluation, options.Seed));
         EvaluationLoss = Build(EvaluationOutput);
     }
 
     public BuildContext Context { get; }
 
-    public Node Input { get; }
+    /// <summary>What a row is, and the leaf that rows are bound to.</summary>
+    public ModelRows Rows { get; }
+
+    /// <summary>The leaf that rows are bound to.</summary>
+    public Node Input => Rows.Leaf;
 
     public Node Targets { get; }
 
@@ -55,8 +60,8 @@ internal sealed class TrainingGraph
     /// <summary>The nodes between which the backward pass computes values again instead of keeping them.</summary>
     public IReadOnlyList<Node> SegmentEnds { get; }
 
-    /// <summary>Numbers a row of targets; 0 when the targets are classes.</summary>
-    public int TargetWidth => Targets.Shape.Rank > 1 ? Targets.Shape[1] : 0;
+    /// <summary>Numbers, or classes, of a row of targets.</summary>
+    public int TargetLength { get; }
 
     /// <summary>Gives the loss an input of weights.</summary>
     public void Weigh()
@@ -72,9 +77,9 @@ internal sealed class TrainingGraph
     // What is filled in later is a row for each example: checked here once, because a user's loss or layer may give anything.
     private static void RequireRows(string what, Node node)
     {
-        if (node.Shape.Rank != 2 || node.Shape[0] != Shape.Batch || node.Shape.With(0, 1).IsSymbolic)
+        if (node.Shape.Rank < 2 || node.Shape[0] != Shape.Batch || node.Shape.With(0, 1).IsSymbolic)
         {
-            throw new ShapeException($"{what} must have the shape [B, K], got {node.Shape}");
+            throw new ShapeException($"{what} must have the shape [B, K] or [B, ..., K], got {node.Shape}");
         }
     }
 
@@ -89,11 +94,6 @@ internal sealed class TrainingGraph
         if (!Targets.Shape.Equals([Shape.Batch]))
         {
             RequireRows($"the targets of the loss {loss}, where they are not of the shape [B],", Targets);
-        }
-
-        if (byClass && Targets.Shape.Rank != 1)
-        {
-            throw new ShapeException($"the targets of the loss {loss} must be one class an example, of the shape [B], got {Targets.Shape}");
         }
     }
 

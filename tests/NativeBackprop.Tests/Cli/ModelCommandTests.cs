@@ -13,7 +13,7 @@ namespace NativeBackprop.Tests.Cli;
 internal sealed class ModelCommandTests
 {
     private const string Network = """
-        {"input":[2,3],"layers":[{"type":"linear","units":5},{"type":"tanh"},
+        {"input": [6],"layers":[{"type":"linear","units":5},{"type":"tanh"},
          {"type":"residual","layers":[{"type":"low_rank_linear","units":5,"rank":2},
          {"type":"dropout","p":0.9}]},{"type":"linear","units":4}],
          "loss":"softmax_cross_entropy"}
@@ -47,7 +47,7 @@ internal sealed class ModelCommandTests
         string file = _folder.File("g.safetensors");
         Nbp.Succeed("gradients", "--model", _model, "--weights", _weights, "--batch", _batch, "--out", file);
         SafetensorsFile gradients = SafetensorsFile.Read(file);
-        var network = new NetworkGradients(_description.Model, _description.CreateLoss(denseTargets: false), 6);
+        var network = new NetworkGradients(_description.Model, _description.CreateLoss(denseTargets: false), _description.Input);
         ReferenceEvaluator reference = new ReferenceEvaluator(network.Graph, 3).Set(network.Input, _x).Set(
             network.Targets, (double[])[0, 3, 1]);
         reference.Run([network.Loss, network.Output, .. network.Gradients]);

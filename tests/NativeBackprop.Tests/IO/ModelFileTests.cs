@@ -73,10 +73,10 @@ internal sealed class ModelFileTests
     {
         ModelDescription model = Parse("{\"type\":\"linear\",\"units\":12},{\"type\":\"maxout\",\"pieces\":3}," +
             "{\"type\":\"gated\",\"layers\":[{\"type\":\"linear\",\"units\":5}],\"gate\":[{\"type\":\"linear\",\"units\":5}]}," +
-            "{\"type\":\"linear\",\"units\":2}", "[2,3]");
+            "{\"type\":\"linear\",\"units\":2}", "[6]");
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(model.InputShape.ToArray(), Is.EqualTo(new[] { 2, 3 }));
+            Assert.That(model.InputShape.ToArray(), Is.EqualTo(new[] { 6 }));
             Assert.That((model.InputWidth, model.OutputWidth), Is.EqualTo((6, 2)));
             Assert.That(model.Model.Parameters.Entries.Select(entry => $"{entry.Name} {entry.Parameter.Shape}"), Is.EqualTo(new[]
             {
@@ -179,12 +179,12 @@ internal sealed class ModelFileTests
     [TestCase("""[]""", "m.json: $: expected an object, found a list")]
     [TestCase("""{}""", "m.json: $: expected the key 'input', found none")]
     [TestCase("""{"input":[6],"layers":[]}""", "m.json: $: expected the key 'loss', found input, layers")]
-    [TestCase("""{"input":[6],"layers":[],"loss":"mse","lose":1}""", "m.json: $: expected the keys input, layers, loss, found 'lose'")]
+    [TestCase("""{"input":[6],"layers":[],"loss":"mse","lose":1}""", "m.json: $: expected the keys input, input_type, layers, loss, found 'lose'")]
     [TestCase("""{"input":6,"layers":[],"loss":"mse"}""", "m.json: $.input: expected a list, found 6")]
-    [TestCase("""{"input":[],"layers":[],"loss":"mse"}""", "m.json: $.input: an input's shape needs extents of at least 1")]
+    [TestCase("""{"input":[],"layers":[],"loss":"mse"}""", "m.json: $.input: expected the shape [F] of features, [T, F] of a sequence or [C, H, W] of an image, got []")]
     [TestCase("""{"input":[6,0],"layers":[],"loss":"mse"}""", "m.json: $.input[1]: expected a whole number of at least 1, found 0")]
     [TestCase("""{"input":[1.5],"layers":[],"loss":"mse"}""", "m.json: $.input[0]: expected a whole number of at least 1, found 1.5")]
-    [TestCase("""{"input":[65536,65536],"layers":[],"loss":"mse"}""", "m.json: $.input: an input's shape needs")]
+    [TestCase("""{"input":[65536,65536],"layers":[],"loss":"mse"}""", "m.json: $.input: a sequence needs extents of at least 1")]
     [TestCase("""{"input":[6],"layers":{},"loss":"mse"}""", "m.json: $.layers: expected a list, found an object")]
     [TestCase("""{"input":[6],"layers":["relu"],"loss":"mse"}""", "m.json: $.layers[0]: expected an object, found 'relu'")]
     [TestCase("""{"input":[6],"layers":[{"units":3}],"loss":"mse"}""", "m.json: $.layers[0]: expected the key 'type', found units")]

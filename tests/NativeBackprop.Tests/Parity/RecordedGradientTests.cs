@@ -43,7 +43,7 @@ public class RecordedGradientTests
     public void Gradients_are_those_of_PyTorch(string name)
     {
         Reference reference = Reference.Read(Kind, name);
-        var network = new NetworkGradients(reference.Description.Model, reference.CreateLoss(), reference.Rows.Features);
+        var network = new NetworkGradients(reference.Description.Model, reference.CreateLoss(), reference.Description.Input);
         using Plan plan = network.Compile(reference.Rows, threads: 1);
         plan.Run();
         Assert.That(

@@ -34,7 +34,7 @@ internal sealed class HostileModelTests
     [Test]
     public void Targets_are_a_row_for_each_example()
     {
-        Shape[] shapes = [[Shape.Batches(2), 3], [3], [Shape.Batch, 3, 1], []];
+        Shape[] shapes = [[Shape.Batches(2), 3], [3], [Shape.Batch, Shape.Batch, 1], []];
         foreach (Shape shape in shapes)
         {
             using Trainer trainer = TrainerOf(new UserLoss(isClassifier: false, output => output.Graph.Input("t", shape)));
