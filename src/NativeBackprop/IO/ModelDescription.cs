@@ -44,9 +44,8 @@ public sealed class ModelDescription
         ArgumentNullException.ThrowIfNull(input);
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(loss);
-        bool isKnown = input.Kind == RowKind.Features || input.Equals(model.GivenRow);
         (Input, _inputShape, _loss) = (input, input.FileShape, loss);
-        Model = isKnown ? model : new Sequential(input, [.. model.Layers]);
+        Model = input.Equals(model.InputRow) ? model : new Sequential(input, [.. model.Layers]);
         Loss known = CreateLoss(denseTargets: false);
         var graph = new Graph();
         Node output = new ModelRows(graph, input).Build(Model, new BuildContext(graph, BuildMode.Evaluation));

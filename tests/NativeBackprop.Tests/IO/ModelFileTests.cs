@@ -179,9 +179,11 @@ internal sealed class ModelFileTests
     [TestCase("""[]""", "m.json: $: expected an object, found a list")]
     [TestCase("""{}""", "m.json: $: expected the key 'input', found none")]
     [TestCase("""{"input":[6],"layers":[]}""", "m.json: $: expected the key 'loss', found input, layers")]
-    [TestCase("""{"input":[6],"layers":[],"loss":"mse","lose":1}""", "m.json: $: expected the keys input, input_type, layers, loss, found 'lose'")]
+    [TestCase("""{"input":[6],"layers":[],"loss":"mse","lose":1}""",
+        "m.json: $: expected the keys input, input_type, layers, loss, found 'lose'")]
     [TestCase("""{"input":6,"layers":[],"loss":"mse"}""", "m.json: $.input: expected a list, found 6")]
-    [TestCase("""{"input":[],"layers":[],"loss":"mse"}""", "m.json: $.input: expected the shape [F] of features, [T, F] of a sequence or [C, H, W] of an image, got []")]
+    [TestCase("""{"input":[],"layers":[],"loss":"mse"}""",
+        "m.json: $.input: expected the shape [F] of features, [T, F] of a sequence or [C, H, W] of an image, got []")]
     [TestCase("""{"input":[6,0],"layers":[],"loss":"mse"}""", "m.json: $.input[1]: expected a whole number of at least 1, found 0")]
     [TestCase("""{"input":[1.5],"layers":[],"loss":"mse"}""", "m.json: $.input[0]: expected a whole number of at least 1, found 1.5")]
     [TestCase("""{"input":[65536,65536],"layers":[],"loss":"mse"}""", "m.json: $.input: a sequence needs extents of at least 1")]
