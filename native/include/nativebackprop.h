@@ -25,7 +25,7 @@ extern "C" {
 #endif
 
 /* clang-format off: every declaration under its one comment. */
-#define NB_ABI_VERSION 4
+#define NB_ABI_VERSION 5
 
 /* Instruction sets. AVX2 means AVX2 and FMA; AVX512 means F, DQ, BW and VL; both with the register state enabled by the OS. */
 typedef enum nb_isa { NB_ISA_SCALAR = 0, NB_ISA_AVX2 = 1, NB_ISA_AVX512 = 2 } nb_isa;
@@ -210,11 +210,14 @@ NB_API void nb_squared_error_f32(const float *y, const float *t, const float *dl
 NB_API void nb_sigmoid_cross_entropy_f32(const float *z, const float *t, const float *dl, size_t rows, size_t cols, float *l, float *dz);
 
 /* How an operand of a product lies in memory: rows of op(A) or op(B) as they are; op(A) or op(B) as the transpose of what lies there;
- * B in the panels that nb_product_pack makes. */
-typedef enum nb_operand { NB_OPERAND_PLAIN = 0, NB_OPERAND_TRANSPOSED = 1, NB_OPERAND_PACKED = 2 } nb_operand;
+ * B in the panels that nb_product_pack makes; A by tables of offsets, its element in row i at k being a[a_rows[i] + a_ks[k]], as the
+ * patches of an image are. */
+typedef enum nb_operand { NB_OPERAND_PLAIN = 0, NB_OPERAND_TRANSPOSED = 1, NB_OPERAND_PACKED = 2, NB_OPERAND_SCATTERED = 3 } nb_operand;
 
 /* C = alpha op(A) op(B) + beta C; op(A) is [m, k], op(B) [k, n], C [m, n]. lda, ldb, ldc are the strides from one row in memory to the
- * next; ldb is not read where B is packed. C is not read where beta is 0. */
+ * next; ldb is not read where B is packed, nor lda where A is scattered. C is not read where beta is 0. a_rows [m] and a_ks [k], not
+ * negative, are read where A is scattered; row i of C may then begin at c[c_rows[i]], rows that do not overlap, or at c[i ldc] where
+ * c_rows is NULL. */
 typedef struct nb_product {
     size_t m;
     size_t n;
@@ -229,14 +232,17 @@ typedef struct nb_product {
     size_t ldb;
     float *c;
     size_t ldc;
+    const int32_t *a_rows;
+    const int32_t *a_ks;
+    const int32_t *c_rows;
 } nb_product;
 
 /* Computes C[row .. row + rows, column .. column + columns] and touches nothing else of C. workspace: as long as nb_product_workspace
  * says, one for each call that runs at the same time. An element's bits do not depend on the range that it is computed in, nor on the
  * level: sums go over blocks of 256 of k, each from +0 on by fused multiply-adds, and block by block into C, c = fma(alpha, sum, c),
  * where the first block finds beta c, or 0 where beta is 0. A and B are read, and their NaN and Inf count, where alpha is 0 too.
- * NB_ERROR_SHAPE: a range, a stride or a size does not fit, or A is packed; NB_ERROR_OVERLAP: C shares memory with A or B. C is then
- * untouched. */
+ * NB_ERROR_SHAPE: a range, a stride or a size does not fit, A is packed, a table is missing or given to an A that is not scattered;
+ * NB_ERROR_OVERLAP: C shares memory with A or B. C is then untouched. Where tables say what memory A and C are, the caller sees to it. */
 NB_API nb_status nb_product_run_f32(const nb_product *p, size_t row, size_t rows, size_t column, size_t columns, float *workspace);
 /* Floats of workspace that any range of this product wants on any level; a, b and c are not read. */
 NB_API size_t nb_product_workspace_f32(const nb_product *p);
@@ -245,6 +251,11 @@ NB_API size_t nb_product_packed_length_f32(size_t n, size_t k);
 /* Packs B, PLAIN or TRANSPOSED, for any number of products; reads n, k, b_form, b and ldb; packed is other memory. The same bytes on
  * every level, 0 where a panel is wider than B. NB_ERROR_SHAPE: B is packed already, or its stride does not fit. */
 NB_API nb_status nb_product_pack_f32(const nb_product *p, float *packed);
+
+/* The product of each channel with itself alone, C[i, j] = alpha (sum over k of a[a_rows[i] + a_ks[k] + j] B[k, j]) + beta C[i, j], in the
+ * order of nb_product_run: a depthwise convolution and its gradients. A is scattered, B plain [k, n]; C and its range as there. Errors
+ * likewise. */
+NB_API nb_status nb_product_run_channels_f32(const nb_product *p, size_t row, size_t rows, size_t column, size_t columns);
 
 /* Updates of n parameters w by their gradient g, in PyTorch's order of operations. d = g + weight_decay w. */
 /* w -= lr d. */

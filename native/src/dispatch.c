@@ -69,15 +69,37 @@ static int fits_b(const nb_product *p, size_t *span) {
     }
 }
 
-nb_status nb_product_run_f32(const nb_product *p, size_t row, size_t rows, size_t column, size_t columns, float *workspace) {
-    const int ta = p->a_form == NB_OPERAND_TRANSPOSED;
+static int fits_a(const nb_product *p, size_t *span) {
+    const int scattered = p->a_form == NB_OPERAND_SCATTERED, ta = p->a_form == NB_OPERAND_TRANSPOSED;
+    *span = 0; /* of a scattered A, which only its tables know */
+    if ((p->a_rows || p->a_ks || p->c_rows) && !scattered) return 0;
+    if (scattered) return (p->a_rows || !p->m) && (p->a_ks || !p->k);
+    return (p->a_form == NB_OPERAND_PLAIN || ta) && fits(ta ? p->k : p->m, ta ? p->m : p->k, p->lda, span);
+}
+
+static int fits_c(const nb_product *p, size_t *span) {
+    *span = 0;
+    return p->c_rows || fits(p->m, p->n, p->ldc, span);
+}
+
+static nb_status check_product(const nb_product *p, size_t row, size_t rows, size_t column, size_t columns) {
     size_t a, b, c;
-    if ((unsigned)p->a_form > NB_OPERAND_TRANSPOSED) return NB_ERROR_SHAPE;
     if (row > p->m || rows > p->m - row || column > p->n || columns > p->n - column) return NB_ERROR_SHAPE;
-    if (!fits(ta ? p->k : p->m, ta ? p->m : p->k, p->lda, &a) || !fits_b(p, &b) || !fits(p->m, p->n, p->ldc, &c)) return NB_ERROR_SHAPE;
-    if (overlap(p->c, c, p->a, a) || overlap(p->c, c, p->b, b)) return NB_ERROR_OVERLAP;
-    active()->product_run(p, row, rows, column, columns, workspace);
-    return NB_OK;
+    if (!fits_a(p, &a) || !fits_b(p, &b) || !fits_c(p, &c)) return NB_ERROR_SHAPE;
+    return overlap(p->c, c, p->a, a) || overlap(p->c, c, p->b, b) ? NB_ERROR_OVERLAP : NB_OK;
+}
+
+nb_status nb_product_run_f32(const nb_product *p, size_t row, size_t rows, size_t column, size_t columns, float *workspace) {
+    nb_status status = check_product(p, row, rows, column, columns);
+    if (status == NB_OK) active()->product_run(p, row, rows, column, columns, workspace);
+    return status;
+}
+
+nb_status nb_product_run_channels_f32(const nb_product *p, size_t row, size_t rows, size_t column, size_t columns) {
+    if (p->a_form != NB_OPERAND_SCATTERED || p->b_form != NB_OPERAND_PLAIN) return NB_ERROR_SHAPE;
+    nb_status status = check_product(p, row, rows, column, columns);
+    if (status == NB_OK) active()->product_run_channels(p, row, rows, column, columns);
+    return status;
 }
 
 size_t nb_product_workspace_f32(const nb_product *p) {

@@ -12,11 +12,13 @@
 #include "optimizers.inl"
 #include "peak.inl"
 #include "product.inl"
+#include "product_channels.inl"
 
 const nb_table NB_TABLE = {
     .isa = NB_ISA,
     .multiply_add_peak = multiply_add_peak,
     .product_run = product_run,
+    .product_run_channels = product_run_channels,
     .product_workspace = product_workspace,
     .product_pack = product_pack,
 #define X(name, operand, p) .name##_forward = name##_forward, .name##_backward = name##_backward,

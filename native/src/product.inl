@@ -28,6 +28,9 @@ enum {
     FAR_STRIDE = 1024     /* rows so many floats apart, or a multiple of that, share a few sets of the first-level cache */
 };
 
+/* How the rows of A lie in memory: a distance from one another; as neighbours; or by tables of offsets, one for rows, one for k. */
+typedef enum a_lie { APART, ADJACENT, SCATTERED } a_lie;
+
 /* Everything about one tile but its height, its width and how A lies. */
 typedef struct tile_block {
     size_t k;
@@ -38,19 +41,28 @@ typedef struct tile_block {
     float *c;
     size_t ldc;
     vt part; /* of the last vector of a row */
+    const int32_t *a_rows, *a_ks, *c_rows; /* where A is scattered; without c_rows the rows of C are ldc apart */
 } tile_block;
 
-/* rows, vectors, whole and adjacent are constants wherever this is called; adjacent: the rows of A are neighbours in memory. */
-NB_INLINE void tile(const tile_block *t, const size_t rows, const size_t vectors, const int whole, const int adjacent) {
+NB_INLINE float *row_of_c(const tile_block *t, size_t i, const a_lie lie) {
+    return t->c + (lie == SCATTERED && t->c_rows ? (size_t)t->c_rows[i] : i * t->ldc);
+}
+
+/* rows, vectors, whole and lie are constants wherever this is called. Where A is scattered, only the first live rows are there: the
+ * others repeat the last one and come to nothing, which saves a body for each height. */
+NB_INLINE void tile(const tile_block *t, const size_t rows, const size_t live, const size_t vectors, const int whole, const a_lie lie) {
     vf sum[TILE_ROWS][WIDE_VECTORS];
     const float *row[TILE_ROWS];
-    const size_t last = vectors - 1, a_step = adjacent ? t->a_step : 1, b_step = t->b_step;
+    const size_t last = vectors - 1, a_step = lie == ADJACENT ? t->a_step : 1, b_step = t->b_step;
     const float *a = t->a, *b = t->b;
+    const int32_t *ks = t->a_ks;
 #pragma GCC unroll 8
     for (size_t i = 0; i < rows; i++) {
-        row[i] = a + i * t->a_row;
-        __builtin_prefetch(t->c + i * t->ldc, 1);
-        __builtin_prefetch(t->c + i * t->ldc + last * VL, 1);
+        const size_t at = i < live ? i : live - 1;
+        row[i] = lie == SCATTERED ? a + t->a_rows[at] : a + i * t->a_row;
+        float *c = row_of_c(t, at, lie);
+        __builtin_prefetch(c, 1);
+        __builtin_prefetch(c + last * VL, 1);
 #pragma GCC unroll 8
         for (size_t v = 0; v < vectors; v++) sum[i][v] = v_set1(0.0f);
     }
@@ -64,7 +76,7 @@ NB_INLINE void tile(const tile_block *t, const size_t rows, const size_t vectors
         }
 #pragma GCC unroll 8
         for (size_t i = 0; i < rows; i++) {
-            const vf x = v_set1(adjacent ? a[i] : row[i][p]);
+            const vf x = v_set1(lie == ADJACENT ? a[i] : row[i][lie == SCATTERED ? (size_t)ks[p] : p]);
 #pragma GCC unroll 8
             for (size_t v = 0; v < vectors; v++) sum[i][v] = v_fma(x, y[v], sum[i][v]);
         }
@@ -74,9 +86,10 @@ NB_INLINE void tile(const tile_block *t, const size_t rows, const size_t vectors
     const vf alpha = v_set1(t->alpha), beta = v_set1(t->beta);
 #pragma GCC unroll 8
     for (size_t i = 0; i < rows; i++) {
+        if (i == live) break;
 #pragma GCC unroll 8
         for (size_t v = 0; v < vectors; v++) {
-            float *c = t->c + i * t->ldc + v * VL;
+            float *c = row_of_c(t, i, lie) + v * VL;
             const int full = whole || v < last;
             vf result;
             if (t->beta == 0.0f)
@@ -91,42 +104,62 @@ NB_INLINE void tile(const tile_block *t, const size_t rows, const size_t vectors
     }
 }
 
-/* All rows of a block of A against one tile's width of B, which makes that width of C. */
-NB_INLINE void strip(tile_block *t, size_t rows, size_t a_panel, const size_t vectors, const int whole, const int adjacent) {
-    for (; rows >= TILE_ROWS; rows -= TILE_ROWS) {
-        tile(t, TILE_ROWS, vectors, whole, adjacent);
-        t->a += a_panel;
-        t->c += TILE_ROWS * t->ldc;
-    }
+/* The rows of a strip that do not fill a tile. */
+NB_INLINE void rest(const tile_block *t, size_t rows, const size_t vectors, const int whole, const a_lie lie) {
     switch (rows) {
 #define REST(r)                                                                                                                  \
-    case r: tile(t, r < TILE_ROWS ? r : 1, vectors, whole, adjacent); break;
+    case r: tile(t, r < TILE_ROWS ? r : 1, r, vectors, whole, lie); break;
         REST(1) REST(2) REST(3) REST(4) REST(5) REST(6) REST(7)
 #undef REST
     default: break;
     }
 }
 
-#define STRIP(name, vectors, whole, adjacent)                                                                                    \
-    static void name(tile_block *t, size_t rows, size_t a_panel) { strip(t, rows, a_panel, vectors, whole, adjacent); }
-STRIP(strip_whole, TILE_VECTORS, 1, 0)
-STRIP(strip_whole_adjacent, TILE_VECTORS, 1, 1)
-STRIP(strip_part, TILE_VECTORS, 0, 0)
-STRIP(strip_part_adjacent, TILE_VECTORS, 0, 1)
-STRIP(strip_narrow, 1, 0, 0)
-STRIP(strip_narrow_adjacent, 1, 0, 1)
+NB_INLINE void rest_scattered(const tile_block *t, size_t rows, const size_t vectors, const int whole) {
+    if (rows > TILE_ROWS / 2)
+        tile(t, TILE_ROWS, rows, vectors, whole, SCATTERED);
+    else if (rows)
+        tile(t, TILE_ROWS / 2, rows, vectors, whole, SCATTERED);
+}
+
+/* All rows of a block of A against one tile's width of B, which makes that width of C. */
+NB_INLINE void strip(tile_block *t, size_t rows, size_t a_panel, const size_t vectors, const int whole, const a_lie lie) {
+    for (; rows >= TILE_ROWS; rows -= TILE_ROWS) {
+        tile(t, TILE_ROWS, TILE_ROWS, vectors, whole, lie);
+        if (lie == SCATTERED)
+            t->a_rows += TILE_ROWS;
+        else
+            t->a += a_panel;
+        if (lie == SCATTERED && t->c_rows)
+            t->c_rows += TILE_ROWS;
+        else
+            t->c += TILE_ROWS * t->ldc;
+    }
+    if (lie == SCATTERED)
+        rest_scattered(t, rows, vectors, whole);
+    else
+        rest(t, rows, vectors, whole, lie);
+}
+
+#define STRIP(name, lie)                                                                                                         \
+    static void whole_##name(tile_block *t, size_t rows, size_t a_panel) { strip(t, rows, a_panel, TILE_VECTORS, 1, lie); }      \
+    static void part_##name(tile_block *t, size_t rows, size_t a_panel) { strip(t, rows, a_panel, TILE_VECTORS, 0, lie); }       \
+    static void narrow_##name(tile_block *t, size_t rows, size_t a_panel) { strip(t, rows, a_panel, 1, 0, lie); }
+STRIP(apart, APART)
+STRIP(adjacent, ADJACENT)
+STRIP(scattered, SCATTERED)
 #undef STRIP
 
-static void wide_row(const tile_block *t) { tile(t, 1, WIDE_VECTORS, 1, 0); }
+static void wide_row(const tile_block *t) { tile(t, 1, 1, WIDE_VECTORS, 1, APART); }
 
-static void run_strip(tile_block *t, size_t rows, size_t columns, size_t a_panel, int adjacent) {
+typedef void strip_body(tile_block *t, size_t rows, size_t a_panel);
+
+static void run_strip(tile_block *t, size_t rows, size_t columns, size_t a_panel, a_lie lie) {
+    static strip_body *const bodies[][3] = {{whole_apart, part_apart, narrow_apart},
+                                            {whole_adjacent, part_adjacent, narrow_adjacent},
+                                            {whole_scattered, part_scattered, narrow_scattered}};
     t->part = v_tail(columns > VL ? columns - VL : columns);
-    if (columns == TILE_COLUMNS)
-        adjacent ? strip_whole_adjacent(t, rows, a_panel) : strip_whole(t, rows, a_panel);
-    else if (columns > VL)
-        adjacent ? strip_part_adjacent(t, rows, a_panel) : strip_part(t, rows, a_panel);
-    else
-        adjacent ? strip_narrow_adjacent(t, rows, a_panel) : strip_narrow(t, rows, a_panel);
+    bodies[lie][columns == TILE_COLUMNS ? 0 : columns > VL ? 1 : 2](t, rows, a_panel);
 }
 
 #include "product_pack.inl"
@@ -134,13 +167,16 @@ static void run_strip(tile_block *t, size_t rows, size_t columns, size_t a_panel
 /* How an operand lies in memory as the tiles find it: its element at k and a row (of A) or a column (of B). */
 typedef struct placed {
     const float *x;
-    size_t step;  /* from one k to the next */
-    size_t row;   /* from one row of A to the next, where these lie apart */
-    size_t panel; /* from one panel to the next; for A, one tile */
-    size_t first; /* B: where in its panel the first column lies */
+    a_lie lie;                    /* of A */
+    const int32_t *a_rows, *a_ks; /* where A is scattered */
+    size_t step;                  /* from one k to the next, unless the rows of A lie apart, where that is 1 */
+    size_t row;                   /* from one row of A to the next, where these lie apart */
+    size_t panel;                 /* from one panel to the next; for A, one tile */
+    size_t first;                 /* B: where in its panel the first column lies */
 } placed;
 
 static int packs_a(const nb_product *p, size_t columns) {
+    if (p->a_form == NB_OPERAND_SCATTERED) return columns >= PACK_A_COLUMNS && !p->c_rows;
     int is_far = p->lda % FAR_STRIDE == 0;
     return columns >= PACK_A_COLUMNS || (is_far && columns >= PACK_A_COLUMNS_FAR);
 }
@@ -158,10 +194,20 @@ static size_t block_columns(void) { return nb_cpu_cache_bytes() / (2 * sizeof(fl
 /* Packed panels of A overlap where a tile has fewer rows than a panel. */
 static size_t packed_a_length(size_t rows, size_t k) { return (rows + TILE_ROWS - 1) / TILE_ROWS * A_PANEL * k; }
 
+static placed place_scattered_a(const nb_product *p, size_t row, size_t rows, size_t from, size_t k, int pack, float *to) {
+    const int32_t *a_rows = p->a_rows + row, *a_ks = p->a_ks + from;
+    if (!pack) return (placed){.x = p->a, .lie = SCATTERED, .a_rows = a_rows, .a_ks = a_ks};
+    for (size_t i = 0; i < rows; i += TILE_ROWS)
+        pack_scattered(p->a, a_rows + i, a_ks, k, at_most(rows - i, A_PANEL), to + i / TILE_ROWS * A_PANEL * k, A_PANEL);
+    return (placed){.x = to, .lie = ADJACENT, .step = A_PANEL, .panel = A_PANEL * k};
+}
+
 static placed place_a(const nb_product *p, size_t row, size_t rows, size_t from, size_t k, int pack, float *to) {
+    if (p->a_form == NB_OPERAND_SCATTERED) return place_scattered_a(p, row, rows, from, k, pack, to);
     int transposed = p->a_form == NB_OPERAND_TRANSPOSED;
     const float *a = transposed ? p->a + from * p->lda + row : p->a + row * p->lda + from;
-    if (!pack) return transposed ? (placed){a, p->lda, 1, TILE_ROWS, 0} : (placed){a, 1, p->lda, TILE_ROWS * p->lda, 0};
+    if (!pack && transposed) return (placed){.x = a, .lie = ADJACENT, .step = p->lda, .panel = TILE_ROWS};
+    if (!pack) return (placed){.x = a, .lie = APART, .row = p->lda, .panel = TILE_ROWS * p->lda};
     for (size_t i = 0; i < rows; i += TILE_ROWS) {
         size_t height = at_most(rows - i, A_PANEL);
         float *panel = to + i / TILE_ROWS * A_PANEL * k;
@@ -170,7 +216,7 @@ static placed place_a(const nb_product *p, size_t row, size_t rows, size_t from,
         else
             pack_columns(a + i * p->lda, p->lda, k, height, panel, A_PANEL);
     }
-    return (placed){to, A_PANEL, 1, A_PANEL * k, 0};
+    return (placed){.x = to, .lie = ADJACENT, .step = A_PANEL, .panel = A_PANEL * k};
 }
 
 static void pack_b(const nb_product *p, size_t column, size_t columns, size_t from, size_t k, float *to) {
@@ -186,19 +232,21 @@ static void pack_b(const nb_product *p, size_t column, size_t columns, size_t fr
 static placed place_b(const nb_product *p, size_t column, size_t columns, size_t from, size_t k, int pack, float *to) {
     if (p->b_form == NB_OPERAND_PACKED) {
         const float *block = p->b + from * nb_packed_width(p->n);
-        return (placed){block + column / B_PANEL * B_PANEL * k, B_PANEL, 0, B_PANEL * k, column % B_PANEL};
+        const float *b = block + column / B_PANEL * B_PANEL * k;
+        return (placed){.x = b, .step = B_PANEL, .panel = B_PANEL * k, .first = column % B_PANEL};
     }
-    if (!pack) return (placed){p->b + from * p->ldb + column, p->ldb, 0, B_PANEL, 0};
+    if (!pack) return (placed){.x = p->b + from * p->ldb + column, .step = p->ldb, .panel = B_PANEL};
     pack_b(p, column, columns, from, k, to);
-    return (placed){to, B_PANEL, 0, B_PANEL * k, 0};
+    return (placed){.x = to, .step = B_PANEL, .panel = B_PANEL * k};
 }
 
 /* One block of k of a block of C. */
-static void product_block(const nb_product *p, placed a, int adjacent, placed b, size_t rows, size_t columns, size_t k, float beta,
-                          float *c) {
+static void product_block(const nb_product *p, placed a, placed b, size_t row, size_t rows, size_t column, size_t columns, size_t k,
+                          float beta) {
+    float *c = p->c + (p->c_rows ? 0 : row * p->ldc) + column;
     for (size_t j = 0; j < columns;) {
         size_t at = b.first + j, in_panel = at % B_PANEL, width = TILE_COLUMNS;
-        const int is_wide = rows == 1 && !adjacent && b.panel == B_PANEL && columns - j >= WIDE_COLUMNS;
+        const int is_wide = rows == 1 && a.lie == APART && b.panel == B_PANEL && columns - j >= WIDE_COLUMNS;
         if (is_wide)
             width = WIDE_COLUMNS;
         else if (width > B_PANEL - in_panel)
@@ -206,11 +254,12 @@ static void product_block(const nb_product *p, placed a, int adjacent, placed b,
         width = at_most(width, columns - j);
         const float *panel = b.x + at / B_PANEL * b.panel + in_panel;
         tile_block t = {.k = k, .a = a.x, .b = panel, .a_step = a.step, .b_step = b.step, .a_row = a.row, .alpha = p->alpha,
-                        .beta = beta, .c = c + j, .ldc = p->ldc};
+                        .beta = beta, .c = c + j, .ldc = p->ldc, .a_rows = a.a_rows, .a_ks = a.a_ks,
+                        .c_rows = p->c_rows ? p->c_rows + row : NULL};
         if (is_wide)
             wide_row(&t);
         else
-            run_strip(&t, rows, width, a.panel, adjacent);
+            run_strip(&t, rows, width, a.panel, a.lie);
         j += width;
     }
 }
@@ -218,7 +267,6 @@ static void product_block(const nb_product *p, placed a, int adjacent, placed b,
 static void product_run(const nb_product *p, size_t row, size_t rows, size_t column, size_t columns, float *workspace) {
     if (rows == 0 || columns == 0) return;
     const int pack_a = packs_a(p, columns), pack_b = packs_b(p, rows, columns);
-    const int adjacent = pack_a || p->a_form == NB_OPERAND_TRANSPOSED;
     const size_t most_columns = block_columns(), most_k = at_most(p->k, PRODUCT_K);
     float *packed_a = workspace, *packed_b = workspace;
     if (pack_a) packed_b += packed_a_length(at_most(rows, BLOCK_ROWS), most_k);
@@ -230,8 +278,7 @@ static void product_run(const nb_product *p, size_t row, size_t rows, size_t col
             for (size_t i = 0; i < rows; i += BLOCK_ROWS) {
                 size_t height = at_most(rows - i, BLOCK_ROWS);
                 placed a = place_a(p, row + i, height, from, k, pack_a, packed_a);
-                float *c = p->c + (row + i) * p->ldc + column + j;
-                product_block(p, a, adjacent, b, height, width, k, from ? 1.0f : p->beta, c);
+                product_block(p, a, b, row + i, height, column + j, width, k, from ? 1.0f : p->beta);
             }
             from += k;
         } while (from < p->k);

@@ -31,3 +31,9 @@ static void pack_columns(const float *x, size_t ldx, size_t k, size_t count, flo
     for (size_t i = 0; i < count; i++)
         for (size_t p = i < tiled ? deep : 0; p < k; p++) y[p * width + i] = x[i * ldx + p];
 }
+
+/* From x[rows[i] + ks[p]]. */
+static void pack_scattered(const float *x, const int32_t *rows, const int32_t *ks, size_t k, size_t count, float *y, size_t width) {
+    for (size_t p = 0; p < k; p++)
+        for (size_t i = 0; i < count; i++) y[p * width + i] = x[rows[i] + ks[p]];
+}

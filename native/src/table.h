@@ -37,6 +37,7 @@ typedef struct nb_table {
     nb_isa isa;
     int64_t (*multiply_add_peak)(int64_t rounds, float *sum);
     void (*product_run)(const nb_product *p, size_t row, size_t rows, size_t column, size_t columns, float *workspace);
+    void (*product_run_channels)(const nb_product *p, size_t row, size_t rows, size_t column, size_t columns);
     size_t (*product_workspace)(const nb_product *p);
     void (*product_pack)(const nb_product *p, float *packed);
 #define X(name, operand, p)                                                                                                      \

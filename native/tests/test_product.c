@@ -240,7 +240,7 @@ static void test_misfits(void) {
     REFUSED(p.a_form = NB_OPERAND_TRANSPOSED; p.lda = 4, 0, 5, 0, 7);
     REFUSED(p.b_form = NB_OPERAND_TRANSPOSED; p.ldb = 5, 0, 5, 0, 7);
     REFUSED(p.a_form = NB_OPERAND_PACKED, 0, 5, 0, 7);
-    REFUSED(p.a_form = (nb_operand)3, 0, 5, 0, 7);
+    REFUSED(p.a_form = (nb_operand)4, 0, 5, 0, 7);
     REFUSED(p.b_form = (nb_operand)3, 0, 5, 0, 7);
     REFUSED((void)p, 6, 0, 0, 7);
     REFUSED((void)p, 0, 6, 0, 7);
