@@ -228,6 +228,9 @@ internal static unsafe partial class Kernels
     public static extern nb_status nb_product_pack_f32([NativeTypeName("const nb_product *")] nb_product* p, float* packed);
 
     [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern nb_status nb_product_run_channels_f32([NativeTypeName("const nb_product *")] nb_product* p, [NativeTypeName("size_t")] nuint row, [NativeTypeName("size_t")] nuint rows, [NativeTypeName("size_t")] nuint column, [NativeTypeName("size_t")] nuint columns);
+
+    [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern void nb_sgd_update_f32([NativeTypeName("const float *")] float* g, [NativeTypeName("size_t")] nuint n, float lr, float weight_decay, float* w);
 
     [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
@@ -245,6 +248,6 @@ internal static unsafe partial class Kernels
     [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern void nb_transpose_f32([NativeTypeName("const float *")] float* x, [NativeTypeName("size_t")] nuint rows, [NativeTypeName("size_t")] nuint cols, [NativeTypeName("size_t")] nuint ldx, float* y, [NativeTypeName("size_t")] nuint ldy);
 
-    [NativeTypeName("#define NB_ABI_VERSION 4")]
-    public const int NB_ABI_VERSION = 4;
+    [NativeTypeName("#define NB_ABI_VERSION 5")]
+    public const int NB_ABI_VERSION = 5;
 }

@@ -8,4 +8,5 @@ internal enum nb_operand : uint
     NB_OPERAND_PLAIN = 0,
     NB_OPERAND_TRANSPOSED = 1,
     NB_OPERAND_PACKED = 2,
+    NB_OPERAND_SCATTERED = 3,
 }

@@ -37,4 +37,13 @@ internal unsafe partial struct nb_product
 
     [NativeTypeName("size_t")]
     public nuint ldc;
+
+    [NativeTypeName("const int32_t *")]
+    public int* a_rows;
+
+    [NativeTypeName("const int32_t *")]
+    public int* a_ks;
+
+    [NativeTypeName("const int32_t *")]
+    public int* c_rows;
 }
