@@ -1,12 +1,10 @@
-using System.Diagnostics;
 using NativeBackprop.Interop;
 
 namespace NativeBackprop.Ops;
 
 /// <summary>
-/// C = alpha · op(A)·op(B) + beta · C on row-major matrices, or on stacks of them: the only caller of <c>cblas_sgemm</c> and of
-/// <c>nb_product_run</c>. A range of rows or of columns of C, or of the matrices of a stack, can be computed alone, which is how one
-/// product is split between threads.
+/// C = alpha · op(A)·op(B) + beta · C on row-major matrices, or on stacks of them: the only caller of <c>cblas_sgemm</c>. A range
+/// of rows or of columns of C, or of the matrices of a stack, can be computed alone, which is how one product is split between threads.
 /// </summary>
 internal sealed unsafe class Gemm
 {
@@ -40,8 +38,7 @@ internal sealed unsafe class Gemm
         SplitsColumns = _matrices == 1 && (_n >= 2 * ColumnGrain || _m < _n);
         if (_library == ProductLibrary.Own)
         {
-            nb_product product = Product();
-            Workspace = checked((long)Kernels.nb_product_workspace_f32(&product) * sizeof(float));
+            Workspace = NativeProduct.Workspace(Product());
         }
     }
 
@@ -138,12 +135,7 @@ internal sealed unsafe class Gemm
             product.a = a + (i * _nextA);
             product.b = b + (i * _nextB);
             product.c = c + ((long)i * _m * _n);
-            nb_status status = Kernels.nb_product_run_f32(
-                &product, (nuint)part.Row, (nuint)part.Rows, (nuint)part.Column, (nuint)part.Columns, workspace);
-            if (status != nb_status.NB_OK)
-            {
-                throw new UnreachableException($"{Call} of {begin}..{end} ended with {status}");
-            }
+            NativeProduct.Run(&product, part.Row, part.Rows, part.Column, part.Columns, workspace);
         }
     }
 

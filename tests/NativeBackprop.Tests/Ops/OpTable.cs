@@ -6,7 +6,7 @@ namespace NativeBackprop.Tests.Ops;
 /// <summary>The table: a row for each op. A new op goes here, or the table's own test fails.</summary>
 internal static class OpTable
 {
-    public static IEnumerable<OpRow> Rows => [.. ElementwiseRows, .. BinaryRows, .. OtherRows];
+    public static IEnumerable<OpRow> Rows => [.. ElementwiseRows, .. BinaryRows, .. OtherRows, .. ConvolutionTable.Rows];
 
     /// <summary>Every function, with every value of its parameter that its row wants tried.</summary>
     public static IEnumerable<OpRow> ElementwiseRows =>
@@ -117,7 +117,7 @@ internal static class OpTable
 
     private static RowOperand Labels(int classes) => new(_ => [Shape.Batch], Normal, classes);
 
-    private static OpRow Row(string name, Op op, params RowOperand[] operands) =>
+    public static OpRow Row(string name, Op op, params RowOperand[] operands) =>
         new(name, op.GetType(), (graph, x) => graph.Add(op, x), operands);
 
     // The last input is computed from the operands.
