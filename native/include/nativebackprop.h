@@ -273,6 +273,35 @@ NB_API void nb_rmsprop_update_f32(const float *g, size_t n, float lr, float alph
 NB_API void nb_adam_update_f32(const float *g, size_t n, float lr, float beta1, float beta2, float epsilon, float weight_decay,
         int32_t decoupled, float correction1, float correction2, float *m, float *v, float *w);
 
+/* How windows go over images [height, width, channels], channels last: result (i, j) is made of the kernel_height x kernel_width pixels
+ * from (i stride_height - pad_height, j stride_width - pad_width) on, of which only those count that lie in the image. A pad is less
+ * than its kernel, and every window holds a pixel: (out - 1) stride + kernel <= extent + 2 pad. */
+typedef struct nb_pool {
+    size_t height;
+    size_t width;
+    size_t channels;
+    size_t out_height;
+    size_t out_width;
+    size_t kernel_height;
+    size_t kernel_width;
+    size_t stride_height;
+    size_t stride_width;
+    size_t pad_height;
+    size_t pad_width;
+} nb_pool;
+
+/* Pooling of images that lie one after the other, each channel by itself. Rows are those of the results (of dx in a backward) of all
+ * images one after the other: row .. row + rows are written and nothing else. Sums go over a window row by row. */
+/* y = the largest pixel of the window, NaN if one of them is. */
+NB_API void nb_max_pool_f32(const float *x, const nb_pool *p, size_t row, size_t rows, float *y);
+/* Of each result, dy goes to the first pixel of the window, row by row, that equals y (the first NaN if y is NaN); dx is their sum, in the
+ * order of the results, 0 elsewhere. dx is other memory. */
+NB_API void nb_max_pool_backward_f32(const float *dy, const float *x, const float *y, const nb_pool *p, size_t images, float *dx);
+/* y = factor times the sum of the window. */
+NB_API void nb_sum_pool_f32(const float *x, const nb_pool *p, size_t row, size_t rows, float factor, float *y);
+/* dx = factor times the sum of dy over the results whose window holds the pixel. */
+NB_API void nb_sum_pool_backward_f32(const float *dy, const nb_pool *p, size_t row, size_t rows, float factor, float *dx);
+
 /* y[c,r] = x[r,c]: x [rows, cols] with ldx >= cols from one row to the next, y [cols, rows] with ldy >= rows; y is not x. What lies
  * between the rows of y stays as it is. */
 NB_API void nb_transpose_f32(const float *x, size_t rows, size_t cols, size_t ldx, float *y, size_t ldy);

@@ -8,6 +8,7 @@
 #include "activations.inl"
 #include "binary.inl"
 #include "reductions.inl"
+#include "pooling.inl"
 #include "losses.inl"
 #include "optimizers.inl"
 #include "peak.inl"

@@ -7,7 +7,7 @@
 #include "table.h"
 
 enum { MOST = 6000, OUTPUTS = 5 * MOST };
-static float in[4][MOST], out[2][OUTPUTS], work[OUTPUTS];
+static float in[4][MOST], out[2][OUTPUTS], work[OUTPUTS], pooled[OUTPUTS], upstream[OUTPUTS];
 static int32_t classes[MOST];
 
 typedef struct shape {
@@ -151,6 +151,49 @@ RUN_UPDATE(adam_update, adam_update(in[0], n, 1e-3f, 0.9f, 0.999f, 1e-8f, 1e-2f,
 RUN(transpose) {
     t->transpose(in[0], s.rows, s.cols, s.cols, work, s.rows);
     return s.rows * s.cols;
+}
+
+/* Images of a line of three pixels or one, windows that touch and ones that overlap and are padded. */
+static nb_pool pool_of(shape s, int overlaps) {
+    const size_t width = s.cols < 3 ? 1 : 3, kernel = overlaps && width > 1 && s.rows > 1 ? 2 : 1, stride = overlaps ? 1 : kernel;
+    nb_pool p = {.height = s.rows, .width = width, .channels = s.cols / width, .kernel_height = kernel, .kernel_width = kernel};
+    p.stride_height = p.stride_width = stride;
+    p.pad_height = p.pad_width = kernel / 2;
+    p.out_height = (p.height + 2 * p.pad_height - kernel) / stride + 1;
+    p.out_width = (p.width + 2 * p.pad_width - kernel) / stride + 1;
+    return p;
+}
+
+/* As many results as there may be more than inputs. */
+static void upstream_of(const nb_pool *p) {
+    for (size_t i = 0; i < p->out_height * p->out_width * p->channels; i++) upstream[i] = in[1][i % MOST];
+}
+
+RUN(max_pool) {
+    const nb_pool p = pool_of(s, s.p < 1.0f);
+    t->max_pool(in[0], &p, 0, p.out_height, work);
+    return p.out_height * p.out_width * p.channels;
+}
+
+RUN(max_pool_backward) {
+    const nb_pool p = pool_of(s, s.p < 1.0f);
+    nb_table_scalar.max_pool(in[0], &p, 0, p.out_height, pooled);
+    upstream_of(&p);
+    t->max_pool_backward(upstream, in[0], pooled, &p, 1, work);
+    return p.height * p.width * p.channels;
+}
+
+RUN(sum_pool) {
+    const nb_pool p = pool_of(s, s.p < 1.0f);
+    t->sum_pool(in[0], &p, 0, p.out_height, 0.3f, work);
+    return p.out_height * p.out_width * p.channels;
+}
+
+RUN(sum_pool_backward) {
+    const nb_pool p = pool_of(s, s.p < 1.0f);
+    upstream_of(&p);
+    t->sum_pool_backward(upstream, &p, 0, p.height, 0.3f, work);
+    return p.height * p.width * p.channels;
 }
 
 /* A [rows, cols] by B [cols, n] as they lie, then both transposed, where B is packed as the product goes. */

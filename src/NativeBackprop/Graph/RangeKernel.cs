@@ -49,5 +49,14 @@ internal sealed class RangeKernel : Kernel
     public static RangeKernel OfReductions(string call, int outer, int reduce, int inner, RangeAction run) =>
         new(call, outer, 1, (long)outer * reduce * inner, (long)outer * (reduce + 1) * inner, run);
 
+    /// <summary>A pass over windows of images, by rows of pixels or by images.</summary>
+    /// <param name="call">What the plan prints.</param>
+    /// <param name="units">How many rows or images.</param>
+    /// <param name="floats">Numbers read or written.</param>
+    /// <param name="flops">Floating-point operations.</param>
+    /// <param name="run">The call.</param>
+    public static RangeKernel OfWindows(string call, int units, long floats, long flops, RangeAction run) =>
+        new(call, units, 1, flops, floats, run);
+
     public override void Run(int begin, int end, int thread) => _run(begin, (nuint)(end - begin));
 }

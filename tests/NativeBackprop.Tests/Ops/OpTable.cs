@@ -52,6 +52,7 @@ internal static class OpTable
         Row("sum over several batches", new Sum(0, 1), Of(Normal, n => [Shape.Batches(3), n])),
         Row("max_gradient", new MaxGradient(new Max(1, 1)), Of(Normal, _ => [Shape.Batch]), Of(Distinct(), Batch), x => x[1].Max(1)),
         Row("max_select", new MaxSelect(new Max(1, 1)), Of(Normal, Batch), Of(Distinct(), Batch), x => x[1].Max(1)),
+        .. PoolTable.Rows,
         Row("mean of rows", new Mean(1, 1), Of(Normal, Batch)),
         Row("mean of all", new Mean(0, 2), Of(Normal, Batch)) with { IsSerial = true },
         Row("mean of the batch", new Mean(0, 1, true), Of(Normal, Batch)),
@@ -121,6 +122,6 @@ internal static class OpTable
         new(name, op.GetType(), (graph, x) => graph.Add(op, x), operands);
 
     // The last input is computed from the operands.
-    private static OpRow Row(string name, Op op, RowOperand first, RowOperand second, Func<Node[], Node> last) =>
+    public static OpRow Row(string name, Op op, RowOperand first, RowOperand second, Func<Node[], Node> last) =>
         new(name, op.GetType(), (graph, x) => graph.Add(op, x[0], x[1], last(x)), first, second);
 }

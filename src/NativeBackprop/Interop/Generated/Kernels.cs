@@ -246,6 +246,18 @@ internal static unsafe partial class Kernels
     public static extern void nb_adam_update_f32([NativeTypeName("const float *")] float* g, [NativeTypeName("size_t")] nuint n, float lr, float beta1, float beta2, float epsilon, float weight_decay, [NativeTypeName("int32_t")] int decoupled, float correction1, float correction2, float* m, float* v, float* w);
 
     [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern void nb_max_pool_f32([NativeTypeName("const float *")] float* x, [NativeTypeName("const nb_pool *")] nb_pool* p, [NativeTypeName("size_t")] nuint row, [NativeTypeName("size_t")] nuint rows, float* y);
+
+    [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern void nb_max_pool_backward_f32([NativeTypeName("const float *")] float* dy, [NativeTypeName("const float *")] float* x, [NativeTypeName("const float *")] float* y, [NativeTypeName("const nb_pool *")] nb_pool* p, [NativeTypeName("size_t")] nuint images, float* dx);
+
+    [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern void nb_sum_pool_f32([NativeTypeName("const float *")] float* x, [NativeTypeName("const nb_pool *")] nb_pool* p, [NativeTypeName("size_t")] nuint row, [NativeTypeName("size_t")] nuint rows, float factor, float* y);
+
+    [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern void nb_sum_pool_backward_f32([NativeTypeName("const float *")] float* dy, [NativeTypeName("const nb_pool *")] nb_pool* p, [NativeTypeName("size_t")] nuint row, [NativeTypeName("size_t")] nuint rows, float factor, float* dx);
+
+    [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern void nb_transpose_f32([NativeTypeName("const float *")] float* x, [NativeTypeName("size_t")] nuint rows, [NativeTypeName("size_t")] nuint cols, [NativeTypeName("size_t")] nuint ldx, float* y, [NativeTypeName("size_t")] nuint ldy);
 
     [NativeTypeName("#define NB_ABI_VERSION 5")]
