@@ -34,8 +34,8 @@ NB_INLINE void store_lanes(float *y, lanes_of of, vf a) {
         v_store_part(y + of.c, of.part, a);
 }
 
-/* A row of pixels is walked with all whole vectors of each, then with what they leave: with fewer channels than a vector has lanes, that
- * is one loop over the pixels with everything else outside of it. */
+/* A row of pixels is walked with all whole vectors of each, then with what they leave: with fewer channels than a vector has
+ * lanes, that is one loop over the pixels with everything else outside of it. */
 #define EACH_PART_OF_CHANNELS(channels, call)                                                                                    \
     do {                                                                                                                         \
         lanes_of rest = {(channels) / VL * VL, v_tail((channels) % VL), 1};                                                      \
@@ -74,7 +74,8 @@ NB_INLINE vf join_window(combine f, vf start, rectangle of, lanes_of lanes) {
 }
 
 /* A row of results; top is where the window's first line begins, of so many lines. */
-NB_INLINE void pool_row(combine f, float start, float factor, const float *top, size_t lines, const nb_pool *p, lanes_of rest, float *y) {
+NB_INLINE void pool_row(combine f, float start, float factor, const float *top, size_t lines, const nb_pool *p, lanes_of rest,
+                        float *y) {
     const vf s = v_set1(start), scale = v_set1(factor);
     for (size_t o = 0; o < p->out_width; o++, y += p->channels) {
         const span j = window_of(o, p->kernel_width, p->stride_width, p->pad_width, p->width);
@@ -88,7 +89,8 @@ NB_INLINE void spread_row(float factor, const float *top, size_t lines, const nb
     span from = {0, 0};
     for (size_t w = 0; w < p->width; w++, dx += p->channels) {
         from = windows_with(from, w, p->kernel_width, p->stride_width, p->pad_width, p->out_width);
-        const rectangle of = {top + from.begin * p->channels, lines, from.end - from.begin, p->out_width * p->channels, p->channels};
+        const rectangle of = {top + from.begin * p->channels, lines, from.end - from.begin, p->out_width * p->channels,
+                              p->channels};
         EACH_VECTOR(v, rest, store_lanes(dx, v, v_mul(scale, join_pixels(b_add, s, of, v))));
     }
 }
@@ -98,7 +100,8 @@ NB_INLINE void pool(combine f, float start, float factor, const float *x, const 
     for (size_t r = row; r < row + rows; r++) {
         const span i = window_of(r % p->out_height, p->kernel_height, p->stride_height, p->pad_height, p->height);
         const float *top = x + (r / p->out_height * p->height + i.begin) * line;
-        EACH_PART_OF_CHANNELS(p->channels, pool_row(f, start, factor, top, i.end - i.begin, p, rest, y + r * p->out_width * p->channels));
+        EACH_PART_OF_CHANNELS(p->channels,
+                              pool_row(f, start, factor, top, i.end - i.begin, p, rest, y + r * p->out_width * p->channels));
     }
 }
 
@@ -113,7 +116,8 @@ static void k_sum_pool(const float *x, const nb_pool *p, size_t row, size_t rows
 static void k_sum_pool_backward(const float *dy, const nb_pool *p, size_t row, size_t rows, float factor, float *dx) {
     const size_t line = p->out_width * p->channels;
     for (size_t r = row; r < row + rows; r++) {
-        const span i = windows_with((span){0, 0}, r % p->height, p->kernel_height, p->stride_height, p->pad_height, p->out_height);
+        const span i =
+            windows_with((span){0, 0}, r % p->height, p->kernel_height, p->stride_height, p->pad_height, p->out_height);
         const float *top = dy + (r / p->height * p->out_height + i.begin) * line;
         EACH_PART_OF_CHANNELS(p->channels, spread_row(factor, top, i.end - i.begin, p, rest, dx + r * p->width * p->channels));
     }

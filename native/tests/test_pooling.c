@@ -26,8 +26,7 @@ static size_t largest(const nb_pool *p, const float *x, size_t n, size_t r, size
     EACH(i, p->height)
     EACH(j, p->width) {
         const size_t at = pixel(p, n, i, j, c);
-        if (is_in(p, r, o, i, j) &&
-            (best == SIZE_MAX || x[at] > x[best] || (is_nan((double)x[at]) && !is_nan((double)x[best]))))
+        if (is_in(p, r, o, i, j) && (best == SIZE_MAX || x[at] > x[best] || (is_nan((double)x[at]) && !is_nan((double)x[best]))))
             best = at;
     }
     return best;
@@ -44,7 +43,8 @@ static void test_max(const nb_pool *p, size_t images, size_t split, int kind) {
         float *y = guarded(3, to, AT_END), *dx = guarded(4, from, AT_END);
         nb_max_pool_f32(x, p, cut, rows - cut, y);
         nb_max_pool_f32(x, p, 0, cut, y);
-        const size_t pixels = some * p->height * p->width * p->channels, results = some * p->out_height * p->out_width * p->channels;
+        const size_t pixels = some * p->height * p->width * p->channels,
+                     results = some * p->out_height * p->out_width * p->channels;
         nb_max_pool_backward_f32(dy + results, x + pixels, y + results, p, images - some, dx + pixels);
         nb_max_pool_backward_f32(dy, x, y, p, some, dx);
         int ok = 1;
@@ -56,8 +56,8 @@ static void test_max(const nb_pool *p, size_t images, size_t split, int kind) {
         check(ok, "max pool %s %s, %zu channels, kind %d", name, isa_names[isa], p->channels, kind);
         size_t wrong = 0;
         while (wrong < from && dx[wrong] == expected[wrong]) wrong++;
-        check(wrong == from, "max pool backward %s %s, %zu channels, kind %d: element %zu", name, isa_names[isa], p->channels, kind,
-              wrong);
+        check(wrong == from, "max pool backward %s %s, %zu channels, kind %d: element %zu", name, isa_names[isa], p->channels,
+              kind, wrong);
     }
 }
 
@@ -97,10 +97,10 @@ int main(void) {
         nb_pool p;
     } pools[] = {
         /* height, width, channels, out, out, kernel, kernel, stride, stride, pad, pad */
-        {"touching", {4, 6, 0, 2, 3, 2, 2, 2, 2, 0, 0}},     {"with a rest", {5, 7, 0, 2, 3, 2, 2, 2, 2, 0, 0}},
-        {"overlapping", {5, 6, 0, 3, 4, 3, 3, 2, 1, 1, 0}},  {"padded", {3, 4, 0, 2, 5, 2, 4, 2, 1, 1, 2}},
-        {"apart", {5, 7, 0, 2, 2, 1, 2, 3, 4, 0, 0}},        {"of one pixel", {1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0}},
-        {"of all", {3, 5, 0, 1, 1, 3, 5, 1, 1, 0, 0}},       {"of a line", {1, 9, 0, 1, 5, 1, 3, 1, 2, 0, 1}},
+        {"touching", {4, 6, 0, 2, 3, 2, 2, 2, 2, 0, 0}},    {"with a rest", {5, 7, 0, 2, 3, 2, 2, 2, 2, 0, 0}},
+        {"overlapping", {5, 6, 0, 3, 4, 3, 3, 2, 1, 1, 0}}, {"padded", {3, 4, 0, 2, 5, 2, 4, 2, 1, 1, 2}},
+        {"apart", {5, 7, 0, 2, 2, 1, 2, 3, 4, 0, 0}},       {"of one pixel", {1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0}},
+        {"of all", {3, 5, 0, 1, 1, 3, 5, 1, 1, 0, 0}},      {"of a line", {1, 9, 0, 1, 5, 1, 3, 1, 2, 0, 1}},
         {"none", {4, 4, 0, 2, 2, 2, 2, 2, 2, 0, 0}},
     };
     static const size_t channels[] = {1, 3, 6, 8, 15, 16, 17, 33};
