@@ -257,6 +257,23 @@ NB_API nb_status nb_product_pack_f32(const nb_product *p, float *packed);
  * likewise. */
 NB_API nb_status nb_product_run_channels_f32(const nb_product *p, size_t row, size_t rows, size_t column, size_t columns);
 
+/* Cells of recurrences, with PyTorch's gates and their order. Gates [rows, k n] stand one kind after the other in a row; states and
+ * outputs are [rows, n]. A destination that may be NULL is then not wanted. */
+/* i, f, o = sigmoid, g = tanh of z = [i f g o]; c = f c0 + i g; h = o tanh(c). gates, which may be z, c and h may be NULL; c or h may be
+ * c0. */
+NB_API void nb_lstm_forward_f32(const float *z, const float *c0, size_t rows, size_t n, float *gates, float *c, float *h);
+/* d = dc + dh o (1 - tanh^2 c); dc0 = d f; dz = [d g i', d c0 f', d i g', dh tanh(c) o'] with f' the slope at the gate's value. dh and dc
+ * may be NULL for 0, dz, which may be gates, and dc0, which may be dc, dh or c0, for not wanted. */
+NB_API void nb_lstm_backward_f32(const float *dh, const float *dc, const float *gates, const float *c0, const float *c, size_t rows,
+        size_t n, float *dz, float *dc0);
+/* r, z = sigmoid(x + u) and c = tanh(x + r u) of their thirds of x = [r z c] and u = [r z c]; h = (1 - z) c + z h0. gates = [r z c],
+ * which may be x, and h, which may be h0, may be NULL. */
+NB_API void nb_gru_forward_f32(const float *x, const float *u, const float *h0, size_t rows, size_t n, float *gates, float *h);
+/* dh0 = dh z; dx = [dr dz dc] with dz = dh (h0 - c) z', dc = dh (1 - z) c', dr = dc u_c r'; du = [dr dz (dc r)]. dx, which may be gates,
+ * du, which may be u, and dh0, which may be dh or h0, may be NULL. */
+NB_API void nb_gru_backward_f32(const float *dh, const float *gates, const float *u, const float *h0, size_t rows, size_t n, float *dx,
+        float *du, float *dh0);
+
 /* Updates of n parameters w by their gradient g, in PyTorch's order of operations. d = g + weight_decay w. */
 /* w -= lr d. */
 NB_API void nb_sgd_update_f32(const float *g, size_t n, float lr, float weight_decay, float *w);

@@ -11,6 +11,7 @@
 #include "pooling.inl"
 #include "losses.inl"
 #include "optimizers.inl"
+#include "recurrence.inl"
 #include "peak.inl"
 #include "product.inl"
 #include "product_channels.inl"

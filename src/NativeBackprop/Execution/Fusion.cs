@@ -11,6 +11,8 @@ internal static class Fusion
         var rewriter = new Rewriter(program);
         SumOfPadsRule.Apply(rewriter);
         Placement.Place(program);
+        LstmRule.Apply(rewriter);
+        GruRule.Apply(rewriter);
         SumOfProductsRule.Apply(rewriter);
         GradientDescentRule.Apply(rewriter);
         GatherDescentRule.Apply(rewriter);

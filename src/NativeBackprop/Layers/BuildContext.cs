@@ -52,6 +52,28 @@ public sealed class BuildContext
     /// <summary>What it is built for.</summary>
     public BuildMode Mode => _root.Mode;
 
+    /// <summary>
+    /// How many steps of each row's sequence count, [B] indices as <see cref="GraphLeaves.Lengths"/> makes them; null when all rows are
+    /// whole. Recurrent layers read it.
+    /// </summary>
+    /// <exception cref="GraphException">The node belongs to another graph, or holds numbers.</exception>
+    /// <exception cref="ShapeException">The node has another shape than [B].</exception>
+    public Node? Lengths
+    {
+        get => _root.Lengths;
+        init
+        {
+            if (value is not null)
+            {
+                RequireOwn(value);
+                _root.Lengths = value.Op.ElementType != ElementType.Int32
+                    ? throw new GraphException($"lengths must be indices, but {value} holds numbers")
+                    : value.Shape.Rank == 1 ? value
+                    : throw new ShapeException($"lengths must have the shape [B], got {value.Shape} from {value}");
+            }
+        }
+    }
+
     /// <summary>The seed of all that is random in a run.</summary>
     public ulong Seed => _root.Seed;
 
@@ -204,6 +226,8 @@ public sealed class BuildContext
         public BuildMode Mode => mode;
 
         public ulong Seed => seed;
+
+        public Node? Lengths { get; set; }
 
         public Parameter Runs { get; } = Parameter.Counts("runs", DropoutMask.CountShape);
 

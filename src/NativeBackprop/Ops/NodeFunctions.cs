@@ -110,8 +110,13 @@ public static class NodeFunctions
         /// <summary>Swaps the two dimensions of a matrix, or reverses those of any tensor.</summary>
         public Node Transpose() => x.Transpose([.. Enumerable.Range(0, RankOf(x)).Reverse()]);
 
-        /// <summary>Permutes the dimensions.</summary>
-        public Node Transpose(params ReadOnlySpan<int> permutation) => GraphOf(x).Add(new Transpose(permutation), x);
+        /// <summary>Permutes the dimensions; what is permuted back is the value that it was.</summary>
+        public Node Transpose(params ReadOnlySpan<int> permutation)
+        {
+            Graph graph = GraphOf(x);
+            var op = new Transpose(permutation);
+            return x.Op is Transpose before && op.Undoes(before) ? x.Inputs[0] : graph.Add(op, x);
+        }
 
         /// <summary>The elements start..start+length−1 along an axis.</summary>
         public Node Slice(int axis, int start, int length) => GraphOf(x).Add(new Slice(x.Axis(axis), start, length), x);

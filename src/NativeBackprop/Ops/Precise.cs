@@ -39,6 +39,12 @@ internal static class Precise
         return x > 0 ? 1 - tail : tail;
     }
 
+    /// <summary>1 / (1 + exp(−x)).</summary>
+    public static double Sigmoid(double x) => 1 / (1 + Math.Exp(-x));
+
+    /// <summary>The hyperbolic tangent.</summary>
+    public static double Tanh(double x) => Math.Tanh(x);
+
     /// <summary>exp(x) − 1 without cancellation near 0 (Kahan's correction of the rounded exponential).</summary>
     public static double ExpM1(double x)
     {

@@ -13,6 +13,20 @@ internal sealed record Transpose : Op
     /// <summary>Which dimension of x each dimension of the result is.</summary>
     public ReadOnlySpan<int> Permutation => _permutation;
 
+    /// <summary>True when permuting by the other and then by this one leaves everything where it was.</summary>
+    public bool Undoes(Transpose other)
+    {
+        for (int i = 0; i < _permutation.Length; i++)
+        {
+            if (_permutation.Length != other._permutation.Length || Array.IndexOf(other._permutation, i) != _permutation[i])
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     /// <inheritdoc/>
     public bool Equals(Transpose? other) => other is not null && _permutation.AsSpan().SequenceEqual(other._permutation);
 
@@ -37,7 +51,7 @@ internal sealed record Transpose : Op
             inverse[_permutation[i]] = i;
         }
 
-        return dy.Graph.Add(new Transpose(inverse), dy);
+        return dy.Transpose(inverse);
     }
 
     internal override Kernel CreateKernel(KernelArguments arguments)

@@ -23,6 +23,17 @@ internal static class NetworkTable
         Layer(_ => new SoftmaxLayer()),
         Layer(_ => new Dropout(0.3f), "in evaluation", mode: BuildMode.Evaluation),
         Layer(_ => new Activation(new Gelu())),
+        Sequence(n => new Rnn(n, 4)),
+        Sequence(n => new Rnn(n, 2, layers: 2, bidirectional: true, bias: false), "deep, in both directions, without bias"),
+        Sequence(n => new Rnn(n, 3, output: RecurrentOutput.Last), "of the last state"),
+        Sequence(n => new Lstm(n, 4)),
+        Sequence(n => new Lstm(n, 2, layers: 2, bidirectional: true), "deep, in both directions"),
+        Sequence(n => new Lstm(n, 3, bias: false, bidirectional: true, output: RecurrentOutput.Last), "of the last states, without bias"),
+        Sequence(n => new Gru(n, 4)),
+        Sequence(n => new Gru(n, 2, layers: 2, bidirectional: true), "deep, in both directions"),
+        Sequence(n => new Gru(n, 3, bias: false, bidirectional: true, output: RecurrentOutput.Last), "of the last states, without bias"),
+        new OpRow("embedding", typeof(Embedding), (_, x) => Build(new Embedding(6, 3), x[0], BuildMode.Training),
+            new RowOperand(_ => [Shape.Batch, 4], Normal, 6)) { IsSerial = null },
         Layer(n => new Sequential(new Linear(n, 6), new LayerNorm(6), new Silu(), new Linear(6, 3))),
     ];
 
@@ -53,6 +64,14 @@ internal static class NetworkTable
         return new OpRow($"{Operation.SnakeCase(type.Name)} {name}".TrimEnd(), type, (_, x) =>
             Build(create(x[0].Shape[1]), x[0], mode), OpTable.Of(
                 domain ?? Normal, n => [Shape.Batch, width?.Invoke(n) ?? n])) { IsSerial = null };
+    }
+
+    // Three steps of n features.
+    private static OpRow Sequence(Func<int, Layer> create, string name = "")
+    {
+        Type type = create(6).GetType();
+        return new OpRow($"{Operation.SnakeCase(type.Name)} {name}".TrimEnd(), type, (_, x) =>
+            Build(create(x[0].Shape[2]), x[0], BuildMode.Training), OpTable.Of(Normal, n => [Shape.Batch, 3, n])) { IsSerial = null };
     }
 
     // With parameters away from the zeros and ones that an error could hide behind.

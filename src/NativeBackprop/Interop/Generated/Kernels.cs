@@ -231,6 +231,18 @@ internal static unsafe partial class Kernels
     public static extern nb_status nb_product_run_channels_f32([NativeTypeName("const nb_product *")] nb_product* p, [NativeTypeName("size_t")] nuint row, [NativeTypeName("size_t")] nuint rows, [NativeTypeName("size_t")] nuint column, [NativeTypeName("size_t")] nuint columns);
 
     [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern void nb_lstm_forward_f32([NativeTypeName("const float *")] float* z, [NativeTypeName("const float *")] float* c0, [NativeTypeName("size_t")] nuint rows, [NativeTypeName("size_t")] nuint n, float* gates, float* c, float* h);
+
+    [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern void nb_lstm_backward_f32([NativeTypeName("const float *")] float* dh, [NativeTypeName("const float *")] float* dc, [NativeTypeName("const float *")] float* gates, [NativeTypeName("const float *")] float* c0, [NativeTypeName("const float *")] float* c, [NativeTypeName("size_t")] nuint rows, [NativeTypeName("size_t")] nuint n, float* dz, float* dc0);
+
+    [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern void nb_gru_forward_f32([NativeTypeName("const float *")] float* x, [NativeTypeName("const float *")] float* u, [NativeTypeName("const float *")] float* h0, [NativeTypeName("size_t")] nuint rows, [NativeTypeName("size_t")] nuint n, float* gates, float* h);
+
+    [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern void nb_gru_backward_f32([NativeTypeName("const float *")] float* dh, [NativeTypeName("const float *")] float* gates, [NativeTypeName("const float *")] float* u, [NativeTypeName("const float *")] float* h0, [NativeTypeName("size_t")] nuint rows, [NativeTypeName("size_t")] nuint n, float* dx, float* du, float* dh0);
+
+    [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern void nb_sgd_update_f32([NativeTypeName("const float *")] float* g, [NativeTypeName("size_t")] nuint n, float lr, float weight_decay, float* w);
 
     [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
