@@ -148,6 +148,36 @@ RUN_UPDATE(adagrad_update, adagrad_update(in[0], n, 0.01f, 1e-10f, s.p, a, w))
 RUN_UPDATE(rmsprop_update, rmsprop_update(in[0], n, 0.01f, 0.99f, 1e-8f, s.p, a, w))
 RUN_UPDATE(adam_update, adam_update(in[0], n, 1e-3f, 0.9f, 0.999f, 1e-8f, 1e-2f, s.p > 0.0f, 0.271f, 0.002997f, a, b, w))
 
+/* Cells of a quarter or a third as many units as there are columns; everything is wanted, and then as little as can be. */
+RUN(lstm_forward) {
+    const size_t n = s.cols / 4, all = s.rows * n;
+    t->lstm_forward(in[0], in[1], s.rows, n, work, work + 4 * all, work + 5 * all);
+    t->lstm_forward(in[0], in[1], s.rows, n, NULL, NULL, work + 6 * all);
+    return 7 * all;
+}
+
+RUN(lstm_backward) {
+    const size_t n = s.cols / 4, all = s.rows * n;
+    t->lstm_backward(in[0], in[1], in[2], in[3], in[0] + all, s.rows, n, work, work + 4 * all);
+    t->lstm_backward(in[0], NULL, in[2], in[3], in[0] + all, s.rows, n, work + 5 * all, NULL);
+    t->lstm_backward(NULL, in[1], in[2], in[3], in[0] + all, s.rows, n, NULL, work + 9 * all);
+    return 10 * all;
+}
+
+RUN(gru_forward) {
+    const size_t n = s.cols / 3, all = s.rows * n;
+    t->gru_forward(in[0], in[1], in[2], s.rows, n, work, work + 3 * all);
+    t->gru_forward(in[0], in[1], in[2], s.rows, n, NULL, work + 4 * all);
+    return 5 * all;
+}
+
+RUN(gru_backward) {
+    const size_t n = s.cols / 3, all = s.rows * n;
+    t->gru_backward(in[0], in[1], in[2], in[3], s.rows, n, work, work + 3 * all, work + 6 * all);
+    t->gru_backward(in[0], in[1], in[2], in[3], s.rows, n, NULL, NULL, work + 7 * all);
+    return 8 * all;
+}
+
 RUN(transpose) {
     t->transpose(in[0], s.rows, s.cols, s.cols, work, s.rows);
     return s.rows * s.cols;
