@@ -6,7 +6,10 @@ namespace NativeBackprop.Layers;
 /// A gated recurrent unit: h = (1 − z) ⊙ n + z ⊙ h₀ with r, z = σ(x + u) and n = tanh(x + r ⊙ u) of the thirds of x·W_ih + b_ih
 /// and of u = h₀·W_hh + b_hh (Cho et al. 2014, with the reset gate behind the product). PyTorch's <c>nn.GRU</c>.
 /// </summary>
-/// <remarks>Parameters and lengths: see <see cref="Recurrent"/>. Thread safety: as that of every <see cref="Layer"/>.</remarks>
+/// <remarks>
+/// <para>Parameters and lengths: see <see cref="Recurrent"/>.</para>
+/// <para>Thread safety: as that of every <see cref="Layer"/>.</para>
+/// </remarks>
 public sealed class Gru : Recurrent
 {
     /// <inheritdoc cref="Lstm(int, int, int, bool, bool, float, RecurrentOutput)"/>

@@ -6,7 +6,10 @@ namespace NativeBackprop.Layers;
 /// A long short-term memory: c = f ⊙ c₀ + i ⊙ g and h = o ⊙ tanh c with i, f, o = σ and g = tanh of the quarters of
 /// x·W_ih + b_ih + h₀·W_hh + b_hh (Hochreiter and Schmidhuber 1997; Gers et al. 2000). PyTorch's <c>nn.LSTM</c>.
 /// </summary>
-/// <remarks>Parameters and lengths: see <see cref="Recurrent"/>. Thread safety: as that of every <see cref="Layer"/>.</remarks>
+/// <remarks>
+/// <para>Parameters and lengths: see <see cref="Recurrent"/>.</para>
+/// <para>Thread safety: as that of every <see cref="Layer"/>.</para>
+/// </remarks>
 public sealed class Lstm : Recurrent
 {
     /// <param name="inputs">Width of a step of the input, at least 1.</param>

@@ -5,7 +5,10 @@ namespace NativeBackprop.Layers;
 /// <summary>
 /// A simple recurrent network: h = f(x·W_ih + b_ih + h₀·W_hh + b_hh) with f = tanh or relu (Elman 1990). PyTorch's <c>nn.RNN</c>.
 /// </summary>
-/// <remarks>Parameters and lengths: see <see cref="Recurrent"/>. Thread safety: as that of every <see cref="Layer"/>.</remarks>
+/// <remarks>
+/// <para>Parameters and lengths: see <see cref="Recurrent"/>.</para>
+/// <para>Thread safety: as that of every <see cref="Layer"/>.</para>
+/// </remarks>
 public sealed class Rnn : Recurrent
 {
     /// <inheritdoc cref="Lstm(int, int, int, bool, bool, float, RecurrentOutput)"/>
