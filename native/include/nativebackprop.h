@@ -319,6 +319,27 @@ NB_API void nb_sum_pool_f32(const float *x, const nb_pool *p, size_t row, size_t
 /* dx = factor times the sum of dy over the results whose window holds the pixel. */
 NB_API void nb_sum_pool_backward_f32(const float *dy, const nb_pool *p, size_t row, size_t rows, float factor, float *dx);
 
+/* Moments of the columns of x [rows, cols], rows >= 1, ld >= cols from one row to the next, in one block: m [3, cols], ld apart too, is
+ * the mean, rounded; what the rounding lacks of it; and the sum of squared deviations from their sum, to within (rows / 2 + 4) 2^-24 of
+ * itself, however far from 0 the mean lies. */
+NB_API void nb_moments_f32(const float *x, size_t rows, size_t cols, size_t ld, float *m);
+/* The moments of blocks of rows, m [blocks, 3, cols], the last of last rows, joined in their order: y [2, cols] is the mean and the
+ * variance, divided by the number of rows. Within (blocks + rows / 2 + 8) 2^-24 of the variance, and for the mean the rounding of itself
+ * and as much of the standard deviation, times sqrt(blocks). */
+NB_API void nb_join_moments_f32(const float *m, size_t blocks, size_t rows, size_t last, size_t cols, float *y);
+/* Normalisation of each column of x [rows, cols] by its mean and variance [cols]: k = w / sqrt(variance + epsilon),
+ * y = (x - mean) k + b, and, if it rectifies, the larger of that and 0, as nb_relu_forward; y may be x. */
+NB_API void nb_normalize_f32(const float *x, const float *mean, const float *variance, const float *w, const float *b, size_t rows,
+        size_t cols, float epsilon, int32_t rectifies, float *y);
+/* Of a block of rows, ld apart: s [2, cols], ld apart too, is the sum of dy and that of dy (x - mean) / sqrt(variance + epsilon). If the
+ * result was rectified, dy counts as 0 where it was, which is found from x again; w and b are read only then. */
+NB_API void nb_normalize_sums_f32(const float *dy, const float *x, const float *mean, const float *variance, const float *w,
+        const float *b, size_t rows, size_t cols, size_t ld, float epsilon, int32_t rectifies, float *s);
+/* dx = k (dy - s[0] / count - (x - mean) / sqrt(variance + epsilon) s[1] / count), with the sums s [2, cols] over all count rows: the
+ * gradient through mean and variance too. dy counts as 0 where the result was rectified; b is read only then. dx may be dy or x. */
+NB_API void nb_normalize_backward_f32(const float *dy, const float *x, const float *mean, const float *variance, const float *w,
+        const float *b, const float *s, size_t rows, size_t cols, float count, float epsilon, int32_t rectifies, float *dx);
+
 /* y[c,r] = x[r,c]: x [rows, cols] with ldx >= cols from one row to the next, y [cols, rows] with ldy >= rows; y is not x. What lies
  * between the rows of y stays as it is. */
 NB_API void nb_transpose_f32(const float *x, size_t rows, size_t cols, size_t ldx, float *y, size_t ldy);

@@ -9,6 +9,7 @@
 #include "binary.inl"
 #include "reductions.inl"
 #include "pooling.inl"
+#include "norms.inl"
 #include "losses.inl"
 #include "optimizers.inl"
 #include "recurrence.inl"

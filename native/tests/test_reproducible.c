@@ -226,6 +226,38 @@ RUN(sum_pool_backward) {
     return p.height * p.width * p.channels;
 }
 
+/* The rows in two blocks, and variances that are none, too. */
+static size_t moments_of(const nb_table *t, shape s, float *m) {
+    const size_t first = s.rows / 2;
+    if (first > 0) t->moments(in[0], first, s.cols, s.cols, m);
+    t->moments(in[0] + first * s.cols, s.rows - first, s.cols, s.cols, m + (first > 0 ? 3 * s.cols : 0));
+    return first > 0 ? 2 : 1;
+}
+
+RUN(moments) { return moments_of(t, s, work) * 3 * s.cols; }
+
+RUN(join_moments) {
+    const size_t blocks = moments_of(&nb_table_scalar, s, pooled);
+    t->join_moments(pooled, blocks, blocks > 1 ? s.rows / 2 : 1, s.rows - s.rows / 2 * (blocks - 1), s.cols, work);
+    return 2 * s.cols;
+}
+
+RUN(normalize) {
+    t->normalize(in[0], in[1], in[2], in[3], in[1], s.rows, s.cols, 1e-5f, s.p < 1.0f, work);
+    return s.rows * s.cols;
+}
+
+RUN(normalize_sums) {
+    t->normalize_sums(in[1], in[0], in[1], in[2], in[3], in[1], s.rows, s.cols, s.cols, 1e-5f, s.p < 1.0f, work);
+    return 2 * s.cols;
+}
+
+RUN(normalize_backward) {
+    for (size_t k = 0; k < 2 * s.cols; k++) upstream[k] = in[3][k % (s.rows * s.cols)];
+    t->normalize_backward(in[1], in[0], in[1], in[2], in[3], in[1], upstream, s.rows, s.cols, 7.0f, 1e-5f, s.p < 1.0f, work);
+    return s.rows * s.cols;
+}
+
 /* A [rows, cols] by B [cols, n] as they lie, then both transposed, where B is packed as the product goes. */
 static size_t run_product(const nb_table *t, shape s) {
     enum { PANEL = 256 * NB_PRODUCT_PANEL, WORKSPACE = PANEL * 5 };

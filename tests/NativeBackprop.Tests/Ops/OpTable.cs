@@ -53,6 +53,7 @@ internal static class OpTable
         Row("max_gradient", new MaxGradient(new Max(1, 1)), Of(Normal, _ => [Shape.Batch]), Of(Distinct(), Batch), x => x[1].Max(1)),
         Row("max_select", new MaxSelect(new Max(1, 1)), Of(Normal, Batch), Of(Distinct(), Batch), x => x[1].Max(1)),
         .. PoolTable.Rows,
+        .. NormTable.Rows,
         Row("mean of rows", new Mean(1, 1), Of(Normal, Batch)),
         Row("mean of all", new Mean(0, 2), Of(Normal, Batch)) with { IsSerial = true },
         Row("mean of the batch", new Mean(0, 1, true), Of(Normal, Batch)),

@@ -24,6 +24,8 @@ internal sealed class OpTableTests
     {
         [typeof(Counter)] = (typeof(CounterTests), nameof(CounterTests.A_counter_counts_as_the_reference_and_carries)),
         [typeof(Assign)] = (typeof(AssignTests), nameof(AssignTests.A_variable_takes_the_value_as_the_reference_does)),
+        [typeof(RunningStatistics)] =
+            (typeof(RunningStatisticsTests), nameof(RunningStatisticsTests.Running_statistics_follow_the_batches_as_the_reference_does)),
         [typeof(CheckFinite)] = (typeof(CommitTests), nameof(CommitTests.Several_values_are_checked_by_one_op_on_any_number_of_threads)),
     };
 

@@ -270,6 +270,21 @@ internal static unsafe partial class Kernels
     public static extern void nb_sum_pool_backward_f32([NativeTypeName("const float *")] float* dy, [NativeTypeName("const nb_pool *")] nb_pool* p, [NativeTypeName("size_t")] nuint row, [NativeTypeName("size_t")] nuint rows, float factor, float* dx);
 
     [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern void nb_moments_f32([NativeTypeName("const float *")] float* x, [NativeTypeName("size_t")] nuint rows, [NativeTypeName("size_t")] nuint cols, [NativeTypeName("size_t")] nuint ld, float* m);
+
+    [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern void nb_join_moments_f32([NativeTypeName("const float *")] float* m, [NativeTypeName("size_t")] nuint blocks, [NativeTypeName("size_t")] nuint rows, [NativeTypeName("size_t")] nuint last, [NativeTypeName("size_t")] nuint cols, float* y);
+
+    [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern void nb_normalize_f32([NativeTypeName("const float *")] float* x, [NativeTypeName("const float *")] float* mean, [NativeTypeName("const float *")] float* variance, [NativeTypeName("const float *")] float* w, [NativeTypeName("const float *")] float* b, [NativeTypeName("size_t")] nuint rows, [NativeTypeName("size_t")] nuint cols, float epsilon, [NativeTypeName("int32_t")] int rectifies, float* y);
+
+    [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern void nb_normalize_sums_f32([NativeTypeName("const float *")] float* dy, [NativeTypeName("const float *")] float* x, [NativeTypeName("const float *")] float* mean, [NativeTypeName("const float *")] float* variance, [NativeTypeName("const float *")] float* w, [NativeTypeName("const float *")] float* b, [NativeTypeName("size_t")] nuint rows, [NativeTypeName("size_t")] nuint cols, [NativeTypeName("size_t")] nuint ld, float epsilon, [NativeTypeName("int32_t")] int rectifies, float* s);
+
+    [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+    public static extern void nb_normalize_backward_f32([NativeTypeName("const float *")] float* dy, [NativeTypeName("const float *")] float* x, [NativeTypeName("const float *")] float* mean, [NativeTypeName("const float *")] float* variance, [NativeTypeName("const float *")] float* w, [NativeTypeName("const float *")] float* b, [NativeTypeName("const float *")] float* s, [NativeTypeName("size_t")] nuint rows, [NativeTypeName("size_t")] nuint cols, float count, float epsilon, [NativeTypeName("int32_t")] int rectifies, float* dx);
+
+    [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern void nb_transpose_f32([NativeTypeName("const float *")] float* x, [NativeTypeName("size_t")] nuint rows, [NativeTypeName("size_t")] nuint cols, [NativeTypeName("size_t")] nuint ldx, float* y, [NativeTypeName("size_t")] nuint ldy);
 
     [NativeTypeName("#define NB_ABI_VERSION 5")]
