@@ -3,7 +3,6 @@ using System.Globalization;
 using NativeBackprop.Data;
 using NativeBackprop.Diagnostics;
 using NativeBackprop.IO;
-using NativeBackprop.Losses;
 
 namespace NativeBackprop.Cli;
 
@@ -50,7 +49,7 @@ internal sealed class GradcheckCommand
         }
 
         Dataset batch = result.GetValue(_batch) is { } path
-            ? DataSource.OpenBatch(path)
+            ? BatchFile.Open(path)
             : RandomRows(description, result.GetValue(_rows)!.Value, seed);
         ModelOptions.CheckWidth(description, batch);
         var options =
@@ -73,22 +72,19 @@ internal sealed class GradcheckCommand
     private static Dataset RandomRows(ModelDescription description, int rows, ulong seed)
     {
         var random = new RandomSource(seed);
-        float[] inputs = new float[checked(rows * description.InputWidth)];
-        foreach (ref float input in inputs.AsSpan())
-        {
-            input = (float)random.NextNormal();
-        }
-
-        Loss loss = description.CreateLoss(denseTargets: false);
-        if (loss.IsClassifier)
-        {
-            int[] labels = [.. Enumerable.Range(0, rows).Select(_ => random.NextInt(description.OutputWidth))];
-            return Dataset.FromLabels("random rows", inputs, description.InputWidth, labels, description.OutputWidth);
-        }
-
-        int width = loss.TargetWidth(description.OutputWidth);
-        float[] targets = [.. Enumerable.Range(0, rows * width).Select(_ => random.NextSingle())];
-        return Dataset.FromTargets("random rows", inputs, description.InputWidth, targets, width);
+        RowShape input = description.Input;
+        int length = checked(rows * input.Length), targets = description.TargetShape.Without(0).Length;
+        var parts = new DatasetParts { InputShape = description.InputShape.ToArray() };
+        parts = input.Kind == RowKind.Indices
+            ? parts with { Indices = [.. Enumerable.Range(0, length).Select(_ => random.NextInt(input.Bound))], IndexBound = input.Bound }
+            : parts with { Inputs = [.. Enumerable.Range(0, length).Select(_ => (float)random.NextNormal())] };
+        int count = checked(rows * targets), classes = description.OutputShape[-1];
+        return Dataset.Create("random rows", description.CreateLoss(denseTargets: false).IsClassifier
+            ? parts with
+            {
+                Labels = [.. Enumerable.Range(0, count).Select(_ => random.NextInt(classes))], Classes = classes, LabelsPerRow = targets,
+            }
+            : parts with { Targets = [.. Enumerable.Range(0, count).Select(_ => random.NextSingle())], TargetWidth = targets });
     }
 
     private static void Write(TextWriter output, GradientReport report, GradientCheckOptions options)

@@ -12,7 +12,7 @@ internal static class GradientsCommand
     {
         var model = new ModelOptions(modelRequired: true, weightsRequired: true, "Weights of the model (safetensors)");
         Option<string?> batch = Options.Text(
-            "--batch", "B", "Batch file (safetensors): x F32 [N, …], y I64 [N] or F32 [N, K]", required: true);
+            "--batch", "B", "Batch file (safetensors): x F32 [N, …] or I64 [N, T], y I64 [N] or [N, T] or F32 [N, …]", required: true);
         Option<string?> file = Options.Text(
             "--out", "G", "Write there (safetensors): each parameter's gradient under its name, x, output, loss", required: true);
         Option<int?> threads = Options.Threads();
@@ -25,7 +25,7 @@ internal static class GradientsCommand
         return command.WithAction((result, _, _) =>
         {
             ModelDescription description = model.ReadWithWeights(result);
-            Dataset rows = DataSource.OpenBatch(result.GetRequiredValue(batch)!);
+            Dataset rows = BatchFile.Open(result.GetRequiredValue(batch)!);
             ModelOptions.CheckWidth(description, rows);
             var network = new NetworkGradients(
                 description.Model, description.CreateLoss(denseTargets: !rows.IsClassification), description.Input);
@@ -44,7 +44,11 @@ internal static class GradientsCommand
             yield return ParameterTensors.Create(network.Parameters.NameOf(parameter), parameter, plan[network.Gradients[i]].Span);
         }
 
-        yield return SafetensorsTensor.Create("x", [rows.Count, .. rows.InputShape], plan[network.Gradients[^1]].Span);
+        if (!rows.HasIndices)
+        {
+            yield return SafetensorsTensor.Create("x", [rows.Count, .. rows.InputShape], plan[network.Gradients[^1]].Span);
+        }
+
         yield return SafetensorsTensor.Create("output", plan[network.Output].Shape.Extents, plan[network.Output].Span);
         yield return SafetensorsTensor.Create("loss", [], plan[network.Loss].Span);
     }

@@ -44,12 +44,15 @@ internal sealed class PredictCommand
     {
         ModelDescription description = _model.ReadWithWeights(result);
         string spec = result.GetRequiredValue(_data);
-        float[] inputs = Inputs(spec, description.InputWidth);
+        DatasetParts inputs = description.Input.Kind == RowKind.Indices
+            ? Indices(spec, description.Input) : new DatasetParts { Inputs = Inputs(spec, description.InputWidth) };
         float[] outputs = Predict(description, inputs, result.GetValue(_threads)!.Value, cancellation);
-        int rows = inputs.Length / description.InputWidth, width = description.OutputWidth;
+        int width = description.OutputWidth;
+        int[] shape = [outputs.Length / width, .. description.OutputShape.Extents[1..]];
         if (result.GetValue(_argmax))
         {
-            (outputs, width) = (Largest(outputs, width), 1);
+            int classes = description.OutputShape[-1];
+            (outputs, width, shape) = (Largest(outputs, classes), width / classes, shape[..^1]);
         }
 
         switch (result.GetValue(_out))
@@ -59,8 +62,8 @@ internal sealed class PredictCommand
                 break;
             case string path when path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase):
                 SafetensorsFile.Write(path, [result.GetValue(_argmax)
-                    ? SafetensorsTensor.Create("output", [rows], Array.ConvertAll(outputs, value => (long)value))
-                    : SafetensorsTensor.Create("output", [rows, width], outputs)]);
+                    ? SafetensorsTensor.Create("output", shape, Array.ConvertAll(outputs, value => (long)value))
+                    : SafetensorsTensor.Create("output", shape, outputs)]);
                 break;
             case string path:
                 AtomicFile.Write(path, stream =>
@@ -74,9 +77,9 @@ internal sealed class PredictCommand
         return CliHost.Success;
     }
 
-    private static float[] Predict(ModelDescription description, float[] inputs, int threads, CancellationToken cancellation)
+    private static float[] Predict(ModelDescription description, DatasetParts inputs, int threads, CancellationToken cancellation)
     {
-        int rows = inputs.Length / description.InputWidth;
+        int length = description.InputWidth, rows = (inputs.Inputs.Length + inputs.Indices.Length) / length;
         float[] outputs = new float[checked(rows * description.OutputWidth)];
         using Predictor predictor = description.Model.CreatePredictor(
             Math.Min(BatchSize, rows), new PredictorOptions { Threads = threads });
@@ -84,12 +87,28 @@ internal sealed class PredictCommand
         {
             cancellation.ThrowIfCancellationRequested();
             int count = Math.Min(BatchSize, rows - first);
-            predictor.Predict(
-                inputs.AsSpan(first * description.InputWidth, count * description.InputWidth),
-                outputs.AsSpan(first * description.OutputWidth, count * description.OutputWidth));
+            Span<float> to = outputs.AsSpan(first * description.OutputWidth, count * description.OutputWidth);
+            if (inputs.Indices.Length > 0)
+            {
+                predictor.PredictIndices(inputs.Indices.AsSpan(first * length, count * length), to);
+            }
+            else
+            {
+                predictor.Predict(inputs.Inputs.AsSpan(first * length, count * length), to);
+            }
         }
 
         return outputs;
+    }
+
+    private static DatasetParts Indices(string spec, RowShape input)
+    {
+        SafetensorsTensor? x = spec.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase) ? SafetensorsFile.Read(spec)["x"] : null;
+        return x is { DType: SafetensorsDType.I64, Shape: [> 0, var steps] } && steps == input.Length
+            ? BatchFile.WithRows(spec, new DatasetParts(), x)
+            : throw new DataException(
+                $"{spec}: expected a .safetensors file with x as I64 [N, {input.Length}], as the model takes indices, found "
+                + (x?.ToString() ?? "another file"));
     }
 
     private static float[] Inputs(string spec, int width)

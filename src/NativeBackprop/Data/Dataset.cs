@@ -15,49 +15,85 @@ public sealed class Dataset
     // "holdout" in ASCII: a stream of the seed that no epoch and no initialiser uses.
     private const ulong HoldoutStream = 0x74756F646C6F68;
 
-    private readonly float[] _inputs;
-    private readonly int[] _inputShape;
-    private readonly int[] _labels;
-    private readonly float[] _targets;
+    private readonly DatasetParts _parts;
 
-    private Dataset(
-        string name, float[] inputs, int[] inputShape, int[] labels, int classes, float[] targets, int targetWidth)
+    private Dataset(string name, DatasetParts parts)
     {
-        (Name, _inputs, _inputShape) = (name, inputs, inputShape);
-        (_labels, Classes, _targets, TargetWidth) = (labels, classes, targets, targetWidth);
-        Features = inputShape.Aggregate(1, (product, extent) => product * extent);
-        Count = inputs.Length / Features;
+        (Name, _parts) = (name, parts);
+        HasUnlabelled = parts.Labels.Contains(IndexRange.NoClass);
     }
 
     /// <summary>What the data set is called in messages.</summary>
     public string Name { get; }
 
     /// <summary>The number of rows, at least 1.</summary>
-    public int Count { get; }
+    public int Count => _parts.Count;
 
     /// <summary>The width of an input row: the product of <see cref="InputShape"/>.</summary>
-    public int Features { get; }
+    public int Features => _parts.RowLength;
 
     /// <summary>The shape of one input, without the batch: (28, 28) for an image, (Features) for a plain row.</summary>
-    public ReadOnlySpan<int> InputShape => _inputShape;
+    public ReadOnlySpan<int> InputShape => _parts.InputShape;
 
-    /// <summary>The inputs, row-major [Count, Features]; every value is finite.</summary>
-    public ReadOnlySpan<float> Inputs => _inputs;
+    /// <summary>The inputs, row-major [Count, Features]; every value is finite. Empty where there are indices.</summary>
+    public ReadOnlySpan<float> Inputs => _parts.Inputs;
+
+    /// <summary>True when the rows are indices, false when they are numbers.</summary>
+    public bool HasIndices => _parts.IndexBound > 0;
+
+    /// <summary>The indices, row-major [Count, Features], in 0..IndexBound−1; empty where there are numbers.</summary>
+    public ReadOnlySpan<int> Indices => _parts.Indices;
+
+    /// <summary>How many different indices there are; 0 without indices.</summary>
+    public int IndexBound => _parts.IndexBound;
+
+    /// <summary>How many steps of each row count; empty where all do.</summary>
+    public ReadOnlySpan<int> Lengths => _parts.Lengths;
 
     /// <summary>True when the rows have class labels, false when they have dense targets.</summary>
-    public bool IsClassification => Classes > 0;
+    public bool IsClassification => _parts.IsClassification;
 
-    /// <summary>The class of each row, in 0..Classes−1; empty for dense targets.</summary>
-    public ReadOnlySpan<int> Labels => _labels;
+    /// <summary>
+    /// The classes of each row, <see cref="LabelsPerRow"/> of them, in 0..Classes−1, or −100 for none; empty for dense targets.
+    /// </summary>
+    public ReadOnlySpan<int> Labels => _parts.Labels;
+
+    /// <summary>How many classes a row has: 1, or one for each step.</summary>
+    public int LabelsPerRow => _parts.LabelsPerRow;
 
     /// <summary>The number of classes; 0 for dense targets.</summary>
-    public int Classes { get; }
+    public int Classes => _parts.Classes;
 
     /// <summary>The targets, row-major [Count, TargetWidth], every value finite; empty for class labels.</summary>
-    public ReadOnlySpan<float> Targets => _targets;
+    public ReadOnlySpan<float> Targets => _parts.Targets;
 
     /// <summary>The width of a target row; 0 for class labels.</summary>
-    public int TargetWidth { get; }
+    public int TargetWidth => _parts.TargetWidth;
+
+    /// <summary>True when a label is −100, which stands for none.</summary>
+    internal bool HasUnlabelled { get; }
+
+    /// <summary>Labels, or numbers, of a row of targets.</summary>
+    internal int TargetLength => IsClassification ? LabelsPerRow : TargetWidth;
+
+    /// <summary>A data set of any parts, which are copied.</summary>
+    /// <param name="name">What to call it in messages.</param>
+    /// <param name="parts">Rows and targets.</param>
+    /// <exception cref="DataException">There are no rows, sizes differ, or a value is not finite or out of its range.</exception>
+    public static Dataset Create(string name, DatasetParts parts)
+    {
+        ArgumentNullException.ThrowIfNull(parts);
+
+        // Copied before they are checked: what the caller writes to his arrays meanwhile or later cannot undo the check.
+        return Adopt(name, parts.Copied());
+    }
+
+    /// <summary>As <see cref="Create"/>, and keeps the arrays, which nobody else may write to: a large file is in memory once.</summary>
+    internal static Dataset Adopt(string name, DatasetParts parts)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return new Dataset(name, parts.Checked(name));
+    }
 
     /// <summary>A data set for classification.</summary>
     /// <param name="name">What to call it in messages.</param>
@@ -74,39 +110,16 @@ public sealed class Dataset
     {
         ArgumentNullException.ThrowIfNull(inputs);
         ArgumentNullException.ThrowIfNull(labels);
-
-        // Copied before they are checked: what the caller writes to his arrays meanwhile or later cannot undo the check.
         return AdoptLabels(name, [.. inputs], features, [.. labels], classes, inputShape);
     }
 
     /// <summary>
-    /// As <see cref="FromLabels"/>, and keeps the arrays, which nobody else may write to: a large file is in memory once.
+    /// As <see cref="FromLabels"/>, and keeps the arrays, which nobody else may write to.
     /// </summary>
     internal static Dataset AdoptLabels(
-        string name, float[] inputs, int features, int[] labels, int classes, ReadOnlySpan<int> inputShape)
-    {
-        int[] shape = CheckInputs(name, inputs, features, inputShape);
-        int count = inputs.Length / features;
-        if (labels.Length != count)
-        {
-            throw new DataException($"{name}: expected {count} labels, one for each input row, found {labels.Length}");
-        }
-
-        if (classes < 1)
-        {
-            throw new DataException($"{name}: expected at least 1 class, found {classes}");
-        }
-
-        for (int row = 0; row < labels.Length; row++)
-        {
-            if ((uint)labels[row] >= (uint)classes)
-            {
-                throw new DataException($"{name}: label {labels[row]} in row {row} is outside 0..{classes - 1}");
-            }
-        }
-
-        return new Dataset(name, inputs, shape, labels, classes, [], 0);
-    }
+        string name, float[] inputs, int features, int[] labels, int classes, ReadOnlySpan<int> inputShape) => Adopt(
+            name,
+            new DatasetParts { Inputs = inputs, InputShape = RowShapeOf(name, features, inputShape), Labels = labels, Classes = classes });
 
     /// <summary>A data set with dense targets: regression, several labels a row, or class probabilities.</summary>
     /// <param name="name">What to call it in messages.</param>
@@ -128,21 +141,10 @@ public sealed class Dataset
     internal static Dataset AdoptTargets(
         string name, float[] inputs, int features, float[] targets, int targetWidth, ReadOnlySpan<int> inputShape)
     {
-        int[] shape = CheckInputs(name, inputs, features, inputShape);
-        int count = inputs.Length / features;
-        if (targetWidth < 1)
-        {
-            throw new DataException($"{name}: expected a target width of at least 1, found {targetWidth}");
-        }
-
-        if (targets.Length != (long)count * targetWidth)
-        {
-            throw new DataException(
-                $"{name}: expected {(long)count * targetWidth} target values ({count} rows of {targetWidth}), found {targets.Length}");
-        }
-
-        CheckFinite(name, "target", targets, targetWidth);
-        return new Dataset(name, inputs, shape, [], 0, targets, targetWidth);
+        int[] shape = RowShapeOf(name, features, inputShape);
+        return targetWidth >= 1
+            ? Adopt(name, new DatasetParts { Inputs = inputs, InputShape = shape, Targets = targets, TargetWidth = targetWidth })
+            : throw new DataException($"{name}: expected a target width of at least 1, found {targetWidth}");
     }
 
     /// <summary>Sets a share of the rows apart for testing.</summary>
@@ -198,27 +200,61 @@ public sealed class Dataset
             throw new DataException($"{Name}: a subset needs at least 1 row, found 0");
         }
 
-        float[] inputs = GC.AllocateUninitializedArray<float>(checked(rows.Length * Features));
-        Gather(rows, inputs);
-        if (IsClassification)
+        // What was checked once need not be checked again.
+        return new Dataset(Name, (_parts with
         {
-            int[] labels = new int[rows.Length];
-            GatherLabels(rows, labels);
-            return new Dataset(Name, inputs, _inputShape, labels, Classes, [], 0);
-        }
-
-        float[] targets = GC.AllocateUninitializedArray<float>(checked(rows.Length * TargetWidth));
-        GatherTargets(rows, targets);
-        return new Dataset(Name, inputs, _inputShape, [], 0, targets, TargetWidth);
+            Inputs = Gathered(_parts.Inputs, Features, rows),
+            Indices = Gathered(_parts.Indices, Features, rows),
+            Labels = Gathered(_parts.Labels, LabelsPerRow, rows),
+            Targets = Gathered(_parts.Targets, TargetWidth, rows),
+            Lengths = Gathered(_parts.Lengths, 1, rows),
+        }).OfRows(rows.Length));
     }
 
     /// <summary>Copies the inputs of the given rows, [rows, Features], to the start of <paramref name="destination"/>.</summary>
     /// <exception cref="DataException">A row is outside 0..Count−1.</exception>
     /// <exception cref="ShapeException"><paramref name="destination"/> is too small.</exception>
-    public void Gather(ReadOnlySpan<int> rows, Span<float> destination) =>
-        GatherRows<float>(_inputs, Features, rows, destination);
+    /// <exception cref="InvalidOperationException">The rows are indices.</exception>
+    public void Gather(ReadOnlySpan<int> rows, Span<float> destination)
+    {
+        if (HasIndices)
+        {
+            throw Refusal.InvalidOperation($"{Name} has rows of indices, not of numbers");
+        }
 
-    /// <summary>Copies the class labels of the given rows to the start of <paramref name="destination"/>.</summary>
+        GatherRows<float>(_parts.Inputs, Features, rows, destination);
+    }
+
+    /// <summary>Copies the indices of the given rows, [rows, Features], to the start of <paramref name="destination"/>.</summary>
+    /// <exception cref="InvalidOperationException">The rows are numbers.</exception>
+    /// <inheritdoc cref="Gather"/>
+    public void GatherIndices(ReadOnlySpan<int> rows, Span<int> destination)
+    {
+        if (!HasIndices)
+        {
+            throw Refusal.InvalidOperation($"{Name} has rows of numbers, not of indices");
+        }
+
+        GatherRows<int>(_parts.Indices, Features, rows, destination);
+    }
+
+    /// <summary>
+    /// Copies how many steps of the given rows count to the start of <paramref name="destination"/>: all, where there are no lengths.
+    /// </summary>
+    /// <inheritdoc cref="Gather"/>
+    public void GatherLengths(ReadOnlySpan<int> rows, Span<int> destination)
+    {
+        if (_parts.Lengths.Length > 0)
+        {
+            GatherRows<int>(_parts.Lengths, 1, rows, destination);
+        }
+        else
+        {
+            destination[..rows.Length].Fill(InputShape[0]);
+        }
+    }
+
+    /// <summary>Copies the class labels of the given rows, [rows, LabelsPerRow], to the start of <paramref name="destination"/>.</summary>
     /// <exception cref="InvalidOperationException">The data set has dense targets.</exception>
     /// <inheritdoc cref="Gather"/>
     public void GatherLabels(ReadOnlySpan<int> rows, Span<int> destination)
@@ -228,7 +264,7 @@ public sealed class Dataset
             throw Refusal.InvalidOperation($"{Name} has dense targets, not class labels");
         }
 
-        GatherRows<int>(_labels, 1, rows, destination);
+        GatherRows<int>(_parts.Labels, LabelsPerRow, rows, destination);
     }
 
     /// <summary>Copies the targets of the given rows, [rows, TargetWidth], to the start of <paramref name="destination"/>.</summary>
@@ -241,7 +277,7 @@ public sealed class Dataset
             throw Refusal.InvalidOperation($"{Name} has class labels, not dense targets");
         }
 
-        GatherRows<float>(_targets, TargetWidth, rows, destination);
+        GatherRows<float>(_parts.Targets, TargetWidth, rows, destination);
     }
 
     private void GatherRows<T>(ReadOnlySpan<T> source, int width, ReadOnlySpan<int> rows, Span<T> destination)
@@ -274,7 +310,19 @@ public sealed class Dataset
         }
     }
 
-    private static int[] CheckInputs(string name, float[] inputs, int features, ReadOnlySpan<int> inputShape)
+    private T[] Gathered<T>(T[] source, int width, ReadOnlySpan<int> rows)
+    {
+        if (source.Length == 0)
+        {
+            return source;
+        }
+
+        T[] result = GC.AllocateUninitializedArray<T>(checked(rows.Length * width));
+        GatherRows<T>(source, width, rows, result);
+        return result;
+    }
+
+    private static int[] RowShapeOf(string name, int features, ReadOnlySpan<int> inputShape)
     {
         ArgumentNullException.ThrowIfNull(name);
         if (features < 1)
@@ -283,33 +331,8 @@ public sealed class Dataset
         }
 
         int[] shape = inputShape.IsEmpty ? [features] : inputShape.ToArray();
-        if (shape.Any(extent => extent < 1) || shape.Aggregate((Int128)1, (p, extent) => p > features ? p : p * extent) != features)
-        {
-            throw new DataException($"{name}: an input shape of ({string.Join(", ", shape)}) does not hold {features} features");
-        }
-
-        if (inputs.Length == 0)
-        {
-            throw new DataException($"{name}: the data set is empty, expected at least 1 row");
-        }
-
-        if (inputs.Length % features != 0)
-        {
-            throw new DataException(
-                $"{name}: {inputs.Length} input values are not a whole number of rows of {features} features");
-        }
-
-        CheckFinite(name, "input", inputs, features);
-        return shape;
-    }
-
-    private static void CheckFinite(string name, string what, ReadOnlySpan<float> values, int width)
-    {
-        int index = FiniteCheck.IndexOfNonFinite(values);
-        if (index >= 0)
-        {
-            throw new DataException(
-                $"{name}: {what} in row {index / width}, column {index % width} is {values[index]}, expected a finite number");
-        }
+        return shape.All(extent => extent >= 1) && shape.Aggregate((Int128)1, (p, extent) => p > features ? p : p * extent) == features
+            ? shape
+            : throw new DataException($"{name}: an input shape of ({string.Join(", ", shape)}) does not hold {features} features");
     }
 }

@@ -104,7 +104,7 @@ public sealed class GradientCheck
         var network = new NetworkGradients(model, loss, ModelRows.Of(model, batch.Features));
         network.Check(batch);
         var check = new GradientCheck(network.Graph, network.Loss, batch.Count, options);
-        check.Set(network.Input, batch.Inputs);
+        _ = batch.HasIndices ? check.SetLabels(network.Input, batch.Indices) : check.Set(network.Input, batch.Inputs);
         _ = loss.TakesLabels ? check.SetLabels(network.Targets, batch.Labels) : check.Set(network.Targets, batch.Targets);
         return check.Run(network.Leaves);
     }

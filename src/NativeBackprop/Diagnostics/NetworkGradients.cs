@@ -23,7 +23,12 @@ internal sealed class NetworkGradients
         Targets = loss.CheckedTargets(Output);
         Loss = loss.Build(Output, Targets);
         Parameters = model.Parameters;
-        Leaves = [.. Parameters.Select(parameter => Graph.Variable(parameter)), Input];
+        Leaves = [.. Parameters.Select(parameter => Graph.Variable(parameter))];
+        if (!rows.AreIndices)
+        {
+            Leaves = [.. Leaves, Input];
+        }
+
         Gradients = Graph.Gradient(Loss, Leaves);
     }
 
@@ -39,7 +44,7 @@ internal sealed class NetworkGradients
 
     public ParameterSet Parameters { get; }
 
-    /// <summary>The parameters and, last, the input.</summary>
+    /// <summary>The parameters and, last, the input unless it is indices, which have no gradient.</summary>
     public Node[] Leaves { get; }
 
     /// <summary>The loss's gradient for each leaf.</summary>
@@ -51,7 +56,7 @@ internal sealed class NetworkGradients
     {
         Check(batch);
         Plan plan = Graph.Compile([Loss, Output, .. Gradients], new PlanOptions { BatchSize = batch.Count, Threads = threads });
-        plan.Bind(Input, batch.Inputs);
+        _ = batch.HasIndices ? plan.BindLabels(Input, batch.Indices) : plan.Bind(Input, batch.Inputs);
         return _loss.TakesLabels ? plan.BindLabels(Targets, batch.Labels) : plan.Bind(Targets, batch.Targets);
     }
 
@@ -72,12 +77,19 @@ internal sealed class NetworkGradients
                 : $"{batch.Name}: the loss {_loss.CheckedName} needs numbers as targets, found class labels");
         }
 
-        int width = Targets.Shape.Without(0).Length;
-        if (!_loss.TakesLabels && batch.TargetWidth != width)
+        bool takesIndices = Input.Op.ElementType == ElementType.Int32;
+        if (batch.HasIndices != takesIndices)
         {
             throw new DataException(
-                $"{batch.Name}: expected targets of {width} numbers, as the loss {_loss.CheckedName} takes them, found " +
-                    $"{batch.TargetWidth}");
+                $"{batch.Name}: the model takes {(takesIndices ? "indices, found numbers" : "numbers, found indices")} as inputs");
+        }
+
+        int width = Targets.Shape.Without(0).Length;
+        if (batch.TargetLength != width)
+        {
+            throw new DataException(
+                $"{batch.Name}: expected targets of {width} {(_loss.TakesLabels ? "classes" : "numbers")}, as the loss " +
+                    $"{_loss.CheckedName} takes them, found {batch.TargetLength}");
         }
     }
 }

@@ -55,11 +55,11 @@ public sealed unsafe partial class Plan
         return this;
     }
 
-    /// <summary>The slot of an input of numbers, for a caller that fills it at once with values it has checked already.</summary>
+    /// <summary>The slot of an input, for a caller that fills it at once with values it has checked already.</summary>
     internal Span<float> Fill(Node input)
     {
         _use.ThrowIfTaken();
-        return Slot(Input(input, ElementType.Float32, null));
+        return Slot(Input(input, input.Op.ElementType, null));
     }
 
     /// <summary>Checks the class indices for an input.</summary>

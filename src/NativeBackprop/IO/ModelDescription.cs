@@ -52,7 +52,9 @@ public sealed class ModelDescription
         OutputWidth = output.Shape.Rank > 1 && output.Shape[0] == Shape.Batch && !output.Shape.Without(0).IsSymbolic
             ? output.Shape.Without(0).Length
             : throw new ShapeException($"the output must have the shape [B, K] or [B, ..., K], got {output.Shape}");
-        known.Build(output, known.CheckedTargets(output));
+        Node targets = known.CheckedTargets(output);
+        known.Build(output, targets);
+        (OutputShape, TargetShape) = (output.Shape, targets.Shape);
     }
 
     /// <summary>The names of the losses.</summary>
@@ -69,6 +71,12 @@ public sealed class ModelDescription
 
     /// <summary>Numbers a row of output.</summary>
     public int OutputWidth { get; }
+
+    /// <summary>The shape of a batch of outputs.</summary>
+    internal Shape OutputShape { get; }
+
+    /// <summary>The shape of a batch of targets: of classes, where the loss takes either.</summary>
+    internal Shape TargetShape { get; }
 
     /// <summary>The layers, which know their input.</summary>
     public Sequential Model { get; }

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace NativeBackprop.Layers;
 
 /// <summary>
@@ -84,43 +86,24 @@ public sealed class Predictor : IDisposable
     /// <exception cref="ObjectDisposedException">The predictor has been disposed of.</exception>
     public void Predict(ReadOnlySpan<float> input, Span<float> output)
     {
-        int rows = input.Length / InputWidth;
-        if (rows < 1 || rows > _maxBatch || input.Length != rows * InputWidth)
-        {
-            throw new ShapeException($"the input must be 1 to {_maxBatch} rows of {InputWidth} numbers, got {input.Length} numbers");
-        }
-
-        if (output.Length != (long)rows * OutputWidth)
-        {
-            throw new ShapeException($"the output must have room for {rows} rows of {OutputWidth} numbers, got {output.Length}");
-        }
-
-        if (input.Overlaps(output))
-        {
-            throw new ArgumentException("the output must not overlap the input: a batch may be computed in parts", nameof(output));
-        }
-
+        RequireKind(takesIndices: false);
+        RequireLengths(input, output);
         Plan.CheckFinite(_graph.Input, input);
-        PredictorSlot slot = _pool.Take();
-        try
-        {
-            using Occupancy.Guard inside = slot.Use.Enter();
-            ModelVersion version = Volatile.Read(ref _version);
-            while (!input.IsEmpty)
-            {
-                int left = input.Length / InputWidth, size = _sizes?.Next(left) ?? left, used = Math.Min(size, left);
-                Compute(PlanFor(slot, size), version, input[..(used * InputWidth)], output[..(used * OutputWidth)]);
-                input = input[(used * InputWidth)..];
-                output = output[(used * OutputWidth)..];
-            }
+        Run(input, output);
+    }
 
-            // The plan knows only where the values stand; this is what keeps them there.
-            GC.KeepAlive(version);
-        }
-        finally
-        {
-            _pool.Return(slot);
-        }
+    /// <summary>Computes the outputs of one or more rows of indices, for a model that takes those.</summary>
+    /// <param name="indices">Rows of <see cref="InputWidth"/> indices within the model's bound, at most maxBatch of them.</param>
+    /// <param name="output">Receives as many rows of <see cref="OutputWidth"/> numbers. After an exception its content is open.</param>
+    /// <exception cref="DataException">An index lies outside the bound, or the model takes numbers.</exception>
+    /// <inheritdoc cref="Predict"/>
+    public void PredictIndices(ReadOnlySpan<int> indices, Span<float> output)
+    {
+        RequireKind(takesIndices: true);
+        ReadOnlySpan<float> input = MemoryMarshal.Cast<int, float>(indices);
+        RequireLengths(input, output);
+        Plan.CheckLabels(_graph.Input, indices);
+        Run(input, output);
     }
 
     /// <summary>
@@ -143,6 +126,60 @@ public sealed class Predictor : IDisposable
     /// <exception cref="InvalidOperationException">Called from inside a call, by a user's op.</exception>
     public void Dispose() => _pool.Dispose();
 
+    private void RequireKind(bool takesIndices)
+    {
+        if (takesIndices != _graph.TakesIndices)
+        {
+            throw new DataException(takesIndices
+                ? $"the model takes numbers, not indices: call {nameof(Predict)}"
+                : $"the model takes indices, not numbers: call {nameof(PredictIndices)}");
+        }
+    }
+
+    private void RequireLengths(ReadOnlySpan<float> input, Span<float> output)
+    {
+        int rows = input.Length / InputWidth;
+        if (rows < 1 || rows > _maxBatch || input.Length != rows * InputWidth)
+        {
+            throw new ShapeException($"the input must be 1 to {_maxBatch} rows of {InputWidth} numbers, got {input.Length} numbers");
+        }
+
+        if (output.Length != (long)rows * OutputWidth)
+        {
+            throw new ShapeException($"the output must have room for {rows} rows of {OutputWidth} numbers, got {output.Length}");
+        }
+
+        if (input.Overlaps(output))
+        {
+            throw new ArgumentException("the output must not overlap the input: a batch may be computed in parts", nameof(output));
+        }
+    }
+
+    // The rows are numbers, or the bits of indices.
+    private void Run(ReadOnlySpan<float> input, Span<float> output)
+    {
+        PredictorSlot slot = _pool.Take();
+        try
+        {
+            using Occupancy.Guard inside = slot.Use.Enter();
+            ModelVersion version = Volatile.Read(ref _version);
+            while (!input.IsEmpty)
+            {
+                int left = input.Length / InputWidth, size = _sizes?.Next(left) ?? left, used = Math.Min(size, left);
+                Compute(PlanFor(slot, size), version, input[..(used * InputWidth)], output[..(used * OutputWidth)]);
+                input = input[(used * InputWidth)..];
+                output = output[(used * OutputWidth)..];
+            }
+
+            // The plan knows only where the values stand; this is what keeps them there.
+            GC.KeepAlive(version);
+        }
+        finally
+        {
+            _pool.Return(slot);
+        }
+    }
+
     private void Compute(Plan plan, ModelVersion version, ReadOnlySpan<float> input, Span<float> output)
     {
         version.Bind(plan, _graph.Variables);
@@ -151,6 +188,12 @@ public sealed class Predictor : IDisposable
         for (int at = input.Length; at < slot.Length; at += InputWidth)
         {
             input[^InputWidth..].CopyTo(slot[at..]);
+        }
+
+        if (_graph.TakesIndices)
+        {
+            // Once more, because another thread may write to the caller's memory meanwhile.
+            Plan.CheckLabels(_graph.Input, MemoryMarshal.Cast<float, int>(slot));
         }
 
         plan.Run();

@@ -30,6 +30,9 @@ internal sealed class PredictorGraph
 
     public Node Input { get; }
 
+    /// <summary>True when a row is indices.</summary>
+    public bool TakesIndices => Input.Op.ElementType == ElementType.Int32;
+
     /// <summary>Numbers, or indices, of a row of input.</summary>
     public int InputLength { get; }
 

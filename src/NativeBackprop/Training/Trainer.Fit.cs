@@ -70,7 +70,7 @@ public sealed partial class Trainer
             int rows = batch.Length;
             Fill(
                 data, batch, _evaluator.Fill(graph.Input, checked(rows * data.Features), rows),
-                _evaluator.Fill(graph.Targets, checked(rows * TargetsOf(data)), rows));
+                _evaluator.Fill(graph.Targets, checked(rows * data.TargetLength), rows));
             Plan plan = _evaluator.Run(rows, team);
             Count(ref tally, plan[graph.EvaluationLoss].Item, plan[graph.EvaluationOutput], data, batch);
         }
@@ -132,7 +132,7 @@ public sealed partial class Trainer
         step.BeginRound();
         Fill(
             data, batch, step.Fill(graph.Input, checked(rows * data.Features), rows),
-            step.Fill(graph.Targets, checked(rows * TargetsOf(data)), rows));
+            step.Fill(graph.Targets, checked(rows * data.TargetLength), rows));
         FillWeights(step, graph, [], rows);
         Count(ref tally, RunStep(step), step[graph.Output], data, batch);
     }
@@ -164,24 +164,38 @@ public sealed partial class Trainer
                 "the trainer is in use: Fit runs on another thread, and a trainer belongs to one at a time");
     }
 
-    private static int TargetsOf(Dataset data) => data.IsClassification ? 1 : data.TargetWidth;
-
     private static void Count(ref Tally tally, float loss, Tensor output, Dataset data, ReadOnlySpan<int> batch)
     {
-        tally.Add(loss, batch.Length);
         if (data.IsClassification)
         {
-            tally.Count(output.Span, output.Shape[1], data.Labels, batch);
+            tally.Count(loss, output, data, batch);
+        }
+        else
+        {
+            tally.Add(loss, batch.Length, batch.Length);
         }
     }
 
     private void Check(TrainingGraph graph, Dataset data)
     {
         int width = graph.Rows.Length, targetWidth = graph.TargetLength;
-        int classes = _byClass ? graph.Targets.Op.IndexBound : 0;
+        int classes = _byClass ? graph.Targets.Op.IndexRange.Bound : 0;
         if (data.Features != width)
         {
             throw new ShapeException($"{data.Name}: rows of {data.Features} numbers do not fit a model of {width} inputs");
+        }
+
+        if (data.HasIndices != graph.Rows.AreIndices)
+        {
+            throw new DataException($"{data.Name}: the model takes rows of " + (graph.Rows.AreIndices
+                ? "indices, the data has numbers"
+                : "numbers, the data has indices"));
+        }
+
+        if (data.HasIndices && data.IndexBound > graph.Input.Op.IndexRange.Bound)
+        {
+            throw new ShapeException(
+                $"{data.Name}: {data.IndexBound} different indices do not fit a model of {graph.Input.Op.IndexRange.Bound} of them");
         }
 
         if (data.IsClassification != _byClass)
@@ -191,11 +205,18 @@ public sealed partial class Trainer
                 : "numbers as targets, the data has class labels"));
         }
 
-        if (_byClass ? data.Classes > classes : data.TargetWidth != targetWidth)
+        if (data.HasUnlabelled && !graph.Targets.Op.IndexRange.AllowsNone)
         {
-            throw new ShapeException(_byClass
-                ? $"{data.Name}: {data.Classes} classes do not fit a loss over {classes} of them"
-                : $"{data.Name}: targets of {data.TargetWidth} numbers do not fit a loss that takes {targetWidth}");
+            throw new DataException($"{data.Name}: the loss {_lossName} takes no label {IndexRange.NoClass}, which stands for none");
+        }
+
+        if (data.TargetLength != targetWidth || (_byClass && data.Classes > classes))
+        {
+            throw new ShapeException(!_byClass
+                ? $"{data.Name}: targets of {data.TargetWidth} numbers do not fit a loss that takes {targetWidth}"
+                : data.LabelsPerRow != targetWidth
+                ? $"{data.Name}: {data.LabelsPerRow} labels a row do not fit a loss that takes {targetWidth}"
+                : $"{data.Name}: {data.Classes} classes do not fit a loss over {classes} of them");
         }
     }
 }

@@ -25,11 +25,15 @@ public sealed partial class Trainer
     private TrainingStep Take(Minibatch minibatch)
     {
         ArgumentNullException.ThrowIfNull(minibatch);
-        Refuse(nameof(Minibatch.Indices), minibatch.Indices.IsEmpty, "the model takes Inputs");
+        bool readsIndices = _graph?.Rows.AreIndices ?? _model.InputRow?.Kind == RowKind.Indices;
+        Refuse(nameof(Minibatch.Indices), minibatch.Indices.IsEmpty || readsIndices, "the model takes Inputs");
+        Refuse(nameof(Minibatch.Inputs), minibatch.Inputs.IsEmpty || !readsIndices, "the model takes Indices");
         Refuse(nameof(Minibatch.Lengths), minibatch.Lengths.IsEmpty, "all rows of the model are equally long");
         Refuse(nameof(Minibatch.Targets), minibatch.Targets.IsEmpty || !_byClass, "the loss takes Labels");
         Refuse(nameof(Minibatch.Labels), minibatch.Labels.IsEmpty || _byClass, "the loss takes Targets");
-        return Take(minibatch.Inputs.Span, minibatch.Targets.Span, minibatch.Labels.Span, minibatch.SampleWeights.Span);
+        return Take(
+            new InputRows(minibatch.Inputs.Span, minibatch.Indices.Span), minibatch.Targets.Span, minibatch.Labels.Span,
+            minibatch.SampleWeights.Span);
 
         static void Refuse(string part, bool isFine, string reason)
         {
@@ -42,7 +46,7 @@ public sealed partial class Trainer
 
     // Binds a minibatch to the step. Everything is checked before anything changes, the choice of a width included.
     private TrainingStep Take(
-        ReadOnlySpan<float> inputs, ReadOnlySpan<float> targets, ReadOnlySpan<int> labels, ReadOnlySpan<float> weights)
+        InputRows inputs, ReadOnlySpan<float> targets, ReadOnlySpan<int> labels, ReadOnlySpan<float> weights)
     {
         int given = _byClass ? labels.Length : targets.Length;
         if (given == 0)
@@ -51,6 +55,7 @@ public sealed partial class Trainer
         }
 
         TrainingGraph graph = _graph ?? NewGraph(_model.InputRow ?? RowShape.Features(Width(inputs.Length, given)));
+        RequireKind(graph, inputs);
         int width = graph.Rows.Length, targetWidth = graph.TargetLength, rows = given / targetWidth;
         if (given % targetWidth != 0 || inputs.Length != (long)rows * width)
         {
@@ -59,7 +64,15 @@ public sealed partial class Trainer
                 : $"a minibatch of {rows} targets needs {rows} rows of {width} numbers, {(long)rows * width} in all, got {inputs.Length}");
         }
 
-        Plan.CheckFinite(graph.Input, inputs);
+        if (graph.Rows.AreIndices)
+        {
+            Plan.CheckLabels(graph.Input, inputs.Indices);
+        }
+        else
+        {
+            Plan.CheckFinite(graph.Input, inputs.Numbers);
+        }
+
         if (_byClass)
         {
             Plan.CheckLabels(graph.Targets, labels);
@@ -78,7 +91,16 @@ public sealed partial class Trainer
         }
 
         step.BeginRound();
-        inputs.CopyTo(step.Fill(graph.Input, inputs.Length, rows));
+        Span<float> slot = step.Fill(graph.Input, inputs.Length, rows);
+        if (graph.Rows.AreIndices)
+        {
+            Plan.CopyLabels(graph.Input, inputs.Indices, MemoryMarshal.Cast<float, int>(slot));
+        }
+        else
+        {
+            inputs.Numbers.CopyTo(slot);
+        }
+
         if (_byClass)
         {
             Plan.CopyLabels(graph.Targets, labels, MemoryMarshal.Cast<float, int>(step.Fill(graph.Targets, labels.Length, rows)));
@@ -95,7 +117,15 @@ public sealed partial class Trainer
     // The rows of a data set were checked when it was made.
     private static void Fill(Dataset data, ReadOnlySpan<int> batch, Span<float> inputs, Span<float> targets)
     {
-        data.Gather(batch, inputs);
+        if (data.HasIndices)
+        {
+            data.GatherIndices(batch, MemoryMarshal.Cast<float, int>(inputs));
+        }
+        else
+        {
+            data.Gather(batch, inputs);
+        }
+
         if (data.IsClassification)
         {
             data.GatherLabels(batch, MemoryMarshal.Cast<float, int>(targets));
@@ -122,6 +152,14 @@ public sealed partial class Trainer
         else
         {
             weights.CopyTo(slot);
+        }
+    }
+
+    private static void RequireKind(TrainingGraph graph, InputRows inputs)
+    {
+        if (graph.Rows.AreIndices && inputs.Indices.IsEmpty && !inputs.Numbers.IsEmpty)
+        {
+            throw new DataException("the model takes indices, not numbers: call Step with a Minibatch of Indices");
         }
     }
 
@@ -162,5 +200,15 @@ public sealed partial class Trainer
         }
 
         return _step;
+    }
+
+    /// <summary>The rows of a minibatch: numbers, or indices.</summary>
+    private readonly ref struct InputRows(ReadOnlySpan<float> numbers, ReadOnlySpan<int> indices = default)
+    {
+        public ReadOnlySpan<float> Numbers { get; } = numbers;
+
+        public ReadOnlySpan<int> Indices { get; } = indices;
+
+        public int Length => Indices.Length + Numbers.Length;
     }
 }

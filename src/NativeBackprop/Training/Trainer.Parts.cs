@@ -12,7 +12,7 @@ public sealed partial class Trainer
     {
         using Occupancy.Guard inside = Enter();
         RequireTargets();
-        return RunForward(Take(inputs, targets, [], []));
+        return RunForward(Take(new InputRows(inputs), targets, [], []));
     }
 
     /// <summary>The forward pass alone, on class labels.</summary>
@@ -22,7 +22,7 @@ public sealed partial class Trainer
     {
         using Occupancy.Guard inside = Enter();
         RequireLabels();
-        return RunForward(Take(inputs, [], labels, []));
+        return RunForward(Take(new InputRows(inputs), [], labels, []));
     }
 
     /// <summary>The forward pass alone, on named parts.</summary>

@@ -135,7 +135,7 @@ public sealed partial class Trainer : IDisposable
     {
         using Occupancy.Guard inside = Enter();
         RequireTargets();
-        return RunStep(Take(inputs, targets, [], []));
+        return RunStep(Take(new InputRows(inputs), targets, [], []));
     }
 
     /// <summary>One step on a minibatch of class labels.</summary>
@@ -147,7 +147,7 @@ public sealed partial class Trainer : IDisposable
     {
         using Occupancy.Guard inside = Enter();
         RequireLabels();
-        return RunStep(Take(inputs, [], labels, []));
+        return RunStep(Take(new InputRows(inputs), [], labels, []));
     }
 
     /// <summary>One step on a minibatch of named parts.</summary>

@@ -35,7 +35,7 @@ public class ArgumentTests
         Case("model: loss", () => new ModelDescription([1], _model, (string)null!)),
         Case("data: name", () => DataSource.Open(null!, () => Stream.Null)),
         Case("data: digits", () => DataSource.Open("digits", null!)),
-        Case("data: batch", () => DataSource.OpenBatch(null!)),
+        Case("data: batch", () => BatchFile.Open(null!)),
         Case("picture: writer", () => GraphPicture.WriteDot(null!, new Graph().Input("x"))),
         Case("picture: output", () => GraphPicture.WriteDot(TextWriter.Null, (Node)null!)),
         Case("check: graph", () => new GradientCheck(null!, new Graph().Input("x"))),
