@@ -20,8 +20,8 @@ public sealed record DatasetParts
     public int[] InputShape { get; init; } = [];
 
     /// <summary>
-    /// Classes in 0..<see cref="Classes"/>−1, [N] or [N, <see cref="LabelsPerRow"/>]; −100 stands for none, where the loss allows it. Or
-    /// <see cref="Targets"/> instead.
+    /// Classes in 0..<see cref="Classes"/>−1, [N] or [N, <see cref="LabelsPerRow"/>]; −100 stands for none, where the loss allows it.
+    /// Or <see cref="Targets"/> instead.
     /// </summary>
     public int[] Labels { get; init; } = [];
 

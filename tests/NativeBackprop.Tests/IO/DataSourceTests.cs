@@ -77,20 +77,23 @@ internal sealed class DataSourceTests
         yield return Case("expected a tensor 'x', found y", labels);
         yield return Case("expected a tensor 'y', found x", X([2, 3]));
         yield return Case(
-            "expected the tensors x and y, and maybe lengths, found 'z'", X([2, 3]), labels, SafetensorsTensor.Create("z", [], new[] { 1f }));
+            "expected the tensors x and y, and maybe lengths, found 'z'", X([2, 3]), labels,
+            SafetensorsTensor.Create("z", [], new[] { 1f }));
         yield return Case("expected x as F32 [N, …] or I64 [N, T], found x F32 [2]", X([2]), labels);
         yield return Case("expected x as F32 [N, …] or I64 [N, T], found x F64 [2, 1]",
             SafetensorsTensor.Create("x", [2, 1], new double[2]), labels);
         yield return Case("expected y as I64 [3] or [3, T], or F32 [3, …], found y I64 [2]", X([3, 2]), labels);
         yield return Case(
-            "expected y as I64 [2] or [2, T], or F32 [2, …], found y F32 [2]", X([2, 3]), SafetensorsTensor.Create("y", [2], new float[2]));
+            "expected y as I64 [2] or [2, T], or F32 [2, …], found y F32 [2]", X([2, 3]),
+            SafetensorsTensor.Create("y", [2], new float[2]));
         yield return Case("expected y as I64 [2] or [2, T], or F32 [2, …], found y I64 []",
             X([2, 3]), SafetensorsTensor.Create("y", [], new long[1]));
         yield return Case(
             "the data set is empty, expected at least 1 row", X([0, 3]), SafetensorsTensor.Create("y", [0], Array.Empty<long>()));
         yield return Case("the data set is empty, expected at least 1 row", X([2, 0]), labels);
         yield return Case(
-            "expected y as I64 [2] or [2, T], or F32 [2, …], found y F32 [2, 0]", X([2, 3]), SafetensorsTensor.Create("y", [2, 0], Array.Empty<float>()));
+            "expected y as I64 [2] or [2, T], or F32 [2, …], found y F32 [2, 0]", X([2, 3]),
+            SafetensorsTensor.Create("y", [2, 0], Array.Empty<float>()));
         yield return Case(
             "label 4294967296 in row 1 is outside 0..2147483646", X([2, 3]),
             SafetensorsTensor.Create("y", [2], new long[] { 0, 1L << 32 }));
