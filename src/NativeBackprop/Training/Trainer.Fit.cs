@@ -59,7 +59,7 @@ public sealed partial class Trainer
     {
         ArgumentNullException.ThrowIfNull(data);
         using Occupancy.Guard inside = Enter();
-        TrainingGraph graph = GraphFor(data.Features);
+        TrainingGraph graph = GraphFor(data.Features, !data.Lengths.IsEmpty);
         Check(graph, data);
         ThreadTeam? team = StepFor(graph).Team;
         _evaluator ??= new Evaluator(graph, _options);
@@ -68,9 +68,7 @@ public sealed partial class Trainer
         foreach (ReadOnlySpan<int> batch in sampler.Epoch(0))
         {
             int rows = batch.Length;
-            Fill(
-                data, batch, _evaluator.Fill(graph.Input, checked(rows * data.Features), rows),
-                _evaluator.Fill(graph.Targets, checked(rows * data.TargetLength), rows));
+            InputRows.Fill(graph, data, batch, _evaluator.FillInput);
             Plan plan = _evaluator.Run(rows, team);
             Count(ref tally, plan[graph.EvaluationLoss].Item, plan[graph.EvaluationOutput], data, batch);
         }
@@ -130,9 +128,7 @@ public sealed partial class Trainer
         TrainingStep step = _step!;
         int rows = batch.Length;
         step.BeginRound();
-        Fill(
-            data, batch, step.Fill(graph.Input, checked(rows * data.Features), rows),
-            step.Fill(graph.Targets, checked(rows * data.TargetLength), rows));
+        InputRows.Fill(graph, data, batch, _fill!);
         FillWeights(step, graph, [], rows);
         Count(ref tally, RunStep(step), step[graph.Output], data, batch);
     }
@@ -140,7 +136,7 @@ public sealed partial class Trainer
     private void BeginFit(Dataset train, Dataset? test)
     {
         using Occupancy.Guard inside = Enter();
-        TrainingGraph graph = GraphFor(train.Features);
+        TrainingGraph graph = GraphFor(train.Features, !train.Lengths.IsEmpty || test?.Lengths.IsEmpty == false);
         Check(graph, train);
         if (test is not null)
         {
@@ -190,6 +186,13 @@ public sealed partial class Trainer
             throw new DataException($"{data.Name}: the model takes rows of " + (graph.Rows.AreIndices
                 ? "indices, the data has numbers"
                 : "numbers, the data has indices"));
+        }
+
+        if (!data.Lengths.IsEmpty && graph.Lengths is null)
+        {
+            throw new DataException(
+                $"{data.Name}: the rows have lengths, and the trainer has begun with rows of equal length: set "
+                + $"{nameof(TrainerOptions)}.{nameof(TrainerOptions.TakesLengths)}");
         }
 
         if (data.HasIndices && data.IndexBound > graph.Input.Op.IndexRange.Bound)

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using NativeBackprop.Data;
 using NativeBackprop.Layers;
 
 namespace NativeBackprop.Training;
@@ -28,12 +27,11 @@ public sealed partial class Trainer
         bool readsIndices = _graph?.Rows.AreIndices ?? _model.InputRow?.Kind == RowKind.Indices;
         Refuse(nameof(Minibatch.Indices), minibatch.Indices.IsEmpty || readsIndices, "the model takes Inputs");
         Refuse(nameof(Minibatch.Inputs), minibatch.Inputs.IsEmpty || !readsIndices, "the model takes Indices");
-        Refuse(nameof(Minibatch.Lengths), minibatch.Lengths.IsEmpty, "all rows of the model are equally long");
         Refuse(nameof(Minibatch.Targets), minibatch.Targets.IsEmpty || !_byClass, "the loss takes Labels");
         Refuse(nameof(Minibatch.Labels), minibatch.Labels.IsEmpty || _byClass, "the loss takes Targets");
         return Take(
-            new InputRows(minibatch.Inputs.Span, minibatch.Indices.Span), minibatch.Targets.Span, minibatch.Labels.Span,
-            minibatch.SampleWeights.Span);
+            new InputRows(minibatch.Inputs.Span, minibatch.Indices.Span, minibatch.Lengths.Span),
+            minibatch.Targets.Span, minibatch.Labels.Span, minibatch.SampleWeights.Span);
 
         static void Refuse(string part, bool isFine, string reason)
         {
@@ -54,8 +52,8 @@ public sealed partial class Trainer
             throw new DataException("a minibatch needs at least one row, got none");
         }
 
-        TrainingGraph graph = _graph ?? NewGraph(_model.InputRow ?? RowShape.Features(Width(inputs.Length, given)));
-        RequireKind(graph, inputs);
+        TrainingGraph graph = _graph ?? NewGraph(
+            _model.InputRow ?? RowShape.Features(Width(inputs.Length, given)), inputs.HasLengths);
         int width = graph.Rows.Length, targetWidth = graph.TargetLength, rows = given / targetWidth;
         if (given % targetWidth != 0 || inputs.Length != (long)rows * width)
         {
@@ -64,15 +62,7 @@ public sealed partial class Trainer
                 : $"a minibatch of {rows} targets needs {rows} rows of {width} numbers, {(long)rows * width} in all, got {inputs.Length}");
         }
 
-        if (graph.Rows.AreIndices)
-        {
-            Plan.CheckLabels(graph.Input, inputs.Indices);
-        }
-        else
-        {
-            Plan.CheckFinite(graph.Input, inputs.Numbers);
-        }
-
+        inputs.Check(graph, rows);
         if (_byClass)
         {
             Plan.CheckLabels(graph.Targets, labels);
@@ -91,16 +81,7 @@ public sealed partial class Trainer
         }
 
         step.BeginRound();
-        Span<float> slot = step.Fill(graph.Input, inputs.Length, rows);
-        if (graph.Rows.AreIndices)
-        {
-            Plan.CopyLabels(graph.Input, inputs.Indices, MemoryMarshal.Cast<float, int>(slot));
-        }
-        else
-        {
-            inputs.Numbers.CopyTo(slot);
-        }
-
+        inputs.CopyTo(graph, rows, _fill!);
         if (_byClass)
         {
             Plan.CopyLabels(graph.Targets, labels, MemoryMarshal.Cast<float, int>(step.Fill(graph.Targets, labels.Length, rows)));
@@ -112,28 +93,6 @@ public sealed partial class Trainer
 
         FillWeights(step, graph, weights, rows);
         return step;
-    }
-
-    // The rows of a data set were checked when it was made.
-    private static void Fill(Dataset data, ReadOnlySpan<int> batch, Span<float> inputs, Span<float> targets)
-    {
-        if (data.HasIndices)
-        {
-            data.GatherIndices(batch, MemoryMarshal.Cast<float, int>(inputs));
-        }
-        else
-        {
-            data.Gather(batch, inputs);
-        }
-
-        if (data.IsClassification)
-        {
-            data.GatherLabels(batch, MemoryMarshal.Cast<float, int>(targets));
-        }
-        else
-        {
-            data.GatherTargets(batch, targets);
-        }
     }
 
     // A trainer that has seen weights once weighs every row; those without have the weight 1.
@@ -152,14 +111,6 @@ public sealed partial class Trainer
         else
         {
             weights.CopyTo(slot);
-        }
-    }
-
-    private static void RequireKind(TrainingGraph graph, InputRows inputs)
-    {
-        if (graph.Rows.AreIndices && inputs.Indices.IsEmpty && !inputs.Numbers.IsEmpty)
-        {
-            throw new DataException("the model takes indices, not numbers: call Step with a Minibatch of Indices");
         }
     }
 
@@ -183,9 +134,11 @@ public sealed partial class Trainer
         }
     }
 
-    private TrainingGraph GraphFor(int inputWidth) => _graph ?? NewGraph(ModelRows.Of(_model, inputWidth));
+    private TrainingGraph GraphFor(int inputWidth, bool hasLengths = false) =>
+        _graph ?? NewGraph(ModelRows.Of(_model, inputWidth), hasLengths);
 
-    private TrainingGraph NewGraph(RowShape input) => new(_model, _loss, input, _options, _byClass);
+    private TrainingGraph NewGraph(RowShape input, bool hasLengths) =>
+        new(_model, _loss, input, _options, _byClass, hasLengths || _options.TakesLengths);
 
     // The graph is kept only once it has a step.
     private TrainingStep StepFor(TrainingGraph graph)
@@ -196,19 +149,9 @@ public sealed partial class Trainer
                 graph.Context, graph.Cost, TrainingStep.Named(_model.Parameters), _optimizer, _options, this, graph.SegmentEnds);
             step.Minimise(graph.Cost, graph.Loss, graph.Output);
             step.Steps = _steps;
-            (_graph, _step) = (graph, step);
+            (_graph, _step, _fill) = (graph, step, step.Fill);
         }
 
         return _step;
-    }
-
-    /// <summary>The rows of a minibatch: numbers, or indices.</summary>
-    private readonly ref struct InputRows(ReadOnlySpan<float> numbers, ReadOnlySpan<int> indices = default)
-    {
-        public ReadOnlySpan<float> Numbers { get; } = numbers;
-
-        public ReadOnlySpan<int> Indices { get; } = indices;
-
-        public int Length => Indices.Length + Numbers.Length;
     }
 }

@@ -29,6 +29,7 @@ public sealed partial class Trainer : IDisposable
     private readonly TrainerOptions _options;
     private TrainingGraph? _graph;
     private TrainingStep? _step;
+    private FillInput? _fill;
     private Evaluator? _evaluator;
     private long _steps;
 

@@ -27,6 +27,12 @@ public sealed record TrainerOptions : TrainingStepOptions
     /// </summary>
     public int RecomputationSegments { get; init; } = 1;
 
+    /// <summary>
+    /// True for sequences of unequal length: minibatches and data sets may have lengths from the first step on. So they may, without this,
+    /// when the first of them has some; rows without are whole.
+    /// </summary>
+    public bool TakesLengths { get; init; }
+
     /// <summary>All penalties, the short form's first.</summary>
     internal IEnumerable<Regularizer> Penalties => L2 > 0 ? Regularizers.Prepend(Regularizer.L2(L2)) : Regularizers;
 

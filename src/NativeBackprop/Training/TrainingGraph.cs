@@ -12,12 +12,15 @@ internal sealed class TrainingGraph
     private readonly TrainerOptions _options;
 
     /// <exception cref="ShapeException">The model does not fit the width, or the loss does not fit the model.</exception>
-    public TrainingGraph(Layer model, Loss loss, RowShape input, TrainerOptions options, bool byClass)
+    /// <exception cref="DataException">Rows are to have lengths that nobody reads.</exception>
+    public TrainingGraph(Layer model, Loss loss, RowShape input, TrainerOptions options, bool byClass, bool hasLengths)
     {
         (_model, _loss, _options) = (model, loss, options);
         var graph = new Graph();
-        Context = new BuildContext(graph, BuildMode.Training, options.Seed);
         Rows = new ModelRows(graph, input);
+        Steps = hasLengths ? StepsOf(input) : 0;
+        Lengths = hasLengths ? graph.Lengths("lengths", Steps) : null;
+        Context = new BuildContext(graph, BuildMode.Training, options.Seed) { Lengths = Lengths };
         Output = Rows.Build(model, Context);
         RequireRows("a model's output", Output);
 
@@ -28,8 +31,12 @@ internal sealed class TrainingGraph
 
         Loss = Build(Output);
         Cost = Penalised(Loss);
-        EvaluationOutput = Rows.Build(model, new BuildContext(graph, BuildMode.Evaluation, options.Seed));
+        EvaluationOutput = Rows.Build(model, new BuildContext(graph, BuildMode.Evaluation, options.Seed) { Lengths = Lengths });
         EvaluationLoss = Build(EvaluationOutput);
+        if (Lengths is not null && !graph.Needed(Cost)[Lengths.Index])
+        {
+            throw new DataException("neither the model nor the loss reads lengths: rows of unequal length make no difference to them");
+        }
     }
 
     public BuildContext Context { get; }
@@ -39,6 +46,12 @@ internal sealed class TrainingGraph
 
     /// <summary>The leaf that rows are bound to.</summary>
     public Node Input => Rows.Leaf;
+
+    /// <summary>How many steps of each row count; null where all do.</summary>
+    public Node? Lengths { get; }
+
+    /// <summary>Steps of a whole row, where rows have lengths.</summary>
+    public int Steps { get; }
 
     public Node Targets { get; }
 
@@ -73,6 +86,10 @@ internal sealed class TrainingGraph
 
     private Node Build(Node output, Node? weights = null) =>
         UserCode.Call($"the loss {_loss.GetType().Name}", node => _loss.Build(node, Targets, weights), output);
+
+    private static int StepsOf(RowShape input) => input.Kind is RowKind.Sequence or RowKind.Indices
+        ? input.Batch[1]
+        : throw new DataException($"the minibatch has Lengths, which only sequences have: the model takes {input}");
 
     // What is filled in later is a row for each example: checked here once, because a user's loss or layer may give anything.
     private static void RequireRows(string what, Node node)
