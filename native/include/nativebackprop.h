@@ -196,8 +196,8 @@ NB_API void nb_log_sum_exp_f32(const float *z, size_t rows, size_t cols, float *
 
 /* Losses of rows [rows, cols]: the loss of each row, l [rows], and its gradient times the upstream gradient dl [rows]. l and the
  * gradient may each be NULL; dl is read only with a gradient. */
-/* l = -z[t] + log sum exp z, dz = dl (softmax(z) - onehot(t)), t [rows] in 0..cols-1, which the caller has checked: another index reads
- * and writes outside the matrices; dz may be z. A logit of +Inf or NaN gives NaN. */
+/* l = -z[t] + log sum exp z, dz = dl (softmax(z) - onehot(t)), t [rows] below cols, which the caller has checked: a larger index reads and
+ * writes outside the matrices; dz may be z. Below 0 it is no class: l and dz are 0. A logit of +Inf or NaN gives NaN otherwise. */
 NB_API void nb_softmax_cross_entropy_f32(const float *z, const int32_t *t, const float *dl, size_t rows, size_t cols, float *l, float *dz);
 /* l = sum over j of t[j] (log sum exp z - z[j]), dz = dl (softmax(z) sum(t) - t), t [rows, cols]; dz may be z. A logit of
  * -Inf whose target is 0 adds nothing. */

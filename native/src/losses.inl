@@ -126,13 +126,26 @@ static void k_log_sum_exp(const float *z, size_t rows, size_t cols, float *y) {
     }
 }
 
+/* Rows without a class count for nothing, whatever their logits. */
+static void clear_rows(const int32_t *t, size_t rows, size_t cols, float *l, float *dz) {
+    for (size_t r = 0; r < rows; r++) {
+        if (t[r] >= 0) continue;
+        if (l) l[r] = 0.0f;
+        for (size_t c = 0; dz && c < cols; c++) dz[r * cols + c] = 0.0f;
+    }
+}
+
 static void k_softmax_cross_entropy(const float *z, const int32_t *t, const float *dl, size_t rows, size_t cols, float *l,
                                     float *dz) {
     row_block block;
     for (size_t r = 0; r < rows; r += VL, z += VL * cols, t += VL) {
         const size_t n = at_most(rows - r, VL);
         float z_target[VL] = {0}, max[VL] = {0}, sum[VL] = {0};
-        for (size_t k = 0; k < n; k++) z_target[k] = z[k * cols + (size_t)t[k]]; /* before dz, which may be z, overwrites it */
+        int all_count = 1;
+        for (size_t k = 0; k < n; k++) { /* before dz, which may be z, overwrites it */
+            all_count &= t[k] >= 0;
+            if (t[k] >= 0) z_target[k] = z[k * cols + (size_t)t[k]];
+        }
         if (cols <= NB_SHORT_ROW) {
             read_block(z, n, cols, &block);
             if (dz) write_block(&block, v_load_part(dl, v_tail(n)), n, cols, dz);
@@ -147,7 +160,11 @@ static void k_softmax_cross_entropy(const float *z, const int32_t *t, const floa
         }
         if (l) v_store_part(l + r, v_tail(n), v_add(v_log(block.sum), v_sub(block.max, v_load(z_target))));
         if (dz) {
-            for (size_t k = 0; k < n; k++) dz[k * cols + (size_t)t[k]] -= dl[k];
+            for (size_t k = 0; k < n; k++)
+                if (t[k] >= 0) dz[k * cols + (size_t)t[k]] -= dl[k];
+        }
+        if (!all_count) clear_rows(t, n, cols, l ? l + r : NULL, dz);
+        if (dz) {
             dz += VL * cols;
             dl += VL;
         }

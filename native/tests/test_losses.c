@@ -76,6 +76,17 @@ static void test_cross_entropy(size_t rows, size_t cols, float range, nb_isa isa
                   (double)dz[r * cols + c], d);
         }
     }
+
+    /* Without a class nothing counts, whatever the logits; the other rows are as they were. */
+    for (size_t r = 0; r < rows; r += 3) {
+        t[r] = -100;
+        for (size_t c = 0; c < cols; c++) z[r * cols + c] = c % 2 ? NAN : 3e38f;
+        for (size_t c = 0; c < cols; c++) dz[r * cols + c] = 0.0f;
+        l[r] = 0.0f;
+    }
+    nb_softmax_cross_entropy_f32(z, t, dl, rows, cols, alone, other);
+    check(!memcmp(l, alone, rows * sizeof(float)), "cross-entropy without some classes %s [%zu,%zu]", isa_names[isa], rows, cols);
+    check(!memcmp(dz, other, n * sizeof(float)), "its gradient without some classes %s [%zu,%zu]", isa_names[isa], rows, cols);
 }
 
 static void test_dense(size_t rows, size_t cols, float range, nb_isa isa) {

@@ -20,8 +20,11 @@ internal sealed record GatherSgd : Operation
         {
             for (int p = 0; p < indices.Length; p++)
             {
-                float* row = w.Data + ((long)((int*)indices.Data)[p] * units) + begin;
-                Kernels.nb_sgd_update_f32(dy.Data + ((long)p * units) + begin, count, *rate.Data, 0, row);
+                if (((int*)indices.Data)[p] is var index and >= 0)
+                {
+                    float* row = w.Data + ((long)index * units) + begin;
+                    Kernels.nb_sgd_update_f32(dy.Data + ((long)p * units) + begin, count, *rate.Data, 0, row);
+                }
             }
         });
     }

@@ -2,7 +2,7 @@ using NativeBackprop.Ops;
 
 namespace NativeBackprop;
 
-/// <summary>A loss and its gradient in one, when the upstream gradient does not have to be computed first.</summary>
+/// <summary>A loss and its gradient in one, where the upstream gradient is known before the loss.</summary>
 internal static class LossRule
 {
     public static void Apply(Rewriter rewriter)
@@ -18,7 +18,7 @@ internal static class LossRule
         PlanStep? gradient = loss.Inputs[0].Consumers.Find(step =>
             step.Operation is RowLossGradient pair && pair.Loss == op
             && step.Inputs[0] == loss.Inputs[0] && step.Inputs[1] == loss.Inputs[1]
-            && step.Inputs[2].Storage != Storage.Computed && rewriter.CanMove(step, loss));
+            && rewriter.CanMove(step, loss));
         if (gradient is not null)
         {
             rewriter.Replace(loss, new LossWithGradient(op), gradient.Inputs, [loss.Outputs[0], gradient.Outputs[0]], gradient);

@@ -7,7 +7,7 @@ namespace NativeBackprop.Losses;
 /// they are smooth, and absolute values far away, where squares would follow outliers (Huber 1964). PyTorch's <c>HuberLoss</c>.
 /// </summary>
 /// <remarks>
-/// Outputs and targets are [B, K].
+/// Outputs and targets are [B, K], or sequences [B, T, K], where each step within its row's length is an example.
 /// <para>
 /// Thread safety: immutable; any threads may use it at once.
 /// </para>
@@ -29,6 +29,8 @@ public sealed class Huber(float delta = 1) : Loss
     {
         ArgumentNullException.ThrowIfNull(output);
         RequireSame(output.Shape, targets);
-        return (output - targets).Apply(_function).Mean(1);
+        return (output - targets).Apply(_function).Mean(-1);
     }
+
+    private protected override bool TakesSequences => true;
 }

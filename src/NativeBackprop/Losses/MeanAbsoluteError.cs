@@ -7,7 +7,7 @@ namespace NativeBackprop.Losses;
 /// <c>L1Loss</c>. <c>l1</c> in model files.
 /// </summary>
 /// <remarks>
-/// Outputs and targets are [B, K].
+/// Outputs and targets are [B, K], or sequences [B, T, K], where each step within its row's length is an example.
 /// <para>
 /// Thread safety: immutable; any threads may use it at once.
 /// </para>
@@ -25,6 +25,8 @@ public sealed class MeanAbsoluteError : Loss
     {
         ArgumentNullException.ThrowIfNull(output);
         RequireSame(output.Shape, targets);
-        return (output - targets).Abs().Mean(1);
+        return (output - targets).Abs().Mean(-1);
     }
+
+    private protected override bool TakesSequences => true;
 }

@@ -23,4 +23,6 @@ public sealed class SigmoidCrossEntropy : Loss
         RequireSame(output.Shape, targets);
         return output.Graph.Add(new SigmoidCrossEntropyPerExample(), output, targets);
     }
+
+    private protected override bool TakesSequences => true;
 }

@@ -9,7 +9,9 @@ namespace NativeBackprop.Losses;
 /// <remarks>
 /// With label smoothing ε the target is (1 − ε)·t + ε/K (Szegedy et al. 2016). With class weights w the example's loss is
 /// Σ_j w_j t_j (log Σ exp z − z_j); the mean over class indices then divides by the sum of the weights of the batch's classes instead
-/// of the batch size (0/0 where all of them are 0), the mean over probabilities by the batch size. Both as PyTorch's. Outputs are [B, K].
+/// of the batch size (0/0 where all of them are 0), the mean over probabilities by the batch size. Both as PyTorch's. Outputs are [B, K],
+/// or sequences [B, T, K] with a class at every step, [B, T]: each step is an example then. One whose label is −100, where the labels'
+/// leaf allows that, or that lies beyond its row's length, does not count, in the divisor neither; where none counts, the loss is 0.
 /// Thread safety: immutable; any threads may use it at once.
 /// </remarks>
 public sealed class SoftmaxCrossEntropy : Loss
@@ -61,7 +63,7 @@ public sealed class SoftmaxCrossEntropy : Loss
             RequireSame(output.Shape, targets);
         }
 
-        int classes = output.Shape[1];
+        int classes = output.Shape[-1];
         if (_classWeights is not null && _classWeights.Length != classes)
         {
             throw new ShapeException(
@@ -69,7 +71,7 @@ public sealed class SoftmaxCrossEntropy : Loss
         }
 
         Node t = isDense ? targets : output.Graph.Add(new OneHot(classes), targets);
-        t = LabelSmoothing == 0 ? t : ((1 - LabelSmoothing) * t) + (LabelSmoothing / classes);
+        t = LabelSmoothing == 0 ? t : ((1 - LabelSmoothing) * t) + Spread(targets, t, LabelSmoothing / classes);
         t = _classWeights is null ? t : t * output.Graph.Constant([classes], _classWeights);
         return output.Graph.Add(new SoftmaxCrossEntropyPerExample(true), output, t);
     }
@@ -88,4 +90,23 @@ public sealed class SoftmaxCrossEntropy : Loss
         Node weights = graph.Add(new OneHot(_classWeights.Length), targets) * graph.Constant([_classWeights.Length], _classWeights);
         return losses.Sum() / weights.Sum();
     }
+
+    private protected override bool TakesSequences => true;
+
+    private protected override Node Divisor(Node targets, int classes)
+    {
+        float[] weights = _classWeights ?? new float[classes];
+        if (_classWeights is null)
+        {
+            Array.Fill(weights, 1);
+        }
+
+        return targets.Graph.Add(new Gather(), targets.Graph.Constant([classes, 1], weights), targets).Sum();
+    }
+
+    // What smoothing adds to every class: nothing where there is none.
+    private static Node Spread(Node targets, Node t, float share) =>
+        targets.Op is { ElementType: ElementType.Int32, IndexRange.AllowsNone: true }
+            ? share * t.Sum(-1, keepDimensions: true)
+            : t.Graph.Constant(share);
 }

@@ -16,7 +16,8 @@ internal sealed unsafe record Binary : Op
 
     /// <summary>y = a ⊙ b. The operands switch: da = dy ⊙ b, db = dy ⊙ a (lecture notes 001, the multiply gate).</summary>
     public static readonly Binary Multiply = new(
-        "multiply", &nb_multiply_f32, (a, b) => a * b, (node, input, dy) => dy * node.Inputs[1 - input]);
+        "multiply", &nb_multiply_f32, (a, b) => a * b,
+        (node, input, dy) => IsOne(dy, node) ? node.Inputs[1 - input] : dy * node.Inputs[1 - input]);
 
     /// <summary>y = a / b; da = dy / b, db = −dy ⊙ y / b.</summary>
     public static readonly Binary Divide = new(
@@ -113,6 +114,9 @@ internal sealed unsafe record Binary : Op
 
         return positions;
     }
+
+    // A gradient that starts at 1 leaves the other factor as it is, and known where that is known.
+    private static bool IsOne(Node dy, Node node) => dy.Op is Fill { Value: 1 } && node.Inputs[0].Shape.Equals(node.Inputs[1].Shape);
 
     private static bool IsNaN(double a, double b) => double.IsNaN(a) || double.IsNaN(b);
 

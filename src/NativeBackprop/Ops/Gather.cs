@@ -3,8 +3,8 @@ using NativeBackprop.Interop;
 namespace NativeBackprop.Ops;
 
 /// <summary>
-/// Rows of a table: y[p] = w[i_p] for indices i of any shape [..] into w [Rows, Units]; the result is [.., Units]. Its gradient adds dy's
-/// rows up where they come from.
+/// Rows of a table: y[p] = w[i_p] for indices i of any shape [..] into w [Rows, Units], zeros for no class; the result is [.., Units]. Its
+/// gradient adds dy's rows up where they come from.
 /// </summary>
 internal sealed record Gather : Op
 {
@@ -13,6 +13,8 @@ internal sealed record Gather : Op
     internal override ElementType InputType(int input) => input == 1 ? ElementType.Int32 : ElementType.Float32;
 
     internal override int IndexLimit(int input, ReadOnlySpan<Shape> inputs) => inputs[0][0];
+
+    internal override bool TakesNoClass(int input) => true;
 
     internal override bool KeepsRowsApart(Node node, ReadOnlySpan<bool> byRow) => !byRow[0] && byRow[1];
 
@@ -31,8 +33,16 @@ internal sealed record Gather : Op
         {
             for (int p = first; p < first + (int)count; p++)
             {
-                float* row = w.Data + ((long)((int*)indices.Data)[p] * units);
-                Buffer.MemoryCopy(row, y.Data + ((long)p * units), sizeof(float) * (long)units, sizeof(float) * (long)units);
+                (long bytes, int index) = (sizeof(float) * (long)units, ((int*)indices.Data)[p]);
+                float* row = y.Data + ((long)p * units);
+                if (index < 0)
+                {
+                    new Span<float>(row, units).Clear();
+                }
+                else
+                {
+                    Buffer.MemoryCopy(w.Data + ((long)index * units), row, bytes, bytes);
+                }
             }
         });
     }
@@ -42,7 +52,10 @@ internal sealed record Gather : Op
         int units = arguments.Shapes[0][1];
         for (int p = 0; p < arguments.Inputs[1].Length; p++)
         {
-            Array.Copy(arguments.Inputs[0], (int)arguments.Inputs[1][p] * units, arguments.Output, p * units, units);
+            if (arguments.Inputs[1][p] >= 0)
+            {
+                Array.Copy(arguments.Inputs[0], (int)arguments.Inputs[1][p] * units, arguments.Output, p * units, units);
+            }
         }
     }
 }
@@ -58,6 +71,8 @@ internal sealed record GatherGradient(int Rows) : Op
     internal override ElementType InputType(int input) => input == 1 ? ElementType.Int32 : ElementType.Float32;
 
     internal override int IndexLimit(int input, ReadOnlySpan<Shape> inputs) => Rows;
+
+    internal override bool TakesNoClass(int input) => true;
 
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => inputs[0].Rank > 0 && inputs[0].Without(-1).Equals(inputs[1])
         ? [Rows, inputs[0][-1]]
@@ -79,8 +94,11 @@ internal sealed record GatherGradient(int Rows) : Op
 
             for (int p = 0; p < indices.Length; p++)
             {
-                float* row = dw.Data + ((long)((int*)indices.Data)[p] * units) + begin;
-                Kernels.nb_add_f32(row, 1, dy.Data + ((long)p * units) + begin, 1, count, row);
+                if (((int*)indices.Data)[p] is var index and >= 0)
+                {
+                    float* row = dw.Data + ((long)index * units) + begin;
+                    Kernels.nb_add_f32(row, 1, dy.Data + ((long)p * units) + begin, 1, count, row);
+                }
             }
         });
     }
@@ -90,7 +108,10 @@ internal sealed record GatherGradient(int Rows) : Op
         int units = arguments.OutputShape[1];
         for (int i = 0; i < arguments.Inputs[0].Length; i++)
         {
-            arguments.Output[((int)arguments.Inputs[1][i / units] * units) + (i % units)] += arguments.Inputs[0][i];
+            if (arguments.Inputs[1][i / units] >= 0)
+            {
+                arguments.Output[((int)arguments.Inputs[1][i / units] * units) + (i % units)] += arguments.Inputs[0][i];
+            }
         }
     }
 }

@@ -57,6 +57,20 @@ public static class GraphLeaves
         }
 
         /// <summary>
+        /// Class indices in 0..classes−1 of any shape, such as one for each step of sequences, [B, T]; −100 stands for no class.
+        /// Another index is refused when it is bound.
+        /// </summary>
+        /// <exception cref="OptionException">There are fewer classes than 1.</exception>
+        public Node Labels(string name, Shape shape, int classes)
+        {
+            ArgumentNullException.ThrowIfNull(name);
+            ArgumentNullException.ThrowIfNull(shape);
+            return classes > 0
+                ? Required(graph).Add(new Indices(name, shape, new IndexRange(classes, AllowsNone: true)))
+                : throw new OptionException($"{name}: the number of classes must be at least 1, got {classes}");
+        }
+
+        /// <summary>
         /// Positions in 0..bound−1 handed in at every run, such as rows of a table; another one is refused when it is bound.
         /// </summary>
         /// <exception cref="OptionException">The bound is below 1.</exception>

@@ -1,11 +1,13 @@
 namespace NativeBackprop.Ops;
 
-/// <summary>1 at each label's class, 0 elsewhere: [N] class indices become [N, Classes].</summary>
+/// <summary>1 at each label's class, 0 elsewhere: [..] class indices become [.., Classes], zeros where there is no class.</summary>
 internal sealed record OneHot(int Classes) : Op
 {
     internal override ElementType InputType(int input) => ElementType.Int32;
 
     internal override int IndexLimit(int input, ReadOnlySpan<Shape> inputs) => Classes;
+
+    internal override bool TakesNoClass(int input) => true;
 
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs) => [.. inputs[0].Extents, Classes];
 
@@ -19,7 +21,10 @@ internal sealed record OneHot(int Classes) : Op
             new Span<float>(y.Data + ((long)first * Classes), (int)count * Classes).Clear();
             for (int r = first; r < first + (int)count; r++)
             {
-                y.Data[((long)r * Classes) + ((int*)labels.Data)[r]] = 1;
+                if (((int*)labels.Data)[r] is var label and >= 0)
+                {
+                    y.Data[((long)r * Classes) + label] = 1;
+                }
             }
         });
     }
@@ -28,7 +33,10 @@ internal sealed record OneHot(int Classes) : Op
     {
         for (int r = 0; r < arguments.Inputs[0].Length; r++)
         {
-            arguments.Output[(r * Classes) + (int)arguments.Inputs[0][r]] = 1;
+            if (arguments.Inputs[0][r] >= 0)
+            {
+                arguments.Output[(r * Classes) + (int)arguments.Inputs[0][r]] = 1;
+            }
         }
     }
 }

@@ -3,8 +3,8 @@ using NativeBackprop.Interop;
 namespace NativeBackprop.Ops;
 
 /// <summary>
-/// The loss of each row of an output y [N, K], of which the gradient comes from the same native call. Inputs: y, and targets t, numbers
-/// of y's shape or a class index for each row; the result is [N].
+/// The loss of each row of an output y [.., K], of which the gradient comes from the same native call. Inputs: y, and targets t, numbers
+/// of y's shape or a class index for each row, [..], where <see cref="IndexRange.NoClass"/> makes the loss 0; the result is [..].
 /// </summary>
 internal abstract unsafe record RowLoss : Op
 {
@@ -18,7 +18,9 @@ internal abstract unsafe record RowLoss : Op
 
     internal sealed override ElementType InputType(int input) => TypeOf(input);
 
-    internal sealed override int IndexLimit(int input, ReadOnlySpan<Shape> inputs) => inputs[0][1];
+    internal sealed override int IndexLimit(int input, ReadOnlySpan<Shape> inputs) => inputs[0][-1];
+
+    internal sealed override bool TakesNoClass(int input) => true;
 
     internal sealed override Shape InferShape(ReadOnlySpan<Shape> inputs) => Rows(inputs);
 
@@ -33,7 +35,7 @@ internal abstract unsafe record RowLoss : Op
     {
         for (int r = 0; r < arguments.Output.Length; r++)
         {
-            arguments.Output[r] = Value(Row(arguments, r), Targets(arguments, r));
+            arguments.Output[r] = HasTarget(arguments, r) ? Value(Row(arguments, r), Targets(arguments, r)) : 0;
         }
     }
 
@@ -59,12 +61,12 @@ internal abstract unsafe record RowLoss : Op
     internal Shape Rows(ReadOnlySpan<Shape> inputs)
     {
         (Shape y, Shape t) = (inputs[0], inputs[1]);
-        if (y.Rank != 2 || y[1] < 1)
+        if (y.Rank < 2 || y[-1] < 1)
         {
-            throw new ShapeException($"expected an output of shape [N, K] with a number K above 0, got {y}");
+            throw new ShapeException($"expected an output of shape [N, K] or [N, T, K] with a number K above 0, got {y}");
         }
 
-        Shape rows = y.Without(1), expected = TakesIndices ? rows : y;
+        Shape rows = y.Without(-1), expected = TakesIndices ? rows : y;
         return t.Equals(expected) ? rows : throw new ShapeException($"expected targets of shape {expected}, got {t}");
     }
 
@@ -86,14 +88,18 @@ internal abstract unsafe record RowLoss : Op
     /// <summary>A row of the output.</summary>
     internal static ReadOnlySpan<double> Row(ReferenceArguments arguments, int row)
     {
-        int columns = arguments.Shapes[0][1];
+        int columns = arguments.Shapes[0][-1];
         return arguments.Inputs[0].AsSpan(row * columns, columns);
     }
+
+    /// <summary>False for a row whose target is no class.</summary>
+    internal bool HasTarget(ReferenceArguments arguments, int row) =>
+        !TakesIndices || arguments.Inputs[1][row] != IndexRange.NoClass;
 
     /// <summary>A row of the targets as numbers.</summary>
     internal ReadOnlySpan<double> Targets(ReferenceArguments arguments, int row)
     {
-        int columns = arguments.Shapes[0][1];
+        int columns = arguments.Shapes[0][-1];
         if (!TakesIndices)
         {
             return arguments.Inputs[1].AsSpan(row * columns, columns);
@@ -121,7 +127,9 @@ internal sealed record RowLossGradient(RowLoss Loss) : Op
 
     internal override ElementType InputType(int input) => Loss.TypeOf(input);
 
-    internal override int IndexLimit(int input, ReadOnlySpan<Shape> inputs) => inputs[0][1];
+    internal override int IndexLimit(int input, ReadOnlySpan<Shape> inputs) => inputs[0][-1];
+
+    internal override bool TakesNoClass(int input) => true;
 
     internal override Shape InferShape(ReadOnlySpan<Shape> inputs)
     {
@@ -144,10 +152,15 @@ internal sealed record RowLossGradient(RowLoss Loss) : Op
 
     internal override void Evaluate(ReferenceArguments arguments)
     {
-        (int rows, int columns) = (arguments.Shapes[0][0], arguments.Shapes[0][1]);
+        (int rows, int columns) = arguments.Shapes[0].AsMatrix();
         for (int r = 0; r < rows; r++)
         {
             Span<double> dy = arguments.Output.AsSpan(r * columns, columns);
+            if (!Loss.HasTarget(arguments, r))
+            {
+                continue;
+            }
+
             Loss.Slope(RowLoss.Row(arguments, r), Loss.Targets(arguments, r), dy);
             foreach (ref double d in dy)
             {
@@ -160,7 +173,7 @@ internal sealed record RowLossGradient(RowLoss Loss) : Op
 /// <summary>
 /// l = −z_t + log Σ_j exp(z_j) for class indices t; for dense targets l = Σ_j t_j (log Σ exp z − z_j). The logarithm undoes the
 /// exponential, so that the gradient softmax(z)·Σt − t never saturates (lecture notes 002, softmax output units). A dense target of 0
-/// contributes nothing, whatever its logit.
+/// contributes nothing, whatever its logit; nor does a row without a class, whatever its logits.
 /// </summary>
 internal sealed unsafe record SoftmaxCrossEntropyPerExample(bool Dense) : RowLoss
 {
@@ -212,14 +225,19 @@ internal sealed unsafe record SoftmaxCrossEntropyPerExample(bool Dense) : RowLos
         dl * (node.Inputs[0].LogSumExp().Reshape(node.Shape.Column()) - node.Inputs[0]);
 
     internal override Node Slope(Node y, Node t) => Dense
-        ? (y.Softmax() * t.Sum(1, keepDimensions: true)) - t
-        : y.Softmax() - y.Graph.Add(new OneHot(y.Shape[1]), t);
+        ? (y.Softmax() * t.Sum(-1, keepDimensions: true)) - t
+        : Counted(y.Softmax() - y.Graph.Add(new OneHot(y.Shape[-1]), t), t);
 
     internal override Node Curvature(int input, Node y, Node t, Node v)
     {
         Node p = y.Softmax(), mean = (v * p).Sum(-1, keepDimensions: true);
-        return input == 1 ? mean - v : Dense ? t.Sum(1, keepDimensions: true) * p * (v - mean) : p * (v - mean);
+        return input == 1 ? mean - v : Dense ? t.Sum(-1, keepDimensions: true) * p * (v - mean) : Counted(p * (v - mean), t);
     }
+
+    // 0 in the rows without a class, where there may be such.
+    private static Node Counted(Node x, Node t) => t.Op.IndexRange.AllowsNone
+        ? x * x.Graph.Add(new OneHot(x.Shape[-1]), t).Sum(-1, keepDimensions: true)
+        : x;
 
     private static void OfIndices(float* z, float* t, float* dl, nuint rows, nuint cols, float* l, float* dz) =>
         Kernels.nb_softmax_cross_entropy_f32(z, (int*)t, dl, rows, cols, l, dz);
@@ -255,14 +273,14 @@ internal sealed unsafe record SigmoidCrossEntropyPerExample : RowLoss
         }
     }
 
-    internal override Node TargetGradient(Node node, Node dl) => dl * (-1f / node.Inputs[0].Shape[1] * node.Inputs[0]);
+    internal override Node TargetGradient(Node node, Node dl) => dl * (-1f / node.Inputs[0].Shape[-1] * node.Inputs[0]);
 
-    internal override Node Slope(Node y, Node t) => 1f / y.Shape[1] * (y.Sigmoid() - t);
+    internal override Node Slope(Node y, Node t) => 1f / y.Shape[-1] * (y.Sigmoid() - t);
 
     internal override Node Curvature(int input, Node y, Node t, Node v)
     {
         Node p = y.Sigmoid();
-        return 1f / y.Shape[1] * (input == 0 ? p * (1 - p) * v : -v);
+        return 1f / y.Shape[-1] * (input == 0 ? p * (1 - p) * v : -v);
     }
 }
 
@@ -296,7 +314,7 @@ internal sealed unsafe record SquaredError : RowLoss
     internal override Node TargetGradient(Node node, Node dl) =>
         node.Graph.Add(new RowLossGradient(this), node.Inputs[1], node.Inputs[0], dl.Reshape(node.Shape));
 
-    internal override Node Slope(Node y, Node t) => 2f / y.Shape[1] * (y - t);
+    internal override Node Slope(Node y, Node t) => 2f / y.Shape[-1] * (y - t);
 
-    internal override Node Curvature(int input, Node y, Node t, Node v) => (input == 0 ? 2f : -2f) / y.Shape[1] * v;
+    internal override Node Curvature(int input, Node y, Node t, Node v) => (input == 0 ? 2f : -2f) / y.Shape[-1] * v;
 }

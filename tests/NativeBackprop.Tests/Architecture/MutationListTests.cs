@@ -14,10 +14,11 @@ internal sealed partial class MutationListTests
 
     [TestCase("managed.toml")]
     [TestCase("native.toml")]
+    [TestCase("recurrence.toml")]
     public void Every_mistake_can_be_made(string list)
     {
         List<Dictionary<string, string>> mistakes = Mistakes(Repository.Read("tests", "mutation", list));
-        Assert.That(mistakes, Has.Count.GreaterThan(20));
+        Assert.That(mistakes, Has.Count.GreaterThan(10));
         Assert.That(mistakes.Select(mistake => mistake["name"]), Is.Unique);
         Assert.That(mistakes.Where(mistake => !IsFoundOnce(mistake)).Select(mistake => mistake["name"]), Is.Empty);
         Assert.That(mistakes.Where(mistake => mistake["find"] == mistake["replace"]).Select(mistake => mistake["name"]), Is.Empty);

@@ -3,6 +3,7 @@ using NativeBackprop.Layers;
 using NativeBackprop.Losses;
 using NativeBackprop.Ops;
 using NativeBackprop.Tests.Execution;
+using NativeBackprop.Tests.Losses;
 using NUnit.Framework;
 
 namespace NativeBackprop.Tests.Ops;
@@ -26,6 +27,7 @@ internal sealed class OpTableTests
         [typeof(Assign)] = (typeof(AssignTests), nameof(AssignTests.A_variable_takes_the_value_as_the_reference_does)),
         [typeof(RunningStatistics)] =
             (typeof(RunningStatisticsTests), nameof(RunningStatisticsTests.Running_statistics_follow_the_batches_as_the_reference_does)),
+        [typeof(LabelsWithin)] = (typeof(SequenceLossTests), nameof(SequenceLossTests.Only_steps_with_a_class_within_the_length_count)),
         [typeof(CheckFinite)] = (typeof(CommitTests), nameof(CommitTests.Several_values_are_checked_by_one_op_on_any_number_of_threads)),
     };
 
