@@ -49,6 +49,39 @@ class Gated(nn.Module):
         return self.layers(x) * self.gate(x)
 
 
+def _recurrent(base):
+    """PyTorch's module, which gives the sequence or the last layer's final states; named and saved as the module itself."""
+
+    class Recurrent(base):
+        def __init__(self, width, units, layers=1, bidirectional=False, bias=True, dropout=0, output="sequence", **arguments):
+            super().__init__(width, units, layers, bias=bias, batch_first=True, dropout=dropout, bidirectional=bidirectional,
+                             **({"nonlinearity": arguments["activation"]} if arguments else {}))
+            self.output = output
+
+        def run(self, x, lengths=None, state=None):
+            """The output and the final state, hidden and cell."""
+            steps = x.shape[1]
+            if lengths is not None:
+                x = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+
+            y, final = super().forward(x, state)
+            if lengths is not None:
+                y, _ = nn.utils.rnn.pad_packed_sequence(y, batch_first=True, total_length=steps)
+
+            hidden = final[0] if isinstance(final, tuple) else final
+            if self.output == "last":
+                directions = 2 if self.bidirectional else 1
+                y = hidden[-directions:].transpose(0, 1).flatten(1)
+
+            return y, final
+
+        def forward(self, x, lengths=None):
+            return self.run(x, lengths)[0]
+
+    return lambda width, **arguments: (
+        Recurrent(width, **arguments), arguments["units"] * (2 if arguments.get("bidirectional") else 1))
+
+
 def _linear(width, units, bias=True):
     return nn.Linear(width, units, bias=bias), units
 
@@ -95,6 +128,10 @@ LAYERS = {
     "layer_norm": lambda width, eps=1e-5: (nn.LayerNorm(width, eps=eps), width),
     "residual": _residual,
     "gated": _gated,
+    "embedding": lambda width, rows, units: (nn.Embedding(rows, units), units),
+    "rnn": _recurrent(nn.RNN),
+    "lstm": _recurrent(nn.LSTM),
+    "gru": _recurrent(nn.GRU),
 }
 
 LOSSES = {

@@ -73,6 +73,7 @@ internal static class LayerFormats
                 Write(json, "layers", layer.Layers);
                 Write(json, "gate", layer.Gate);
             }),
+        .. RecurrentFormats.All,
     ];
 
     /// <summary>

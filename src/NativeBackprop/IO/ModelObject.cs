@@ -39,7 +39,9 @@ internal sealed class ModelObject
         : Number(value, $".{key}");
 
     /// <summary>A whole number of at least 1.</summary>
-    public int Count(string key) => Count(Required(key), $".{key}");
+    public int Count(string key, int? fallback = null) =>
+        (fallback is null ? Required(key) : Optional(key)) is not { } value ? fallback!.Value
+        : Count(value, $".{key}");
 
     /// <summary>A list of whole numbers of at least 1.</summary>
     public int[] Counts(string key) => [.. Items(key).Select((item, i) => Count(item, $".{key}[{i}]"))];
