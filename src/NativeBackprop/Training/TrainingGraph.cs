@@ -84,8 +84,11 @@ internal sealed class TrainingGraph
         (Weights, Loss, Cost) = (weights, loss, Penalised(loss));
     }
 
-    private Node Build(Node output, Node? weights = null) =>
-        UserCode.Call($"the loss {_loss.GetType().Name}", node => _loss.Build(node, Targets, weights), output);
+    private Node Build(Node output, Node? weights = null)
+    {
+        Node? lengths = output.Shape.Rank == 3 ? Lengths : null;
+        return UserCode.Call($"the loss {_loss.GetType().Name}", node => _loss.Build(node, Targets, weights, lengths), output);
+    }
 
     private static int StepsOf(RowShape input) => input.Kind is RowKind.Sequence or RowKind.Indices
         ? input.Batch[1]
