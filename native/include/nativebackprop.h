@@ -248,9 +248,10 @@ NB_API nb_status nb_product_run_f32(const nb_product *p, size_t row, size_t rows
 NB_API size_t nb_product_workspace_f32(const nb_product *p);
 /* Floats of a packed B. */
 NB_API size_t nb_product_packed_length_f32(size_t n, size_t k);
-/* Packs B, PLAIN or TRANSPOSED, for any number of products; reads n, k, b_form, b and ldb; packed is other memory. The same bytes on
- * every level, 0 where a panel is wider than B. NB_ERROR_SHAPE: B is packed already, or its stride does not fit. */
-NB_API nb_status nb_product_pack_f32(const nb_product *p, float *packed);
+/* Packs columns of B, PLAIN or TRANSPOSED, for any number of products; reads n, k, b_form, b and ldb; packed is other memory, as long as
+ * for all of them. The same bytes on every level, 0 where a panel is wider than B. NB_ERROR_SHAPE: B is packed already, its stride does
+ * not fit, or the columns do not begin and end with panels of 32 (or at n). */
+NB_API nb_status nb_product_pack_f32(const nb_product *p, size_t column, size_t columns, float *packed);
 
 /* The product of each channel with itself alone, C[i, j] = alpha (sum over k of a[a_rows[i] + a_ks[k] + j] B[k, j]) + beta C[i, j], in the
  * order of nb_product_run: a depthwise convolution and its gradients. A is scattered, B plain [k, n]; C and its range as there. Errors

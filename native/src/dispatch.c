@@ -113,10 +113,12 @@ size_t nb_product_workspace_f32(const nb_product *p) {
 
 size_t nb_product_packed_length_f32(size_t n, size_t k) { return nb_packed_width(n) * k; }
 
-nb_status nb_product_pack_f32(const nb_product *p, float *packed) {
+nb_status nb_product_pack_f32(const nb_product *p, size_t column, size_t columns, float *packed) {
     size_t span;
     if (p->b_form == NB_OPERAND_PACKED || !fits_b(p, &span)) return NB_ERROR_SHAPE;
-    active()->product_pack(p, packed);
+    if (column % NB_PRODUCT_PANEL || column > p->n || columns > p->n - column) return NB_ERROR_SHAPE;
+    if (columns % NB_PRODUCT_PANEL && column + columns != p->n) return NB_ERROR_SHAPE;
+    active()->product_pack(p, column, columns, packed);
     return NB_OK;
 }
 

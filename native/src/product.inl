@@ -292,13 +292,15 @@ static size_t product_workspace(const nb_product *p) {
     return (packs_a(p, p->n) ? packed_a_length(rows, k) : 0) + (packs_b(p, p->m, p->n) ? nb_packed_width(columns) * k : 0);
 }
 
-static void product_pack(const nb_product *p, float *packed) {
+static void product_pack(const nb_product *p, size_t column, size_t columns, float *packed) {
+    const size_t width = nb_packed_width(p->n), part = p->n % B_PANEL;
+    const int has_last = part && columns && column + columns == p->n;
     for (size_t from = 0; from < p->k; from += PRODUCT_K) {
-        size_t k = at_most(p->k - from, PRODUCT_K), width = nb_packed_width(p->n), part = p->n % B_PANEL;
+        size_t k = at_most(p->k - from, PRODUCT_K);
         float *block = packed + from * width, *last = block + (width - B_PANEL) * k;
         /* No tile reads what a panel has beyond B; it is 0 so that equal operands are equal bytes. */
-        for (size_t q = 0; part && q < k; q++)
+        for (size_t q = 0; has_last && q < k; q++)
             for (size_t i = part; i < B_PANEL; i++) last[q * B_PANEL + i] = 0.0f;
-        pack_b(p, 0, p->n, from, k, block);
+        pack_b(p, column, columns, from, k, block + column * k);
     }
 }

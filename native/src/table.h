@@ -39,7 +39,7 @@ typedef struct nb_table {
     void (*product_run)(const nb_product *p, size_t row, size_t rows, size_t column, size_t columns, float *workspace);
     void (*product_run_channels)(const nb_product *p, size_t row, size_t rows, size_t column, size_t columns);
     size_t (*product_workspace)(const nb_product *p);
-    void (*product_pack)(const nb_product *p, float *packed);
+    void (*product_pack)(const nb_product *p, size_t column, size_t columns, float *packed);
 #define X(name, operand, p)                                                                                                      \
     void(*name##_forward) NB_FORWARD_PARAMS(p);                                                                                  \
     void(*name##_backward) NB_BACKWARD_PARAMS(p);

@@ -82,7 +82,7 @@ static void run_products(void) {
                         .b_form = (nb_operand)(form % 3), .a = a, .lda = form < 3 ? SIDE : M, .b = b, .ldb = SIDE, .c = c, .ldc = SIDE};
         if (p.b_form == NB_OPERAND_PACKED) {
             p.b_form = NB_OPERAND_PLAIN;
-            nb_product_pack_f32(&p, packed);
+            nb_product_pack_f32(&p, 0, p.n, packed);
             p.b_form = NB_OPERAND_PACKED;
             p.b = packed;
         }

@@ -95,7 +95,7 @@ static void test_shape(size_t m, size_t n, size_t k, int channels) {
     for (int packed = 0; packed <= !channels; packed++) {
         if (packed) {
             float *to = guarded(PACKED_SLOT, nb_product_packed_length_f32(n, k), random_place());
-            check(nb_product_pack_f32(&p, to) == NB_OK, "pack [%zu,%zu]", n, k);
+            check(nb_product_pack_f32(&p, 0, p.n, to) == NB_OK, "pack [%zu,%zu]", n, k);
             p.b = to;
             p.b_form = NB_OPERAND_PACKED;
         }

@@ -85,7 +85,7 @@ static nb_product make(shape s, nb_operand a_form, nb_operand b_form) {
         nb_product plain = p;
         plain.b_form = NB_OPERAND_PLAIN;
         float *packed = guarded(PACKED_SLOT, nb_product_packed_length_f32(s.n, s.k), random_place());
-        check(nb_product_pack_f32(&plain, packed) == NB_OK, "pack [%zu,%zu]", s.n, s.k);
+        check(nb_product_pack_f32(&plain, 0, s.n, packed) == NB_OK, "pack [%zu,%zu]", s.n, s.k);
         p.b = packed;
         p.ldb = 0;
     }
@@ -182,7 +182,9 @@ static void test_packing(size_t n, size_t k) {
         nb_product p = make(s, NB_OPERAND_PLAIN, tb ? NB_OPERAND_TRANSPOSED : NB_OPERAND_PLAIN);
         FOR_EACH_ISA(isa) {
             float *packed = guarded(PACKED_SLOT, length, random_place());
-            size_t at = 0, wrong = nb_product_pack_f32(&p, packed) != NB_OK;
+            /* In two parts, the later one first. */
+            size_t at = 0, half = n / (2 * PANEL) * PANEL, wrong = nb_product_pack_f32(&p, half, n - half, packed) != NB_OK;
+            wrong += nb_product_pack_f32(&p, 0, half, packed) != NB_OK;
             for (size_t from = 0; from < k; from += BLOCK)
                 for (size_t j = 0; j < width; j += PANEL)
                     for (size_t q = from; q < k && q < from + BLOCK; q++)
@@ -264,12 +266,18 @@ static void test_misfits(void) {
 #undef REFUSED
     p = good;
     p.n = 11; /* wider than its stride; and wider than memory */
-    check(nb_product_pack_f32(&p, x + 300) == NB_ERROR_SHAPE, "packing a B that does not fit its stride");
+    check(nb_product_pack_f32(&p, 0, p.n, x + 300) == NB_ERROR_SHAPE, "packing a B that does not fit its stride");
     p.b_form = NB_OPERAND_PACKED;
-    check(nb_product_pack_f32(&p, x + 300) == NB_ERROR_SHAPE, "packing what is packed");
+    check(nb_product_pack_f32(&p, 0, p.n, x + 300) == NB_ERROR_SHAPE, "packing what is packed");
+    p.b_form = NB_OPERAND_PLAIN;
+    check(nb_product_pack_f32(&p, 1, 1, x + 300) == NB_ERROR_SHAPE, "packing from the middle of a panel");
+    check(nb_product_pack_f32(&p, 0, p.n + 1, x + 300) == NB_ERROR_SHAPE, "packing more columns than there are");
+    check(nb_product_pack_f32(&p, 32, 1, x + 300) == NB_ERROR_SHAPE, "packing from beyond the columns");
+    check(nb_product_pack_f32(&p, 0, p.n - 1, x + 300) == NB_ERROR_SHAPE, "packing up to the middle of a panel");
+    p.b_form = NB_OPERAND_PACKED;
     p.b_form = NB_OPERAND_PLAIN;
     p.ldb = SIZE_MAX / 4;
-    check(nb_product_pack_f32(&p, x + 300) == NB_ERROR_SHAPE, "packing what no memory holds");
+    check(nb_product_pack_f32(&p, 0, p.n, x + 300) == NB_ERROR_SHAPE, "packing what no memory holds");
     check(x[300] == 0.0f, "packing that is refused writes nothing");
 }
 

@@ -32,10 +32,14 @@ internal static unsafe class NativeProduct
     /// <summary>Packs a product's right operand, and makes the product read it from there.</summary>
     public static void Pack(nb_product* product, float* packed)
     {
-        Check(product, Kernels.nb_product_pack_f32(product, packed));
+        PackColumns(product, 0, (int)product->n, packed);
         product->b = packed;
         product->b_form = nb_operand.NB_OPERAND_PACKED;
     }
+
+    /// <summary>Packs columns of a product's right operand: whole panels of them, or up to the last one.</summary>
+    public static void PackColumns(nb_product* product, int column, int columns, float* packed) =>
+        Check(product, Kernels.nb_product_pack_f32(product, (nuint)column, (nuint)columns, packed));
 
     private static void Check(nb_product* product, nb_status status)
     {
