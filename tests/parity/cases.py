@@ -132,6 +132,9 @@ NETWORKS = [
     Network("wide", 5, [129], [linear(257), layer("gelu"), linear(33)], _CE),
     Network("narrow", 50, [31], [linear(1), layer("tanh"), linear(1), layer("elu"), linear(19)], _CE),
     Network("large-batch", 193, [12], between(layer("silu"), hidden=17), _CE),
+    Network("residual-skip", 7, [10], between(
+        layer("residual", layers=[linear(6), layer("tanh")], skip=[linear(6)]),
+        layer("residual", layers=[layer("relu")], skip=[layer("silu")])), _CE),
     Network("functions-alone", 7, [6], [layer("tanh"), layer("softplus", beta=0.7), layer("cos")], _MSE),
     Network("deep", 8, [9], [linear(16)] + [residual(layer("tanh"), linear(16)) for _ in range(12)] + [linear(4)], _CE),
     # Nesting.

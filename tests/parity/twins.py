@@ -40,6 +40,15 @@ class Residual(nn.Sequential):
         return x + super().forward(x)
 
 
+class SkipResidual(nn.Module):
+    def __init__(self, layers, skip):
+        super().__init__()
+        self.layers, self.skip = nn.Sequential(*layers), nn.Sequential(*skip)
+
+    def forward(self, x):
+        return self.skip(x) + self.layers(x)
+
+
 class Gated(nn.Module):
     def __init__(self, layers, gate):
         super().__init__()
@@ -94,8 +103,9 @@ def _maxout(width, pieces):
     return Maxout(pieces), width // pieces
 
 
-def _residual(width, layers):
-    return Residual(*_modules(layers, width)[0]), width
+def _residual(width, layers, skip=None):
+    branch, units = _modules(layers, width)
+    return (Residual(*branch), units) if skip is None else (SkipResidual(branch, _modules(skip, width)[0]), units)
 
 
 def _gated(width, layers, gate):

@@ -59,8 +59,20 @@ internal static class LayerFormats
             (json, layer) => WriteUnless(LayerNormEpsilon, json, "eps", layer.Epsilon)),
         LayerFormat.For<Residual>(
             "residual",
-            (from, input) => new Residual(Read(from, "layers", ref input)),
-            (json, layer) => Write(json, "layers", layer.Layers)),
+            (from, input) =>
+            {
+                Node skip = input;
+                Layer[] layers = Read(from, "layers", ref input);
+                return from.Has("skip") ? new Residual(layers, Read(from, "skip", ref skip)) : new Residual(layers);
+            },
+            (json, layer) =>
+            {
+                Write(json, "layers", layer.Layers);
+                if (layer.Skip is { } skip)
+                {
+                    Write(json, "skip", skip);
+                }
+            }),
         LayerFormat.For<Gated>(
             "gated",
             (from, input) =>

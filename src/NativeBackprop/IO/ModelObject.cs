@@ -38,6 +38,9 @@ internal sealed class ModelObject
         (fallback is null ? Required(key) : Optional(key)) is not { } value ? fallback!.Value
         : Number(value, $".{key}");
 
+    /// <summary>True when there is a value under a key.</summary>
+    public bool Has(string key) => Optional(key) is not null;
+
     /// <summary>A whole number of at least 1.</summary>
     public int Count(string key, int? fallback = null) =>
         (fallback is null ? Required(key) : Optional(key)) is not { } value ? fallback!.Value

@@ -20,6 +20,7 @@ public class LayerTests
         new((Func<Layer>)(() => new Dropout(0.3f))) { TestName = "dropout" },
         new((Func<Layer>)(() => new LayerNorm(6))) { TestName = "layer_norm" },
         new((Func<Layer>)(() => new Residual(new Linear(6, 3), new Tanh(), new Linear(3, 6)))) { TestName = "residual" },
+        new((Func<Layer>)(() => new Residual([new Linear(6, 4)], [new Linear(6, 3), new Linear(3, 4)]))) { TestName = "residual skip" },
         new((Func<Layer>)(() => new Gated([new Linear(6, 3), new Tanh()], [new Linear(6, 3), new Sigmoid()]))) { TestName = "gated" },
         new((Func<Layer>)Nested) { TestName = "nested" },
     ];
@@ -58,6 +59,7 @@ public class LayerTests
         new((Func<Layer>)(() => new Softmax())) { TestName = "softmax" },
         new((Func<Layer>)(() => new Prelu())) { TestName = "prelu" },
         new((Func<Layer>)(() => new Residual(new Linear(6, 3), new Tanh(), new Linear(3, 6)))) { TestName = "residual" },
+        new((Func<Layer>)(() => new Residual([new Linear(6, 4)], [new Linear(6, 3), new Linear(3, 4)]))) { TestName = "residual skip" },
         new((Func<Layer>)(() => new Gated([new Linear(6, 3)], [new Linear(6, 3), new Sigmoid()]))) { TestName = "gated" },
     ];
 
@@ -201,6 +203,10 @@ public class LayerTests
         Assert.That(
             () => new Residual(new Maxout(2)).Build(x, BuildMode.Training),
             Throws.TypeOf<ShapeException>().With.Message.EqualTo("residual: the layers must keep the shape [B, 6] of x, got [B, 3]"));
+        Assert.That(
+            () => new Residual([new Maxout(2)], [new Maxout(3)]).Build(x, BuildMode.Training),
+            Throws.TypeOf<ShapeException>().With.Message.EqualTo(
+                "residual: both ways must have the same output shape, got [B, 3] from the layers and [B, 2] from the skip"));
         Assert.That(() => new Gated([new Maxout(2)], [new Relu()]).Build(x, BuildMode.Training), Throws.TypeOf<ShapeException>());
         Assert.That(() => new LowRankLinear(6, 4, 0), Throws.TypeOf<OptionException>());
         Assert.That(() => new Maxout(0), Throws.TypeOf<OptionException>());

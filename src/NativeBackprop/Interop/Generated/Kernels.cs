@@ -225,7 +225,7 @@ internal static unsafe partial class Kernels
     public static extern nuint nb_product_packed_length_f32([NativeTypeName("size_t")] nuint n, [NativeTypeName("size_t")] nuint k);
 
     [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-    public static extern nb_status nb_product_pack_f32([NativeTypeName("const nb_product *")] nb_product* p, float* packed);
+    public static extern nb_status nb_product_pack_f32([NativeTypeName("const nb_product *")] nb_product* p, [NativeTypeName("size_t")] nuint column, [NativeTypeName("size_t")] nuint columns, float* packed);
 
     [DllImport("nativebackprop", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
     public static extern nb_status nb_product_run_channels_f32([NativeTypeName("const nb_product *")] nb_product* p, [NativeTypeName("size_t")] nuint row, [NativeTypeName("size_t")] nuint rows, [NativeTypeName("size_t")] nuint column, [NativeTypeName("size_t")] nuint columns);
