@@ -14,7 +14,7 @@ public sealed class Lstm : Recurrent
 {
     /// <param name="inputs">Width of a step of the input, at least 1.</param>
     /// <param name="units">H, width of the state, at least 1.</param>
-    /// <param name="layers">How many layers stand on top of each other, at least 1.</param>
+    /// <param name="layers">How many layers stand on top of each other, 1 to 1000.</param>
     /// <param name="bidirectional">True to go over the sequence from the end too.</param>
     /// <param name="bias">False leaves the biases out.</param>
     /// <param name="dropout">In [0, 1): the probability that an element between two layers is dropped while training.</param>

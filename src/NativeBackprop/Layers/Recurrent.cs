@@ -17,15 +17,18 @@ namespace NativeBackprop.Layers;
 /// </remarks>
 public abstract class Recurrent : Layer
 {
+    // Every layer has parameters of its own, and every step has nodes of its own in the graph.
+    private const int MostLayers = 1000, MostSteps = 1 << 14;
+
     private readonly RecurrentWeights[] _weights;
     private readonly int _gates;
 
     private protected Recurrent(int inputs, int units, int gates, RecurrentOptions options)
     {
-        if (inputs < 1 || units < 1 || options.Layers < 1 || units > int.MaxValue / gates)
+        if (inputs < 1 || units < 1 || units > int.MaxValue / (2 * gates) || options.Layers is < 1 or > MostLayers)
         {
-            throw new OptionException(
-                $"{Title} needs at least 1 input, 1 unit and 1 layer, got {inputs} inputs, {units} units and {options.Layers} layers");
+            throw new OptionException($"{Title} needs at least 1 input and 1 unit, and 1 to {MostLayers} layers, "
+                + $"got {inputs} inputs, {units} units and {options.Layers} layers");
         }
 
         if (options.Dropout is not (>= 0 and < 1))
@@ -90,7 +93,7 @@ public abstract class Recurrent : Layer
     public override int? InputWidthFor(int? outputWidth) => Inputs;
 
     /// <summary>Adds the layer to the graph of its input, going on from a state.</summary>
-    /// <param name="input">A sequence [B, T, inputs] of at least one step.</param>
+    /// <param name="input">A sequence [B, T, inputs] of 1 to 2^14 steps.</param>
     /// <param name="context">The graph, what it is built for, and the path of this use.</param>
     /// <param name="initial">What to go on from; zeros when null.</param>
     /// <param name="final">What the layer has come to behind each row's last step.</param>
@@ -101,9 +104,9 @@ public abstract class Recurrent : Layer
         ArgumentNullException.ThrowIfNull(input);
         ArgumentNullException.ThrowIfNull(context);
         KindCheck.Require(input, context, Title, Inputs, RowKind.Sequence);
-        if (input.Shape[1] < 1)
+        if (input.Shape[1] is < 1 or > MostSteps)
         {
-            throw new ShapeException($"{context.At}{Title} needs a sequence of at least one step, got {KindCheck.Describe(input)}");
+            throw new ShapeException($"{context.At}{Title} needs a sequence of 1 to {MostSteps} steps, got {KindCheck.Describe(input)}");
         }
 
         if (initial is not null)

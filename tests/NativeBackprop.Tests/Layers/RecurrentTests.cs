@@ -138,7 +138,8 @@ public sealed class RecurrentTests
             Throws.TypeOf<ShapeException>().With.Message.EqualTo(
                 "an LSTM takes a sequence [B, T, 5], got features of shape [B, 5] from y"));
         Assert.That(() => lstm.Build(graph.Input("z", [Shape.Batch, 0, Inputs]), context),
-            Throws.TypeOf<ShapeException>().With.Message.Contains("at least one step"));
+            Throws.TypeOf<ShapeException>().With.Message.Contains("1 to 16384 steps"));
+        Assert.That(() => lstm.Build(graph.Input("w", [Shape.Batch, 1 << 20, Inputs]), context), Throws.TypeOf<ShapeException>());
         Assert.That(() => lstm.Build(x, context, new RecurrentState(h), out _),
             Throws.TypeOf<ShapeException>().With.Message.Contains("and a cell state"));
         Assert.That(() => new Gru(Inputs, Units).Build(x, context, new RecurrentState(h, h), out _),
@@ -147,6 +148,8 @@ public sealed class RecurrentTests
             Throws.TypeOf<ShapeException>().With.Message.Contains("a hidden state of shape [2, B, 7], got [1, B, 7] from h"));
         Assert.That(() => new Lstm(0, 3), Throws.TypeOf<OptionException>());
         Assert.That(() => new Lstm(3, 3, layers: 0), Throws.TypeOf<OptionException>());
+        Assert.That(() => new Lstm(3, 3, layers: int.MaxValue), Throws.TypeOf<OptionException>());
+        Assert.That(() => new Lstm(3, int.MaxValue / 2), Throws.TypeOf<OptionException>());
         Assert.That(() => new Gru(3, 3, dropout: 1), Throws.TypeOf<OptionException>());
         Assert.That(() => new Rnn(3, 3, activation: new Sigmoid()), Throws.TypeOf<OptionException>());
         Assert.That(() => new Rnn(3, 3, output: (RecurrentOutput)2), Throws.TypeOf<OptionException>());
