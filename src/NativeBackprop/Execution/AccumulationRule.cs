@@ -12,10 +12,11 @@ internal static class AccumulationRule
     {
         foreach ((PlanStep add, _) in rewriter.All<Binary>())
         {
-            if (SumTree.IsPlain(add) && Last(rewriter, add) is { Operation: MatMul matMul } product)
+            if (SumTree.IsPlain(add) && Last(rewriter, add) is { } product
+                && ProductTerm.Of(product.Operation) is { } term)
             {
                 PlanValue addend = add.Inputs[0] == product.Outputs[0] ? add.Inputs[1] : add.Inputs[0];
-                rewriter.Replace(add, new AffineActivation(new ProductTerm(matMul, true), Functions.Identity.Create(), false, false),
+                rewriter.Replace(add, new AffineActivation(term with { HasAddend = true }, Functions.Identity.Create(), false, false),
                     [.. product.Inputs, addend], add.Outputs, product);
             }
         }
@@ -29,8 +30,8 @@ internal static class AccumulationRule
         {
             PlanValue term = add.Inputs[i], other = add.Inputs[1 - i];
             if (other.Storage == Storage.Computed && Rewriter.OnlyConsumer(term) == add
-                && term.Producer is { Operation: MatMul, IsReplaced: false } product && rewriter.CanMove(product, add)
-                && (last is null || product.Order > last.Order))
+                && term.Producer is { IsReplaced: false } product && ProductTerm.Of(product.Operation) is { HasAddend: false }
+                && rewriter.CanMove(product, add) && (last is null || product.Order > last.Order))
             {
                 last = product;
             }

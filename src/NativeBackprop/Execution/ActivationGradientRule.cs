@@ -28,8 +28,10 @@ internal static class ActivationGradientRule
         if (Rewriter.OnlyConsumer(dy) == gradient && dy != saved && dy.Producer is { IsReplaced: false } product
             && ProductTerm.Of(product.Operation) is { } term && rewriter.CanMove(product, gradient))
         {
-            rewriter.Replace(gradient, new MatMulActivationGradient(term, op.Function, sum is not null),
-                [.. product.Inputs, saved], outputs, [product, .. parts]);
+            // A product of patches has its rows split, and leaves a sum over them to a step of its own.
+            bool sums = sum is not null && term.HasColumns;
+            rewriter.Replace(gradient, new ProductActivationGradient(term, op.Function, sums),
+                [.. product.Inputs, saved], sums ? outputs : [dz], sums ? [product, .. parts] : [product]);
         }
         else if (sum is not null)
         {

@@ -3,62 +3,6 @@ using NativeBackprop.Ops;
 namespace NativeBackprop;
 
 /// <summary>
-/// A product that is the first part of a fused operation: op(A)·op(B), or op(A)·op(B) + C, which goes on in C's memory where that dies.
-/// Inputs A, B and maybe C.
-/// </summary>
-internal readonly record struct ProductTerm(MatMul Product, bool HasAddend)
-{
-    public string Name => HasAddend ? "matmul_add" : "matmul";
-
-    /// <summary>The product that an operation is; null when it is none, or more than that.</summary>
-    public static ProductTerm? Of(Operation operation) => operation switch
-    {
-        MatMul product => new ProductTerm(product, false),
-        AffineActivation { HasBias: false } sum when sum.Function.Row == Functions.Identity => sum.Term,
-        _ => null,
-    };
-}
-
-/// <summary>A <see cref="ProductTerm"/> made for its operands.</summary>
-internal sealed unsafe class ProductPart
-{
-    private readonly Operand _a, _b, _addend, _c;
-    private readonly bool _hasAddend;
-
-    public ProductPart(ProductTerm term, KernelArguments arguments, Operand c, bool byColumns = false)
-    {
-        (_a, _b, _c, _hasAddend) = (arguments.Inputs[0], arguments.Inputs[1], c, term.HasAddend);
-        _addend = _hasAddend ? arguments.Inputs[2] : default;
-        var gemm = new Gemm(term.Product.TransposeA, term.Product.TransposeB, _a.Shape, _b.Shape, arguments.Products);
-        Gemm = byColumns && !gemm.SplitsColumns ? gemm.ByColumns() : gemm;
-        Bytes = Gemm.Bytes + (_hasAddend ? sizeof(float) * (long)c.Length : 0);
-    }
-
-    public Gemm Gemm { get; }
-
-    public long Bytes { get; }
-
-    public string Call => _hasAddend ? $"{Gemm.Call} beta=1" : Gemm.Call;
-
-    /// <summary>Computes some units and says where they lie in the result.</summary>
-    public Slab Run(int begin, int end, float* workspace)
-    {
-        Slab slab = Gemm.Slab(begin, end);
-        if (_hasAddend && !_addend.Aliases(_c))
-        {
-            for (nuint row = 0; row < slab.Rows; row++)
-            {
-                nuint at = (nuint)slab.Start + (row * slab.Stride), bytes = slab.Columns * sizeof(float);
-                Buffer.MemoryCopy(_addend.Data + at, _c.Data + at, bytes, bytes);
-            }
-        }
-
-        Gemm.Run(1, _a.Data, _b.Data, _hasAddend ? 1 : 0, _c.Data, begin, end, workspace);
-        return slab;
-    }
-}
-
-/// <summary>
 /// y = f(product + b). Inputs: the product's, and maybe b; outputs y and, when the derivative reads it, z. Without function and bias it
 /// is the product that accumulates.
 /// </summary>
@@ -77,6 +21,7 @@ internal sealed record AffineActivation(ProductTerm Term, Elementwise Function, 
         private readonly Elementwise? _function;
         private readonly Operand _bias, _y, _z;
         private readonly bool _hasBias, _savesInput;
+        private readonly Action<Slab>? _finish;
 
         public FusedKernel(AffineActivation operation, KernelArguments arguments)
         {
@@ -84,17 +29,19 @@ internal sealed record AffineActivation(ProductTerm Term, Elementwise Function, 
             _function = operation.Function.Row == Functions.Identity && !_hasBias ? null : operation.Function;
             _bias = _hasBias ? arguments.Inputs[^1] : default;
             _z = _savesInput ? arguments.Outputs[1] : _y;
-            _product = new ProductPart(operation.Term, arguments, _z);
-            (Units, Grain, Bytes) = (_product.Gemm.Units, _product.Gemm.Grain, _product.Bytes);
-            WorkspacePerThread = _product.Gemm.Workspace;
-            Flops = _product.Gemm.Flops + (2L * _y.Length);
+            _finish = _function is null ? null : Finish;
+            _product = ProductPart.Create(operation.Term, arguments, _z);
+            (Units, Grain, Bytes) = (_product.Units, _product.Grain, _product.Bytes);
+            WorkspacePerThread = _product.Workspace;
+            Flops = _product.Flops + (2L * _y.Length);
         }
 
         public override string Call => _function is null ? _product.Call : $"{_product.Call}, nb_{_function.Name}_forward_f32";
 
-        public override void Run(int begin, int end, int thread)
+        public override void Run(int begin, int end, int thread) => _product.Run(begin, end, WorkspaceOf(thread), _finish);
+
+        private void Finish(Slab slab)
         {
-            Slab slab = _product.Run(begin, end, WorkspaceOf(thread));
             float* z = _z.Data + slab.Start, y = _y.Data + slab.Start, bias = _hasBias ? _bias.Data + slab.Column : null;
             if (_savesInput)
             {
@@ -108,17 +55,17 @@ internal sealed record AffineActivation(ProductTerm Term, Elementwise Function, 
             }
             else
             {
-                _function?.Forward(z, bias, slab.Rows, slab.Columns, slab.Stride, y);
+                _function!.Forward(z, bias, slab.Rows, slab.Columns, slab.Stride, y);
             }
         }
     }
 }
 
 /// <summary>
-/// dz = product ⊙ f′(s), the gradient passed through a product and an activation. Inputs: the product's, and s; outputs dz and maybe
-/// db = Σ_rows dz.
+/// dz = product ⊙ f′(s), the gradient passed through a product and an activation. Inputs: the product's, and s; outputs dz and, of a
+/// product of matrices, maybe db = Σ_rows dz.
 /// </summary>
-internal sealed record MatMulActivationGradient(ProductTerm Term, Elementwise Function, bool HasBiasSum) : Operation
+internal sealed record ProductActivationGradient(ProductTerm Term, Elementwise Function, bool HasBiasSum) : Operation
 {
     public override string Name => $"{Term.Name}_{Function.Name}_gradient{(HasBiasSum ? "_bias_sum" : "")}";
 
@@ -132,25 +79,28 @@ internal sealed record MatMulActivationGradient(ProductTerm Term, Elementwise Fu
         private readonly Elementwise _function;
         private readonly Operand _s, _dz, _db;
         private readonly bool _hasBiasSum;
+        private readonly Action<Slab> _finish;
 
-        public FusedKernel(MatMulActivationGradient operation, KernelArguments arguments)
+        public FusedKernel(ProductActivationGradient operation, KernelArguments arguments)
         {
             (_function, _hasBiasSum) = (operation.Function, operation.HasBiasSum);
             (_s, _dz) = (arguments.Inputs[^1], arguments.Output);
             _db = _hasBiasSum ? arguments.Outputs[1] : default;
 
             // A sum over the rows needs all of them in one hand, so the columns are what is split between threads.
-            _product = new ProductPart(operation.Term, arguments, _dz, byColumns: _hasBiasSum);
-            (Units, Grain, WorkspacePerThread) = (_product.Gemm.Units, _product.Gemm.Grain, _product.Gemm.Workspace);
+            _product = ProductPart.Create(operation.Term, arguments, _dz, byColumns: _hasBiasSum);
+            _finish = Finish;
+            (Units, Grain, WorkspacePerThread) = (_product.Units, _product.Grain, _product.Workspace);
             Bytes = _product.Bytes + (sizeof(float) * (long)_s.Length);
-            Flops = _product.Gemm.Flops + (2L * _dz.Length);
+            Flops = _product.Flops + (2L * _dz.Length);
         }
 
         public override string Call => $"{_product.Call}, nb_{_function.Name}_backward_f32";
 
-        public override void Run(int begin, int end, int thread)
+        public override void Run(int begin, int end, int thread) => _product.Run(begin, end, WorkspaceOf(thread), _finish);
+
+        private void Finish(Slab slab)
         {
-            Slab slab = _product.Run(begin, end, WorkspaceOf(thread));
             float* dz = _dz.Data + slab.Start, db = _hasBiasSum ? _db.Data + slab.Column : null;
             _function.Backward(dz, _s.Data + slab.Start, slab.Rows, slab.Columns, slab.Stride, dz, db);
         }

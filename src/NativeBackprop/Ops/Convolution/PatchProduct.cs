@@ -112,7 +112,7 @@ internal sealed unsafe class PatchProduct
         {
             chunk = _window.ChunkAt(begin, end);
             float* window = _window.Open(source, chunk, workspace);
-            long start = (((long)chunk.Image * _result.Height) + (chunk.Unit * (long)_unitRows)) * _result.Width * _result.Channels;
+            Slab slab = SlabOf(begin, begin + chunk.Length);
             for (int i = 0; i < _phases.Length * _groups; i++)
             {
                 PatchPhase phase = _phases[i / _groups];
@@ -120,7 +120,7 @@ internal sealed unsafe class PatchProduct
                 products[i].m = (nuint)pixels;
                 products[i].a = window + (group * (_source.Channels / _groups));
                 products[i].beta = beta;
-                products[i].c = result + start + phase.Start + (group * (_result.Channels / _groups));
+                products[i].c = result + slab.Start + phase.Start + (group * (_result.Channels / _groups));
                 if (IsChannelwise)
                 {
                     NativeProduct.RunChannels(&products[i], 0, pixels, 0, columns);
@@ -131,8 +131,15 @@ internal sealed unsafe class PatchProduct
                 }
             }
 
-            finish?.Invoke(SlabOf(chunk, start));
+            finish?.Invoke(slab);
         }
+    }
+
+    /// <summary>Where some units lie in the result.</summary>
+    public Slab SlabOf(int begin, int end)
+    {
+        long start = PixelsBefore(begin), pixels = PixelsBefore(end) - start;
+        return new(start * _result.Channels, 0, (nuint)pixels, (nuint)_result.Channels, (nuint)_result.Channels);
     }
 
     /// <summary>Everything about the one product of a convolution but its matrices, for those who go over the same patches.</summary>
@@ -145,12 +152,11 @@ internal sealed unsafe class PatchProduct
 
     private long PackedLength(PatchPhase phase) => PackedLength(_result.Channels / _groups, phase.Ks.Count);
 
-    private Slab SlabOf(PatchChunk chunk, long start)
+    // Pixels of the result that lie before a unit.
+    private long PixelsBefore(int unit)
     {
-        int rows = chunk.Images > 1
-            ? chunk.Images * _result.Height
-            : Math.Min(chunk.Units * _unitRows, _result.Height - (chunk.Unit * _unitRows));
-        return new(start, 0, (nuint)rows * (nuint)_result.Width, (nuint)_result.Channels, (nuint)_result.Channels);
+        (int image, int row) = Math.DivRem(unit, Math.Max(1, _window.UnitsPerImage));
+        return (((long)image * _result.Height) + ((long)row * _unitRows)) * _result.Width;
     }
 
     private nb_product ProductOf(PatchPhase phase) => new()
