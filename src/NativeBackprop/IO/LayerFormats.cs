@@ -25,6 +25,7 @@ internal static class LayerFormats
 
     private static readonly LayerFormat[] _formats =
     [
+        .. ConvolutionFormats.All,
         LayerFormat.For<Linear>(
             "linear",
             (from, input) => new Linear(Width(input), from.Count("units"), from.Flag("bias", true)),

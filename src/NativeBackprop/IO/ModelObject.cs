@@ -46,6 +46,32 @@ internal sealed class ModelObject
         (fallback is null ? Required(key) : Optional(key)) is not { } value ? fallback!.Value
         : Count(value, $".{key}");
 
+    /// <summary>A whole number of at least 1, or another one where the key is not there.</summary>
+    public int Count(string key, int fallback) => Optional(key) is { } value ? Count(value, $".{key}") : fallback;
+
+    /// <summary>A whole number of at least some size, which stands for two, or a list of two; a fallback without the key.</summary>
+    public int[] NumberOrPair(string key, int? fallback, int least)
+    {
+        if ((fallback is null ? Required(key) : Optional(key)) is not { } value)
+        {
+            return [fallback!.Value, fallback.Value];
+        }
+
+        if (value.ValueKind != JsonValueKind.Array)
+        {
+            int both = Whole(value, $".{key}", least, $"a whole number of at least {least}, or a list of two");
+            return [both, both];
+        }
+
+        return value.GetArrayLength() == 2
+            ? [.. value.EnumerateArray().Select((item, i) => Whole(item, $".{key}[{i}]", least, $"a whole number of at least {least}"))]
+            : throw Error($".{key}", "a list of two numbers", $"{value.GetArrayLength()} of them");
+    }
+
+    /// <summary>True when a key is there with a text.</summary>
+    public bool IsText(string key, string text) =>
+        Optional(key) is { ValueKind: JsonValueKind.String } value && value.GetString() == text;
+
     /// <summary>A list of whole numbers of at least 1.</summary>
     public int[] Counts(string key) => [.. Items(key).Select((item, i) => Count(item, $".{key}[{i}]"))];
 
@@ -84,10 +110,12 @@ internal sealed class ModelObject
         ? number
         : throw Error(at, "a finite number", Describe(value));
 
-    private int Count(JsonElement value, string at) =>
-        value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int count) && count >= 1
-        ? count
-        : throw Error(at, "a whole number of at least 1", Describe(value));
+    private int Count(JsonElement value, string at) => Whole(value, at, 1, "a whole number of at least 1");
+
+    private int Whole(JsonElement value, string at, int least, string expected) =>
+        value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) && number >= least
+        ? number
+        : throw Error(at, expected, Describe(value));
 
     private JsonElement Required(string key) => Optional(key)
         ?? throw Error(

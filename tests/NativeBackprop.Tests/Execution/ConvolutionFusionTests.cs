@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace NativeBackprop.Tests.Execution;
 
-/// <summary>The rules that take a product of matrices take one of patches: bias, activation and its derivative, and what is added.</summary>
+/// <summary>The rules that take a product of matrices take one of patches: bias, activation, its derivative, and what is added.</summary>
 [TestFixture]
 internal sealed class ConvolutionFusionTests
 {

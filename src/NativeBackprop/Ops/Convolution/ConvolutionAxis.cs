@@ -7,7 +7,7 @@ namespace NativeBackprop.Ops;
 /// <param name="Kernel">Places that the kernel has.</param>
 /// <param name="Stride">From one patch to the next.</param>
 /// <param name="Before">Zeros put before the input.</param>
-/// <param name="After">Zeros put after the input.</param>
+/// <param name="After">Zeros put after the input; so many places are left out there where it is negative.</param>
 /// <param name="Dilation">From one place of a patch to the next.</param>
 internal readonly record struct ConvolutionAxis(int Kernel, int Stride = 1, int Before = 0, int After = 0, int Dilation = 1)
 {
@@ -16,6 +16,19 @@ internal readonly record struct ConvolutionAxis(int Kernel, int Stride = 1, int 
 
     /// <summary>How many places of the input a patch reaches over.</summary>
     public long Span => ((Kernel - 1L) * Dilation) + 1;
+
+    /// <summary>True when every place of the result is made of the same place of the input alone.</summary>
+    public bool IsPointwise => Kernel == 1 && Stride == 1 && Before == 0 && After == 0;
+
+    /// <summary>The smallest input whose result has a number of places.</summary>
+    /// <exception cref="ShapeException">There is none.</exception>
+    public int Input(int output)
+    {
+        long input = ((output - 1L) * Stride) + Span - Before - After;
+        return input is >= 1 and <= int.MaxValue
+            ? (int)input
+            : throw new ShapeException($"from {output} places it would make a result of {input}, with a padding of {Before} cut off");
+    }
 
     /// <summary>How many places the result has.</summary>
     /// <exception cref="ShapeException">The kernel is larger than the input with its zeros.</exception>
@@ -39,9 +52,9 @@ internal readonly record struct ConvolutionAxis(int Kernel, int Stride = 1, int 
     public string? Error() =>
         Kernel < 1 ? $"a kernel must be at least 1, got {Kernel}"
         : Stride < 1 ? $"a stride must be at least 1, got {Stride}"
-        : Before < 0 || After < 0 ? $"a padding must be at least 0, got {Math.Min(Before, After)}"
+        : Before < 0 ? $"a padding must be at least 0, got {Before}"
         : Dilation < 1 ? $"a dilation must be at least 1, got {Dilation}"
         : null;
 
-    private string Zeros(int input) => Before + (long)After == 0 ? "" : $" (with {Before} + {After} zeros around {input})";
+    private string Zeros(int input) => Before == 0 && After == 0 ? "" : $" (with {Before} + {After} zeros around {input})";
 }

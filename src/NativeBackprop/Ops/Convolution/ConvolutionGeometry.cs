@@ -29,6 +29,9 @@ internal sealed record ConvolutionGeometry
     /// <summary>How many groups of channels.</summary>
     public int Groups { get; }
 
+    /// <summary>True when every output is made of the one pixel of the input at its place: the weights are a matrix then.</summary>
+    public bool IsPointwise => Groups == 1 && Y.IsPointwise && X.IsPointwise;
+
     /// <summary>The shape of the result.</summary>
     /// <param name="input">Images or signals.</param>
     /// <param name="weights">The weights.</param>
