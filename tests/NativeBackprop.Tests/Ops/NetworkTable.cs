@@ -35,6 +35,17 @@ internal static class NetworkTable
         new OpRow("embedding", typeof(Embedding), (_, x) => Build(new Embedding(6, 3), x[0], BuildMode.Training),
             new RowOperand(_ => [Shape.Batch, 4], Normal, 6)) { IsSerial = null },
         Layer(n => new Sequential(new Linear(n, 6), new LayerNorm(6), new Silu(), new Linear(6, 3))),
+        Image(new Conv2d(4, 6, 3, padding: Padding.Same)),
+        Image(new Conv2d(4, 6, (3, 2), stride: (2, 1), padding: (1, 0), dilation: (1, 2), groups: 2, bias: false), "with every option"),
+        Image(new Conv2d(4, 4, 3, groups: 4), "depthwise"),
+        Image(new Conv2d(4, 5, 1), "of one pixel"),
+        new OpRow("conv1d", typeof(Conv1d), (_, x) => Build(new Conv1d(4, 5, 3, stride: 2, padding: 1),
+            x[0].Graph.Add(new AsKind(RowKind.Signal), x[0]), BuildMode.Training), OpTable.Of(Normal, _ => [Shape.Batch, 9, 4]))
+            { IsSerial = null },
+        Image(new ConvTranspose2d(4, 5, 3)),
+        Image(new ConvTranspose2d(4, 6, (3, 4), stride: 2, padding: 1, groups: 2, bias: false, outputPadding: 1), "with every option"),
+        Image(new ConvTranspose2d(4, 5, 2, dilation: 3, outputPadding: 2), "with an output padding beyond its stride"),
+        Image(new ConvTranspose2d(4, 5, 1), "of one pixel"),
     ];
 
     private static float[] Weights => [0.5f, 2, 0, 1, 1.5f];
@@ -73,6 +84,10 @@ internal static class NetworkTable
         return new OpRow($"{Operation.SnakeCase(type.Name)} {name}".TrimEnd(), type, (_, x) =>
             Build(create(x[0].Shape[2]), x[0], BuildMode.Training), OpTable.Of(Normal, n => [Shape.Batch, 3, n])) { IsSerial = null };
     }
+
+    private static OpRow Image(Layer layer, string name = "") =>
+        new($"{Operation.SnakeCase(layer.GetType().Name)} {name}".TrimEnd(), layer.GetType(), (_, x) =>
+            Build(layer.Clone(), x[0], BuildMode.Training), OpTable.Of(Normal, _ => [Shape.Batch, 5, 6, 4])) { IsSerial = null };
 
     // With parameters away from the zeros and ones that an error could hide behind.
     private static Node Build(Layer layer, Node x, BuildMode mode)

@@ -9,13 +9,8 @@ internal static class ConvolutionFunctions
         /// <exception cref="ShapeException">The shapes do not fit.</exception>
         public Node Convolve(Node w, ConvolutionGeometry geometry)
         {
-            if (!geometry.IsPointwise)
-            {
-                return x.Graph.Add(new Convolution(geometry), x, w);
-            }
-
             geometry.Output(x.Shape, w.Shape);
-            return x.MatMul(Matrix(w));
+            return geometry.IsPointwise ? x.MatMul(Matrix(w)) : x.Graph.Add(new Convolution(geometry), x, w);
         }
 
         /// <summary>The transpose of the convolution with weights: the input whose gradient has x for that of its result.</summary>
@@ -25,13 +20,8 @@ internal static class ConvolutionFunctions
             int height = geometry.Y.Input(ConvolutionGeometry.Height(x.Shape));
             int width = geometry.X.Input(ConvolutionGeometry.Width(x.Shape));
             var op = new ConvolutionInputGradient(geometry, height, width);
-            if (!geometry.IsPointwise)
-            {
-                return x.Graph.Add(op, x, w);
-            }
-
             op.InferShape([x.Shape, w.Shape]);
-            return x.Graph.Add(new MatMul(false, true), x, Matrix(w));
+            return geometry.IsPointwise ? x.Graph.Add(new MatMul(false, true), x, Matrix(w)) : x.Graph.Add(op, x, w);
         }
     }
 
