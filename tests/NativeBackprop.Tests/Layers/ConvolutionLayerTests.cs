@@ -1,3 +1,5 @@
+using System.Text;
+using System.Text.Json;
 using NativeBackprop.IO;
 using NativeBackprop.Layers;
 using NativeBackprop.Ops;
@@ -43,6 +45,14 @@ internal sealed class ConvolutionLayerTests
         var outputs = new float[3];
         predictor.Predict([1, 2, 3], outputs);
         Assert.That(outputs, Is.EqualTo(new float[] { 123, 1230, 2300 }));
+    }
+
+    [Test]
+    public void A_padding_is_what_it_was_made_of()
+    {
+        Padding none = 0, pair = (1, 2);
+        Assert.That(none, Is.EqualTo(default(Padding)).And.Not.EqualTo(Padding.Same));
+        Assert.That($"{none} {pair} {(Padding)(3, 3)} {Padding.Same}", Is.EqualTo("0 [1, 2] 3 same"));
     }
 
     [Test]
@@ -112,22 +122,28 @@ internal sealed class ConvolutionLayerTests
         });
     }
 
-    [TestCase("[4,6,7]", """{"type":"conv2d","channels":6,"kernel":3}""")]
-    [TestCase("[4,6,7]", """{"type":"conv2d","channels":6,"kernel":[3,2],"stride":2,"padding":[1,0],"dilation":2,"groups":2}""")]
-    [TestCase("[4,6,7]", """{"type":"conv2d","channels":6,"kernel":1,"bias":false}""")]
-    [TestCase("[4,6,7]", """{"type":"conv2d","channels":6,"kernel":3,"padding":"same","dilation":[2,1]}""")]
-    [TestCase("[4,6,7]", """{"type":"conv_transpose2d","channels":6,"kernel":3}""")]
-    [TestCase("[4,6,7]", """{"type":"conv_transpose2d","channels":6,"kernel":3,"stride":2,"padding":1,"output_padding":[1,0]}""")]
-    [TestCase("[4,9]", """{"type":"conv1d","channels":6,"kernel":3}""")]
-    [TestCase("[4,9]", """{"type":"conv1d","channels":6,"kernel":4,"padding":"same","dilation":2,"groups":2,"bias":false}""")]
-    public void Layer_is_read_and_written_back_as_it_was(string input, string layer)
+    [TestCase("""{"type":"conv2d","channels":6,"kernel":3}""")]
+    [TestCase("""{"type":"conv2d","channels":6,"kernel":[3,2],"stride":2,"padding":[1,0],"dilation":2,"groups":2,"bias":false}""")]
+    [TestCase("""{"type":"conv2d","channels":6,"kernel":1}""")]
+    [TestCase("""{"type":"conv2d","channels":6,"kernel":3,"padding":"same","dilation":[2,1]}""")]
+    [TestCase("""{"type":"conv_transpose2d","channels":6,"kernel":3}""")]
+    [TestCase("""{"type":"conv_transpose2d","channels":6,"kernel":3,"stride":2,"padding":1,"output_padding":[1,0]}""")]
+    [TestCase("""{"type":"conv1d","channels":6,"kernel":3}""")]
+    [TestCase("""{"type":"conv1d","channels":6,"kernel":4,"padding":"same","dilation":2,"groups":2,"bias":false}""")]
+    public void Layer_is_read_and_written_back_as_it_was(string layer)
     {
-        string kind = input.Length < 6 ? ",\"input_type\":\"signal\"" : "";
-        string text = $$"""{"input":{{input}}{{kind}},"layers":[{{layer}}],"loss":"mse"}""";
-        ModelDescription model = ModelFile.Parse(text, "m.json");
-        Assert.That(ModelFile.Format(model), Is.EqualTo(text));
-        Assert.That(model.Model.Clone().Parameters.Select(parameter => parameter.Shape), Is.EqualTo(
-            model.Model.Parameters.Select(parameter => parameter.Shape)));
+        string text = $$"""{"layers":[{{layer}}]}""";
+        Node input = layer.Contains("1d", StringComparison.Ordinal) ? Signal : Image;
+        Layer[] layers = LayerFormats.Read(new ModelObject(JsonDocument.Parse(text).RootElement, "m.json", "$"), "layers", ref input);
+        using var stream = new MemoryStream();
+        using (var json = new Utf8JsonWriter(stream))
+        {
+            json.WriteStartObject();
+            LayerFormats.Write(json, "layers", [.. layers.Select(made => made.Clone())]);
+            json.WriteEndObject();
+        }
+
+        Assert.That(Encoding.UTF8.GetString(stream.ToArray()), Is.EqualTo(text));
     }
 
     [TestCase("""{"type":"conv2d","channels":6,"kernel":[3,2,1]}""", "$.layers[0].kernel: expected a list of two numbers, found 3 of them")]
