@@ -56,7 +56,7 @@ internal sealed class ConvolutionFusionTests
         Node residual = Convolve(other, square, Same) + other;
         _net.AssertAgrees([residual]);
         Node strided = Convolve(other, W, Half);
-        Node[] d = _net.Graph.Gradient((strided * _net.Input("t", strided.Shape)).Sum() + (other * _net.Input("u", other.Shape)).Sum(), X);
+        Node[] d = _net.Graph.Gradient((strided * _net.Input("t", strided.Shape)).Sum() + other.Square().Sum(), X);
         Assert.That(Steps(d), Does.Contain("convolution_input_gradient_add_sin_gradient").Or.Contain("convolution_input_gradient_add"));
         _net.AssertAgrees(d);
     }
@@ -66,7 +66,7 @@ internal sealed class ConvolutionFusionTests
     {
         Node y = Convolve(X, W, Same), d = _net.Graph.Gradient((y * _net.Input("t", y.Shape)).Sum(), W)[0];
         Node step = _net.Graph.Add(new SgdUpdate(0.1f), W, d, _net.Input("rate", []));
-        Assert.That(Steps([step]), Is.EqualTo(new[] { "multiply", "convolution_weight_gradient", "sgd_update" }));
+        Assert.That(Steps([step]), Is.EqualTo(new[] { "convolution_weight_gradient", "sgd_update" }));
         _net.AssertAgrees([step]);
     }
 
