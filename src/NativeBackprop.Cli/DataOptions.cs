@@ -10,7 +10,7 @@ internal sealed class DataOptions
 {
     private readonly Argument<string> _data = new("DATA")
     {
-        Description = "digits (built in), a folder of IDX files, a .csv or .csv.gz file, or a .safetensors batch (x, y)",
+        Description = "digits (built in), a folder of IDX files, a .csv, a .txt (either may be .gz), or a .safetensors batch (x, y)",
     };
 
     private readonly Option<string?> _target = Options.Text(
@@ -18,6 +18,8 @@ internal sealed class DataOptions
     private readonly Option<bool> _regression = Options.Flag("--regression", "CSV: the target is a number, not a class");
     private readonly Option<int?> _classes = Options.Count(
         "--classes", "Number of classes [default: the largest class that occurs, plus 1]");
+
+    private readonly Option<int?> _window = Options.Count("--window", "Text: characters of a row", 64);
 
     public void AddTo(Command command) => command.Add(_data);
 
@@ -27,17 +29,22 @@ internal sealed class DataOptions
         command.Add(_target);
         command.Add(_regression);
         command.Add(_classes);
+        command.Add(_window);
     }
 
     /// <summary>Opens what the command line names.</summary>
     /// <exception cref="DataException">It is missing, malformed or empty.</exception>
-    public DataSplit Open(ParseResult result) => Open(
+    /// <param name="result">The command line.</param>
+    /// <param name="trained">The model that reads the data, which knows the characters of text; null for one still to be trained.</param>
+    public DataSplit Open(ParseResult result, TrainedModel? trained = null) => Open(
         result.GetRequiredValue(_data),
         new DataSourceOptions
         {
             TargetColumn = result.GetValue(_target),
             Regression = result.GetValue(_regression),
             Classes = result.GetValue(_classes),
+            Window = trained?.Description.Input is { Kind: RowKind.Indices } input ? input.Length : result.GetValue(_window)!.Value,
+            Characters = trained is { Classes.Count: > 0 } ? trained.Classes : null,
         });
 
     /// <summary>Opens a data set, with the digits that are built into this program.</summary>

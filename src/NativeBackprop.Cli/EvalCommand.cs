@@ -24,9 +24,10 @@ internal static class EvalCommand
         data.AddCsvOptionsTo(command);
         return command.WithAction((result, output, _) =>
         {
-            DataSplit split = data.Open(result);
+            TrainedModel trained = model.ReadTrainedWithWeights(result);
+            ModelDescription description = trained.Description;
+            DataSplit split = data.Open(result, trained);
             Dataset rows = split.Test ?? split.Train;
-            ModelDescription description = model.ReadWithWeights(result);
             ModelOptions.CheckWidth(description, rows);
 
             // Evaluation alone needs no optimizer; the trainer asks for one and never steps with it.

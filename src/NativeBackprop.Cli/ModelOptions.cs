@@ -7,10 +7,13 @@ namespace NativeBackprop.Cli;
 /// <summary><c>--model</c> and <c>--weights</c>.</summary>
 internal sealed class ModelOptions
 {
+    private readonly bool _needsWeights;
+
     public ModelOptions(bool modelRequired, bool weightsRequired, string weightsHelp)
     {
-        Model = Options.Text("--model", "M.json", "Model file: input shape, layers, loss", modelRequired);
-        Weights = Options.Text("--weights", "W", weightsHelp, weightsRequired);
+        Model = Options.Text("--model", "M.json", "Model file: input shape, layers, loss; or a trained model, .nbp", modelRequired);
+        Weights = Options.Text("--weights", "W", weightsHelp);
+        _needsWeights = weightsRequired;
     }
 
     public Option<string?> Model { get; }
@@ -24,14 +27,22 @@ internal sealed class ModelOptions
     }
 
     /// <summary>Reads the model file that the command line names.</summary>
-    public ModelDescription Read(ParseResult result) => ModelFile.Read(result.GetValue(Model)!);
+    public ModelDescription Read(ParseResult result) => ReadTrained(result).Description;
 
     /// <summary>Reads the model file, and the weights if there are any.</summary>
-    public ModelDescription ReadWithWeights(ParseResult result)
+    public ModelDescription ReadWithWeights(ParseResult result) => ReadTrainedWithWeights(result).Description;
+
+    /// <summary>Reads the model file, which may hold weights and names of classes, and the weights if there are any.</summary>
+    public TrainedModel ReadTrainedWithWeights(ParseResult result)
     {
-        ModelDescription description = Read(result);
-        LoadWeights(result, description);
-        return description;
+        TrainedModel model = ReadTrained(result);
+        if (_needsWeights && !IsTrained(result) && result.GetValue(Weights) is null)
+        {
+            throw new OptionException($"Option '{Weights.Name}' is required, unless the model is a .nbp file.");
+        }
+
+        LoadWeights(result, model.Description);
+        return model;
     }
 
     /// <summary>Reads the weights, if the command line names any.</summary>
@@ -53,4 +64,11 @@ internal sealed class ModelOptions
                 $"{data.Name}: expected rows of {description.InputWidth} inputs, as the model takes them, found {data.Features}");
         }
     }
+
+    private bool IsTrained(ParseResult result) =>
+        result.GetValue(Model)!.EndsWith(".nbp", StringComparison.OrdinalIgnoreCase);
+
+    private TrainedModel ReadTrained(ParseResult result) => IsTrained(result)
+        ? TrainedModelFile.Load(result.GetValue(Model)!)
+        : new TrainedModel(ModelFile.Read(result.GetValue(Model)!), []);
 }

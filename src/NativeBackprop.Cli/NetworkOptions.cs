@@ -3,6 +3,7 @@ using System.Globalization;
 using NativeBackprop.Data;
 using NativeBackprop.IO;
 using NativeBackprop.Layers;
+using NativeBackprop.Losses;
 using NativeBackprop.Ops;
 
 namespace NativeBackprop.Cli;
@@ -56,6 +57,11 @@ internal sealed class NetworkOptions
 
     private ModelDescription FullyConnected(ParseResult result, Dataset data)
     {
+        if (data.HasIndices)
+        {
+            return OfText(result, data);
+        }
+
         int outputs = data.IsClassification ? data.Classes : data.TargetWidth, width = data.Features;
         Layer activation = Functions.Create(result.GetRequiredValue(_activation));
         var layers = new List<Layer>();
@@ -68,6 +74,28 @@ internal sealed class NetworkOptions
 
         layers.Add(new Linear(width, outputs));
         return new ModelDescription([data.Features], new Sequential([.. layers]), data.IsClassification ? "softmax_cross_entropy" : "mse");
+    }
+
+    // A recurrence of the first hidden width, or more on top of each other: each step tells the next character.
+    private ModelDescription OfText(ParseResult result, Dataset data)
+    {
+        if (Options.IsGiven(result, _activation))
+        {
+            throw new OptionException(
+                $"{_activation.Name}: the layers of text are LSTMs, which have functions of their own, expected none");
+        }
+
+        int width = Math.Min(64, data.IndexBound);
+        var layers = new List<Layer> { new Embedding(data.IndexBound, width) };
+        foreach (int units in result.GetRequiredValue(_hidden))
+        {
+            layers.Add(new Lstm(width, units));
+            width = units;
+        }
+
+        layers.Add(new Linear(width, data.Classes));
+        var input = RowShape.Indices(data.Features, data.IndexBound);
+        return new ModelDescription(input, new Sequential(input, [.. layers]), new SoftmaxCrossEntropy());
     }
 
     private static int[]? Widths(string text)

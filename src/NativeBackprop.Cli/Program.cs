@@ -13,6 +13,7 @@ internal sealed partial class Program
             TrainCommand.Create(),
             EvalCommand.Create(),
             PredictCommand.Create(),
+            GenerateCommand.Create(),
             GradientsCommand.Create(),
             GradcheckCommand.Create(),
             GraphCommand.Create(),

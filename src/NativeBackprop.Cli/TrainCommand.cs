@@ -41,7 +41,7 @@ internal sealed class TrainCommand
     private readonly Option<bool> _noShuffle = Options.Flag(
         "--no-shuffle", "Keep the order of the file, for the split and for the batches");
     private readonly Option<string?> _save = Options.Text(
-        "--save", "W", "Write the weights there at the end (safetensors), after Ctrl-C too");
+        "--save", "W", "Write the weights there at the end (safetensors), after Ctrl-C too; model and all if it ends in .nbp");
     private readonly Option<string?> _saveModel = Options.Text("--save-model", "M.json", "Write the model file there at the end");
     private readonly Option<string?> _json = Options.Text("--json", "LOG", "Write one JSON object a line there: each epoch, and a summary");
 
@@ -97,6 +97,11 @@ internal sealed class TrainCommand
             RequireFolder(path);
         }
 
+        if (data.Train.ClassNames.Count > 0 && result.GetValue(_save) is { } save && !IsTrainedModel(save))
+        {
+            throw new OptionException($"--save {save}: the names of the classes would be lost, expected a file .nbp");
+        }
+
         using var log = new TrainingLog(result.GetValue(_json), append: result.GetValue(_checkpoint.Resume));
         using var trainer = new Trainer(
             description.Model, description.CreateLoss(denseTargets: !data.Train.IsClassification), optimizer, options);
@@ -117,7 +122,7 @@ internal sealed class TrainCommand
 
         if (result.GetValue(_save) is { } weights)
         {
-            WeightsFile.Save(weights, description.Model);
+            Save(weights, description, data.Train);
         }
 
         if (result.GetValue(_saveModel) is { } model)
@@ -134,6 +139,20 @@ internal sealed class TrainCommand
         log.Write(summary);
         summary.WriteTo(output);
         return fit.IsCancelled ? CliHost.Failure : CliHost.Success;
+    }
+
+    private static bool IsTrainedModel(string path) => path.EndsWith(".nbp", StringComparison.OrdinalIgnoreCase);
+
+    private static void Save(string path, ModelDescription description, Dataset data)
+    {
+        if (IsTrainedModel(path))
+        {
+            TrainedModelFile.Save(path, description, data.ClassNames);
+        }
+        else
+        {
+            WeightsFile.Save(path, description.Model);
+        }
     }
 
     private FitResult Fit(

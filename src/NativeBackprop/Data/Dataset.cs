@@ -64,6 +64,9 @@ public sealed class Dataset
     /// <summary>The number of classes; 0 for dense targets.</summary>
     public int Classes => _parts.Classes;
 
+    /// <summary>The classes' names in their order, of text the characters; empty where they have none.</summary>
+    public IReadOnlyList<string> ClassNames => _parts.ClassNames.AsReadOnly();
+
     /// <summary>The targets, row-major [Count, TargetWidth], every value finite; empty for class labels.</summary>
     public ReadOnlySpan<float> Targets => _parts.Targets;
 

@@ -28,6 +28,9 @@ public sealed record DatasetParts
     /// <summary>The number of classes; 0 with numbers as targets.</summary>
     public int Classes { get; init; }
 
+    /// <summary>The classes' names in their order, of text the characters; empty where they have none.</summary>
+    public string[] ClassNames { get; init; } = [];
+
     /// <summary>How many classes a row has: 1, or one for each step.</summary>
     public int LabelsPerRow { get; init; } = 1;
 
@@ -53,7 +56,7 @@ public sealed record DatasetParts
     internal DatasetParts Copied() => this with
     {
         Inputs = [.. Inputs], Indices = [.. Indices], InputShape = [.. InputShape], Labels = [.. Labels], Targets = [.. Targets],
-        Lengths = [.. Lengths],
+        Lengths = [.. Lengths], ClassNames = [.. ClassNames],
     };
 
     /// <summary>The parts for another number of rows.</summary>
@@ -173,6 +176,11 @@ public sealed record DatasetParts
         if (Classes < 1)
         {
             throw new DataException($"{name}: expected at least 1 class, found {Classes}");
+        }
+
+        if (ClassNames.Length > 0 && ClassNames.Length != Classes)
+        {
+            throw new DataException($"{name}: expected a name for each of {Classes} classes, found {ClassNames.Length}");
         }
 
         CheckRange(name, "label", new IndexRange(Classes, AllowsNone: true), Labels, LabelsPerRow);

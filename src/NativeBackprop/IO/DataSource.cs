@@ -9,7 +9,8 @@ internal static class DataSource
     /// <summary>Opens a data set.</summary>
     /// <param name="spec">
     /// <c>digits</c>; a folder of IDX files (<see cref="IdxFolder"/>); a <c>.csv</c> or <c>.csv.gz</c> file
-    /// (<see cref="CsvData"/>); or a <c>.safetensors</c> batch file (<see cref="BatchFile"/>).
+    /// (<see cref="CsvData"/>); a <c>.txt</c> or <c>.txt.gz</c> file (<see cref="TextData"/>); or a
+    /// <c>.safetensors</c> batch file (<see cref="BatchFile"/>).
     /// </param>
     /// <param name="digits">Opens the content of <c>digits.csv.gz</c>; called, and the stream closed, only when asked for.</param>
     /// <param name="options">What the source cannot say of itself.</param>
@@ -37,13 +38,18 @@ internal static class DataSource
             return new DataSplit(CsvData.Load(spec, csv), null);
         }
 
+        if (HasExtension(spec, ".txt") || HasExtension(spec, ".txt.gz"))
+        {
+            return new DataSplit(TextData.Load(spec, options.Window, options.Characters), null);
+        }
+
         if (HasExtension(spec, ".safetensors"))
         {
             return new DataSplit(BatchFile.Open(spec, options.Classes), null);
         }
 
         throw new DataException(
-            $"{spec}: expected digits, a folder of IDX files, or a file .csv, .csv.gz or .safetensors, found " +
+            $"{spec}: expected digits, a folder of IDX files, or a file .csv, .csv.gz, .txt, .txt.gz or .safetensors, found " +
                 $"{(File.Exists(spec) ? "another file" : "nothing")}");
     }
 

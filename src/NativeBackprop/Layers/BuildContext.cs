@@ -74,6 +74,13 @@ public sealed class BuildContext
         }
     }
 
+    /// <summary>Where recurrent layers begin and end, for a network that goes on step by step; null where each run stands alone.</summary>
+    internal CarriedStates? Carried
+    {
+        get => _root.Carried;
+        init => _root.Carried = value;
+    }
+
     /// <summary>The seed of all that is random in a run.</summary>
     public ulong Seed => _root.Seed;
 
@@ -228,6 +235,8 @@ public sealed class BuildContext
         public ulong Seed => seed;
 
         public Node? Lengths { get; set; }
+
+        public CarriedStates? Carried { get; set; }
 
         public Parameter Runs { get; } = Parameter.Counts("runs", DropoutMask.CountShape);
 

@@ -136,7 +136,23 @@ public abstract class Recurrent : Layer
     }
 
     /// <inheritdoc/>
-    protected override Node BuildCore(Node input, BuildContext context) => Build(input, context, null, out _);
+    protected override Node BuildCore(Node input, BuildContext context)
+    {
+        if (context.Carried is not { } carried)
+        {
+            return Build(input, context, null, out _);
+        }
+
+        if (IsBidirectional)
+        {
+            throw new GraphException($"{context.At}{Title} that goes backward too needs the whole sequence: it cannot go step by step");
+        }
+
+        RecurrentState before = CarriedStates.Begin(context, input.Shape[0], _weights.Length, Units, HasCell);
+        Node output = Build(input, context, before, out RecurrentState after);
+        carried.Add(before, after);
+        return output;
+    }
 
     /// <summary>A step of the cell.</summary>
     /// <param name="x">What comes of the step's input, [B, g·H], with the bias that <see cref="InputBias"/> gives.</param>

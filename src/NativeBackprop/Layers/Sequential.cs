@@ -46,7 +46,7 @@ public sealed class Sequential : Layer
     /// <inheritdoc/>
     protected override Node BuildCore(Node input, BuildContext context)
     {
-        if (_rows is not null && (input.Kind != _rows.Kind || !input.Shape.Equals(_rows.Batch)))
+        if (_rows is not null && !_rows.Takes(input.Kind, input.Shape))
         {
             throw new ShapeException($"{context.At}the layers are for {_rows}, got {KindCheck.Describe(input)}");
         }

@@ -84,6 +84,23 @@ public sealed record RowShape
         Bound = bound >= 1 ? bound : throw new OptionException($"indices need a bound of at least 1, got {bound}"),
     };
 
+    /// <summary>The same rows with another number of steps.</summary>
+    /// <exception cref="GraphException">The rows are no sequences.</exception>
+    internal RowShape WithSteps(int steps) => Kind switch
+    {
+        RowKind.Sequence => Sequence(steps, Batch[2]),
+        RowKind.Indices => Indices(steps, Bound),
+        _ => throw new GraphException($"only sequences go step by step: the model takes {this}"),
+    };
+
+    /// <summary>True for a batch of such rows; of a sequence or of indices, with any number of steps.</summary>
+    internal bool Takes(RowKind? kind, Shape batch) => kind == Kind && batch.Rank == Batch.Rank && (Kind switch
+    {
+        RowKind.Sequence => batch[2] == Batch[2],
+        RowKind.Indices => true,
+        _ => batch.Equals(Batch),
+    });
+
     /// <summary>For example <c>image [B, 28, 28, 1]</c>.</summary>
     public override string ToString() => $"{Kind.ToString().ToLowerInvariant()} {Batch}";
 }
