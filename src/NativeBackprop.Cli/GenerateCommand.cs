@@ -66,35 +66,17 @@ internal static class GenerateCommand
         return new SequencePredictor(description.Model);
     }
 
-    // One of the classes by its probability; the logits are divided by the temperature.
+    // One of the classes by its probability, the logits divided by the temperature: the largest of the logits when each has a number of
+    // Gumbel's distribution added (Maddison et al. 2014), which needs no function that differs between machines.
     private static int Draw(ReadOnlySpan<float> logits, double temperature, RandomSource random)
     {
-        int best = 0;
-        for (int i = 1; i < logits.Length; i++)
+        (int best, double largest) = (0, double.NegativeInfinity);
+        for (int i = 0; i < logits.Length; i++)
         {
-            best = logits[i] > logits[best] ? i : best;
-        }
-
-        if (temperature == 0)
-        {
-            return best;
-        }
-
-        double[] weights = new double[logits.Length];
-        double sum = 0;
-        for (int i = 0; i < weights.Length; i++)
-        {
-            sum += weights[i] = Math.Exp((logits[i] - logits[best]) / temperature);
-        }
-
-        double left = random.NextDouble() * sum;
-        for (int i = 0; i < weights.Length; i++)
-        {
-            left -= weights[i];
-            if (left < 0)
-            {
-                return i;
-            }
+            // Above 0, and below 1, so that both logarithms are finite.
+            double noise = temperature == 0 ? 0 : -PortableMath.Log(-PortableMath.Log(Math.Max(random.NextDouble(), double.Epsilon)));
+            double value = logits[i] + (temperature * noise);
+            (best, largest) = value > largest ? (i, value) : (best, largest);
         }
 
         return best;
