@@ -123,8 +123,8 @@ internal sealed class DataSourceTests
     [Test]
     public void An_unknown_source_is_told_what_there_is()
     {
-        const string expected = ": expected digits, a folder of IDX files, or a file .csv, .csv.gz or .safetensors, found ";
-        string text = _folder.Write("a.txt", "1,2\n");
+        const string expected = ": expected digits, a folder of IDX files, or a file .csv, .csv.gz, .txt, .txt.gz or .safetensors, found ";
+        string text = _folder.Write("a.pdf", "1,2\n");
         Assert.That(() => Open(text), Throws.InstanceOf<DataException>().With.Message.EqualTo(text + expected + "another file"));
         Assert.That(() => Open("digitz"), Throws.InstanceOf<DataException>().With.Message.EqualTo("digitz" + expected + "nothing"));
         string missing = _folder.File("no.safetensors");
