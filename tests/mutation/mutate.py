@@ -25,12 +25,13 @@ HERE = pathlib.Path(__file__).resolve().parent
 PROJECT = "tests/NativeBackprop.Tests"
 TESTS = "FullyQualifiedName~NativeBackprop.Tests."
 GROUPS = {
+    "convolutions": "FullyQualifiedName~onvolution",
     "ops": f"{TESTS}Ops",
     "engine": f"{TESTS}Execution|{TESTS}Differentiation|{TESTS}Graphs",
     "networks": f"{TESTS}Execution.NetworkTests|{TESTS}Losses|{TESTS}Layers|{TESTS}Optimizers",
 }
 # The native tests themselves, by their CTest names: for what managed code never asks for.
-NATIVE = {"product": "^product$"}
+NATIVE = {"patches": "^patches$", "product": "^product$"}
 # Mutants need to run, not to be well kept: no analyzers, and no warning is an error.
 QUICK = ["-c", "Release", "-m:1", "-v", "q", "--nologo", "-p:RunAnalyzers=false", "-p:EnforceCodeStyleInBuild=false",
          "-p:GenerateDocumentationFile=false", "-p:TreatWarningsAsErrors=false", "-p:MSBuildTreatWarningsAsErrors=false"]

@@ -12,6 +12,7 @@ internal sealed partial class MutationListTests
 {
     private static readonly string[] _keys = ["name", "file", "find", "replace", "tests"];
 
+    [TestCase("convolution.toml")]
     [TestCase("managed.toml")]
     [TestCase("native.toml")]
     [TestCase("recurrence.toml")]
