@@ -115,30 +115,28 @@ NB_INLINE void rest(const tile_block *t, size_t rows, const size_t vectors, cons
     }
 }
 
-NB_INLINE void rest_scattered(const tile_block *t, size_t rows, const size_t vectors, const int whole) {
-    if (rows > TILE_ROWS / 2)
-        tile(t, TILE_ROWS, rows, vectors, whole, SCATTERED);
-    else if (rows)
-        tile(t, TILE_ROWS / 2, rows, vectors, whole, SCATTERED);
-}
-
 /* All rows of a block of A against one tile's width of B, which makes that width of C. */
 NB_INLINE void strip(tile_block *t, size_t rows, size_t a_panel, const size_t vectors, const int whole, const a_lie lie) {
     for (; rows >= TILE_ROWS; rows -= TILE_ROWS) {
         tile(t, TILE_ROWS, TILE_ROWS, vectors, whole, lie);
-        if (lie == SCATTERED)
-            t->a_rows += TILE_ROWS;
-        else
-            t->a += a_panel;
-        if (lie == SCATTERED && t->c_rows)
-            t->c_rows += TILE_ROWS;
-        else
-            t->c += TILE_ROWS * t->ldc;
+        t->a += a_panel;
+        t->c += TILE_ROWS * t->ldc;
     }
-    if (lie == SCATTERED)
-        rest_scattered(t, rows, vectors, whole);
-    else
-        rest(t, rows, vectors, whole, lie);
+    rest(t, rows, vectors, whole, lie);
+}
+
+/* The same where A is scattered; half a tile where the rows that are left need no more. */
+NB_INLINE void scattered_strip(tile_block *t, size_t rows, const size_t vectors, const int whole) {
+    for (size_t live; rows > TILE_ROWS / 2; rows -= live) {
+        live = at_most(rows, TILE_ROWS);
+        tile(t, TILE_ROWS, live, vectors, whole, SCATTERED);
+        t->a_rows += live;
+        if (t->c_rows)
+            t->c_rows += live;
+        else
+            t->c += live * t->ldc;
+    }
+    if (rows) tile(t, TILE_ROWS / 2, rows, vectors, whole, SCATTERED);
 }
 
 #define STRIP(name, lie)                                                                                                         \
@@ -147,8 +145,11 @@ NB_INLINE void strip(tile_block *t, size_t rows, size_t a_panel, const size_t ve
     static void narrow_##name(tile_block *t, size_t rows, size_t a_panel) { strip(t, rows, a_panel, 1, 0, lie); }
 STRIP(apart, APART)
 STRIP(adjacent, ADJACENT)
-STRIP(scattered, SCATTERED)
 #undef STRIP
+
+static void whole_scattered(tile_block *t, size_t rows, size_t a_panel) { (void)a_panel, scattered_strip(t, rows, TILE_VECTORS, 1); }
+static void part_scattered(tile_block *t, size_t rows, size_t a_panel) { (void)a_panel, scattered_strip(t, rows, TILE_VECTORS, 0); }
+static void narrow_scattered(tile_block *t, size_t rows, size_t a_panel) { (void)a_panel, scattered_strip(t, rows, 1, 0); }
 
 static void wide_row(const tile_block *t) { tile(t, 1, 1, WIDE_VECTORS, 1, APART); }
 

@@ -1,11 +1,11 @@
-/* The product of each channel with itself alone, in the order of summation of product.inl: vectors of channels, a tile of a few rows of
- * which share what is read of B. */
+/* The product of each channel with itself alone, in the order of summation of product.inl: vectors of channels, a tile of a few
+ * rows of which share what is read of B. */
 
 enum { CHANNEL_ROWS = 4, CHANNEL_VECTORS = VL == 16 ? 4 : 2 };
 
 /* One block of k of a few rows and vectors of C; rows, vectors and whole are constants wherever this is called. */
-NB_INLINE void channel_tile(const nb_product *p, size_t from, size_t k, size_t row,
-                            size_t column, const size_t rows, const size_t vectors, const int whole, vt part) {
+NB_INLINE void channel_tile(const nb_product *p, size_t from, size_t k, size_t row, size_t column, const size_t rows,
+                            const size_t vectors, const int whole, vt part) {
     vf sum[CHANNEL_ROWS][CHANNEL_VECTORS];
     const float *x[CHANNEL_ROWS], *b = p->b + from * p->ldb + column;
     for (size_t i = 0; i < rows; i++) {
@@ -39,8 +39,8 @@ NB_INLINE void channel_tile(const nb_product *p, size_t from, size_t k, size_t r
     }
 }
 
-NB_INLINE void channel_rows(const nb_product *p, size_t from, size_t k, size_t row, size_t rows, size_t column, const size_t vectors,
-                            const int whole, vt part) {
+NB_INLINE void channel_rows(const nb_product *p, size_t from, size_t k, size_t row, size_t rows, size_t column,
+                            const size_t vectors, const int whole, vt part) {
     size_t i = 0;
     for (; i + CHANNEL_ROWS <= rows; i += CHANNEL_ROWS)
         channel_tile(p, from, k, row + i, column, CHANNEL_ROWS, vectors, whole, part);
@@ -54,8 +54,7 @@ static void product_run_channels(const nb_product *p, size_t row, size_t rows, s
         size_t k = at_most(p->k - from, PRODUCT_K), j = 0;
         for (; j + CHANNEL_VECTORS * VL <= columns; j += CHANNEL_VECTORS * VL)
             channel_rows(p, from, k, row, rows, column + j, CHANNEL_VECTORS, 1, v_tail(0));
-        for (; j + VL <= columns; j += VL) channel_rows(p, from, k, row, rows, column + j, 1, 1, v_tail(0));
-        if (j < columns) channel_rows(p, from, k, row, rows, column + j, 1, 0, v_tail(columns - j));
+        for (; j < columns; j += VL) channel_rows(p, from, k, row, rows, column + j, 1, 0, v_tail(at_most(columns - j, VL)));
         from += k;
     } while (from < p->k);
 }

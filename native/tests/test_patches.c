@@ -1,6 +1,6 @@
-/* Products whose left operand lies scattered, and of channels alone: against the order of summation that the header promises, bit for bit,
- * on every level, for any range. Elements of A share memory as the patches of an image do; what no offset names is NaN, and so is what
- * lies between the rows of C. */
+/* Products whose left operand lies scattered, and of channels alone: against the order of summation that the header promises, bit
+ * for bit, on every level, for any range. Elements of A share memory as the patches of an image do; what no offset names is NaN,
+ * and so is what lies between the rows of C. */
 #include <string.h>
 
 #include "fused.h"
@@ -13,11 +13,13 @@ static float c_of[MOST], result_of[MOST];
 static size_t random_below(size_t n) { return random_bits() % n; }
 static int random_place(void) { return random_bits() % 2 ? AT_START : AT_END; }
 
-/* A table of n offsets between guards: a distance from one to the next, with a jump now and then, as from one row of pixels to another. */
+/* A table of n offsets between guards: a distance from one to the next, with a jump now and then, as from one row of pixels to
+ * another. */
 static int32_t *table(int slot, size_t n, size_t step, size_t most_jump) {
     int32_t *offsets = (int32_t *)(void *)guarded(slot, n, random_place());
     size_t at = 0;
-    for (size_t i = 0; i < n; i++, at += step + (random_below(5) == 0 ? random_below(most_jump + 1) : 0)) offsets[i] = (int32_t)at;
+    for (size_t i = 0; i < n; i++, at += step + (random_below(5) == 0 ? random_below(most_jump + 1) : 0))
+        offsets[i] = (int32_t)at;
     return offsets;
 }
 
@@ -53,7 +55,8 @@ static size_t mismatches(const nb_product *p, size_t length, size_t row, size_t 
 }
 
 static void run_range(nb_isa isa, nb_product *p, int channels, size_t row, size_t rows, size_t column, size_t columns) {
-    size_t length = p->m && p->n ? place_of(p, p->m - 1) + p->n : 0, workspace_length = channels ? 0 : nb_product_workspace_f32(p);
+    size_t length = p->m && p->n ? place_of(p, p->m - 1) + p->n : 0,
+           workspace_length = channels ? 0 : nb_product_workspace_f32(p);
     p->c = guarded(C_SLOT, length, random_place());
     for (size_t at = 0; at < length; at++) p->c[at] = NAN;
     for (size_t i = 0; i < p->m; i++)
@@ -64,8 +67,8 @@ static void run_range(nb_isa isa, nb_product *p, int channels, size_t row, size_
                                 : nb_product_run_f32(p, row, rows, column, columns, workspace);
     size_t wrong = status == NB_OK ? mismatches(p, length, row, rows, column, columns) : 0;
     check(status == NB_OK && wrong == 0,
-          "%s channels %d form %d [%zu,%zu,%zu] c rows %d, rows %zu+%zu columns %zu+%zu: status %d, %zu wrong", isa_names[isa], channels,
-          (int)p->b_form, p->m, p->n, p->k, p->c_rows != NULL, row, rows, column, columns, (int)status, wrong);
+          "%s channels %d form %d [%zu,%zu,%zu] c rows %d, rows %zu+%zu columns %zu+%zu: status %d, %zu wrong", isa_names[isa],
+          channels, (int)p->b_form, p->m, p->n, p->k, p->c_rows != NULL, row, rows, column, columns, (int)status, wrong);
 }
 
 static const float scales[][2] = {{1, 0}, {1, 1}, {-0.01f, 0.9995f}, {2.5f, -0.5f}};
@@ -109,7 +112,8 @@ static void test_shape(size_t m, size_t n, size_t k, int channels) {
 
 /* Every residue of the tiles, around the blocks of k and of rows, and where A is packed. */
 static void test_shapes(void) {
-    static const size_t counts[] = {0, 1, 2, 9, 25, 255, 256, 257, 600}, rows[] = {119, 120, 121, 257}, widths[] = {1, 16, 33, 100};
+    static const size_t counts[] = {0, 1, 2, 9, 25, 255, 256, 257, 600}, rows[] = {119, 120, 121, 257},
+                        widths[] = {1, 16, 33, 100};
     for (size_t m = 0; m <= 17; m++)
         for (size_t n = 0; n <= 68; n += n < 34 ? 1 : 7)
             for (int channels = 0; channels <= 1; channels++) test_shape(m, n, random_below(12), channels);
@@ -130,15 +134,26 @@ static void test_special_values(void) {
     fill_random(b, COUNT(b), -1, 1);
     for (size_t v = 0; v < COUNT(special); v++) {
         x[33] = special[v];
-        nb_product p = {.m = 9, .n = 20, .k = 6, .alpha = 1, .a_form = NB_OPERAND_SCATTERED, .a = x, .b = b, .ldb = 20, .c = c, .ldc = 20,
-                        .a_rows = rows, .a_ks = ks};
+        nb_product p = {.m = 9,
+                        .n = 20,
+                        .k = 6,
+                        .alpha = 1,
+                        .a_form = NB_OPERAND_SCATTERED,
+                        .a = x,
+                        .b = b,
+                        .ldb = 20,
+                        .c = c,
+                        .ldc = 20,
+                        .a_rows = rows,
+                        .a_ks = ks};
         FOR_EACH_ISA(isa) {
             check(nb_product_run_f32(&p, 0, 9, 0, 20, NULL) == NB_OK, "%s", isa_names[isa]);
             for (size_t i = 0; i < 9; i++)
                 for (size_t j = 0; j < 20; j++) {
                     float expected = in_order(&p, b, i, j, 0, 0.0f), got = c[i * 20 + j];
-                    check(same_bits(got, expected) || (is_nan((double)got) && is_nan((double)expected)), "%s, %g: [%zu,%zu] is %g, not %g",
-                          isa_names[isa], (double)special[v], i, j, (double)got, (double)expected);
+                    check(same_bits(got, expected) || (is_nan((double)got) && is_nan((double)expected)),
+                          "%s, %g: [%zu,%zu] is %g, not %g", isa_names[isa], (double)special[v], i, j, (double)got,
+                          (double)expected);
                 }
         }
         check(is_nan((double)a_at(&p, 1, 3)) == (v == 0), "the special value is where two rows read it");
@@ -149,8 +164,18 @@ static void test_special_values(void) {
 static void test_misfits(void) {
     static float x[600];
     static const int32_t offsets[8] = {0, 1, 2, 3, 4, 5, 6, 7};
-    const nb_product good = {.m = 5, .n = 7, .k = 6, .alpha = 1, .a_form = NB_OPERAND_SCATTERED, .a = x, .b = x + 100, .ldb = 10,
-                             .c = x + 200, .ldc = 10, .a_rows = offsets, .a_ks = offsets};
+    const nb_product good = {.m = 5,
+                             .n = 7,
+                             .k = 6,
+                             .alpha = 1,
+                             .a_form = NB_OPERAND_SCATTERED,
+                             .a = x,
+                             .b = x + 100,
+                             .ldb = 10,
+                             .c = x + 200,
+                             .ldc = 10,
+                             .a_rows = offsets,
+                             .a_ks = offsets};
     for (size_t i = 0; i < COUNT(x); i++) x[i] = 1.0f;
     nb_product p = good;
 #define REFUSED(status, channels, change, ...)                                                                                   \
@@ -177,7 +202,8 @@ static void test_misfits(void) {
 #undef REFUSED
     p = good;
     check(nb_product_run_f32(&p, 0, 5, 0, 7, NULL) == NB_OK && x[200] == 6.0f, "what the refused ones are made of");
-    check(nb_product_run_channels_f32(&p, 0, 5, 0, 7) == NB_OK && x[246] == 6.0f, "what the refused ones are made of, of channels");
+    check(nb_product_run_channels_f32(&p, 0, 5, 0, 7) == NB_OK && x[246] == 6.0f,
+          "what the refused ones are made of, of channels");
 }
 
 int main(void) {
