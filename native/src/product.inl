@@ -125,18 +125,26 @@ NB_INLINE void strip(tile_block *t, size_t rows, size_t a_panel, const size_t ve
     rest(t, rows, vectors, whole, lie);
 }
 
-/* The same where A is scattered; half a tile where the rows that are left need no more. */
+NB_INLINE void next_scattered(tile_block *t, size_t rows) {
+    t->a_rows += rows;
+    if (t->c_rows)
+        t->c_rows += rows;
+    else
+        t->c += rows * t->ldc;
+}
+
+/* The same where A is scattered; halves of tiles for the rows that are left. */
 NB_INLINE void scattered_strip(tile_block *t, size_t rows, const size_t vectors, const int whole) {
-    for (size_t live; rows > TILE_ROWS / 2; rows -= live) {
-        live = at_most(rows, TILE_ROWS);
-        tile(t, TILE_ROWS, live, vectors, whole, SCATTERED);
-        t->a_rows += live;
-        if (t->c_rows)
-            t->c_rows += live;
-        else
-            t->c += live * t->ldc;
+    enum { HALF = TILE_ROWS / 2 };
+    for (; rows >= TILE_ROWS; rows -= TILE_ROWS) {
+        tile(t, TILE_ROWS, TILE_ROWS, vectors, whole, SCATTERED);
+        next_scattered(t, TILE_ROWS);
     }
-    if (rows) tile(t, TILE_ROWS / 2, rows, vectors, whole, SCATTERED);
+    for (size_t live; rows; rows -= live) {
+        live = at_most(rows, HALF);
+        tile(t, HALF, live, vectors, whole, SCATTERED);
+        next_scattered(t, live);
+    }
 }
 
 #define STRIP(name, lie)                                                                                                         \
