@@ -1,3 +1,5 @@
+using NativeBackprop.Ops;
+
 namespace NativeBackprop;
 
 /// <summary>From a graph to a plan.</summary>
@@ -46,7 +48,7 @@ public static class Compilation
             Placement.Assemble(program);
             if (options.Fuse)
             {
-                Fusion.Rewrite(program);
+                Fusion.Rewrite(program, ProductRule.Resolve(options.Products, options.Reproducible));
             }
             else
             {

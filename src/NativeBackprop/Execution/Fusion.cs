@@ -6,7 +6,7 @@ namespace NativeBackprop;
 /// </summary>
 internal static class Fusion
 {
-    public static void Rewrite(PlanProgram program)
+    public static void Rewrite(PlanProgram program, ProductLibrary products)
     {
         var rewriter = new Rewriter(program);
         SumOfPadsRule.Apply(rewriter);
@@ -20,6 +20,7 @@ internal static class Fusion
         AffineActivationRule.Apply(rewriter);
         ActivationGradientRule.Apply(rewriter);
         LossRule.Apply(rewriter);
+        PackedRightRule.Apply(rewriter, products);
         rewriter.Finish();
     }
 }

@@ -4,9 +4,9 @@ namespace NativeBackprop;
 
 /// <summary>
 /// A product that is the first part of a fused operation: of matrices or of patches, alone or plus C, and then it goes on in C's memory
-/// where that dies. Inputs A, B and maybe C.
+/// where that dies. Inputs A, B, or B as <see cref="PackedRight"/> has packed it, and maybe C.
 /// </summary>
-internal readonly record struct ProductTerm(Op Product, bool HasAddend)
+internal readonly record struct ProductTerm(Op Product, bool HasAddend, bool IsPacked = false)
 {
     public string Name => HasAddend ? $"{Product.Name}_add" : Product.Name;
 
@@ -90,7 +90,9 @@ internal abstract unsafe class ProductPart
         public MatrixPart(ProductTerm term, MatMul product, KernelArguments arguments, Operand c, bool byColumns)
             : base(term, arguments, c)
         {
-            var gemm = new Gemm(product.TransposeA, product.TransposeB, A.Shape, B.Shape, arguments.Products);
+            var gemm = !term.IsPacked
+                ? new Gemm(product.TransposeA, product.TransposeB, A.Shape, B.Shape, arguments.Products)
+                : Gemm.OfPacked(product.TransposeA, A.Shape, c.Shape[-1]);
             _gemm = byColumns && !gemm.SplitsColumns ? gemm.ByColumns() : gemm;
         }
 

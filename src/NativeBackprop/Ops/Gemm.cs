@@ -13,7 +13,7 @@ internal sealed unsafe class Gemm
     private const int OpenBlasGrain = 16, OwnColumnGrain = 32, OwnRowGrain = 24;
 
     private readonly ProductLibrary _library;
-    private readonly bool _transposeA, _transposeB;
+    private readonly bool _transposeA, _transposeB, _isPacked;
     private readonly int _m, _n, _k, _lda, _ldb, _matrices;
     private readonly long _nextA, _nextB;
 
@@ -42,9 +42,20 @@ internal sealed unsafe class Gemm
         }
     }
 
+    // Of a right operand that has been packed, for which there are only our own products.
+    private Gemm(bool transposeA, Shape a, int columns)
+    {
+        (_transposeA, _isPacked, _library, _lda, _matrices) = (transposeA, true, ProductLibrary.Own, Math.Max(1, a[-1]), 1);
+        (_m, _k) = transposeA ? (a[-1], a[-2]) : (a.Product(0, a.Rank - 1), a[-1]);
+        _n = columns;
+        SplitsColumns = _n >= 2 * ColumnGrain || _m < _n;
+        Workspace = NativeProduct.Workspace(Product());
+    }
+
     private Gemm(Gemm other)
     {
-        (_transposeA, _transposeB, _lda, _ldb) = (other._transposeA, other._transposeB, other._lda, other._ldb);
+        (_transposeA, _transposeB, _isPacked) = (other._transposeA, other._transposeB, other._isPacked);
+        (_lda, _ldb) = (other._lda, other._ldb);
         (_m, _n, _k, _matrices, _nextA, _nextB) = (other._m, other._n, other._k, other._matrices, other._nextA, other._nextB);
         (_library, Workspace) = (other._library, other.Workspace);
     }
@@ -77,9 +88,12 @@ internal sealed unsafe class Gemm
         {
             string function = _library == ProductLibrary.Own ? "nb_product_run" : "cblas_sgemm";
             string stack = _matrices == 1 ? "" : $"{_matrices} of ";
-            return $"{function} {(_transposeA ? 'T' : 'N')}{(_transposeB ? 'T' : 'N')} {stack}{_m}x{_n}x{_k}";
+            return $"{function} {(_transposeA ? 'T' : 'N')}{(_isPacked ? 'P' : _transposeB ? 'T' : 'N')} {stack}{_m}x{_n}x{_k}";
         }
     }
+
+    /// <summary>op(A)·B with B as <see cref="PackedRight"/> has packed it.</summary>
+    public static Gemm OfPacked(bool transposeA, Shape a, int columns) => new(transposeA, a, columns);
 
     /// <summary>The same product, its columns split between threads.</summary>
     public Gemm ByColumns() => new(this) { SplitsColumns = true };
@@ -119,7 +133,8 @@ internal sealed unsafe class Gemm
         n = (nuint)_n,
         k = (nuint)_k,
         a_form = _transposeA ? nb_operand.NB_OPERAND_TRANSPOSED : nb_operand.NB_OPERAND_PLAIN,
-        b_form = _transposeB ? nb_operand.NB_OPERAND_TRANSPOSED : nb_operand.NB_OPERAND_PLAIN,
+        b_form = _isPacked ? nb_operand.NB_OPERAND_PACKED
+            : _transposeB ? nb_operand.NB_OPERAND_TRANSPOSED : nb_operand.NB_OPERAND_PLAIN,
         lda = (nuint)_lda,
         ldb = (nuint)_ldb,
         ldc = (nuint)Math.Max(1, _n),

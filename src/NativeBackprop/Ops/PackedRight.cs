@@ -13,6 +13,21 @@ internal sealed record PackedRight(bool Transposed) : Operation
 
     public override string Name => "pack";
 
+    /// <summary>
+    /// True for a product that can read its right operand packed: one of our own, of one matrix and not of a stack, and of more than one
+    /// row, which streams through any operand once. Where an operand lies changes no bit of a product.
+    /// </summary>
+    public static bool Serves(MatMul product, Shape a, Shape b, ProductLibrary products)
+    {
+        if (b.Rank != 2 || (a.Rank != 2 && product.TransposeA) || b.Length == 0)
+        {
+            return false;
+        }
+
+        int rows = product.TransposeA ? a[-1] : a.Product(0, a.Rank - 1), columns = product.TransposeB ? b[0] : b[1];
+        return rows > 1 && ProductRule.Choose(products, product.TransposeA, rows, columns) == ProductLibrary.Own;
+    }
+
     /// <summary>The shape of the panels of an operand.</summary>
     public Shape ShapeOf(Shape b) => [checked((int)NativeProduct.PackedLength(Columns(b), Depth(b)))];
 

@@ -92,10 +92,10 @@ public sealed class MemoryPlannerTests
     public void Memory_is_reused_where_nothing_goes_in_place()
     {
         var graph = new Graph();
-        Node x = graph.Input("x", [64, 64]), w = graph.Variable("w", [64, 64], new float[4096]), y = x;
+        Node x = graph.Input("x", [64, 64]), y = x;
         for (int i = 0; i < 10; i++)
         {
-            y = y.MatMul(w);
+            y = y.MatMul(graph.Variable($"w{i}", [64, 64], new float[4096]));
         }
 
         using Plan plan = graph.Compile([y]);
