@@ -17,6 +17,8 @@ internal static class Fusion
         GradientDescentRule.Apply(rewriter);
         GatherDescentRule.Apply(rewriter);
         AccumulationRule.Apply(rewriter);
+        NormalizationRule.Apply(rewriter);
+        MaxPoolRule.Apply(rewriter);
         AffineActivationRule.Apply(rewriter);
         ActivationGradientRule.Apply(rewriter);
         LossRule.Apply(rewriter);
