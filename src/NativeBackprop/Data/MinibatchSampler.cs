@@ -2,7 +2,7 @@ namespace NativeBackprop.Data;
 
 /// <summary>
 /// The order in which rows are visited: epochs of minibatches, each row once an epoch, the last batch short when the
-/// batch size does not divide the number of rows.
+/// batch size does not divide the number of rows, or one row long where that one would stand alone and must not.
 /// </summary>
 /// <remarks>
 /// The order of an epoch depends on the seed and the number of the epoch and on nothing else, so a training run can be
@@ -28,9 +28,10 @@ internal sealed class MinibatchSampler
     /// </param>
     /// <param name="shuffle">Permutes the rows anew in each epoch; otherwise every epoch is in row order.</param>
     /// <param name="seed">Determines the permutations.</param>
+    /// <param name="joinsLastRow">True when a last batch of one row is joined to the one before.</param>
     /// <exception cref="DataException">There is no row.</exception>
     /// <exception cref="OptionException">The batch size is less than 1.</exception>
-    public MinibatchSampler(int count, int batchSize, bool shuffle, ulong seed)
+    public MinibatchSampler(int count, int batchSize, bool shuffle, ulong seed, bool joinsLastRow = false)
     {
         if (count < 1)
         {
@@ -45,6 +46,11 @@ internal sealed class MinibatchSampler
         Count = count;
         BatchSize = Math.Min(batchSize, count);
         BatchesPerEpoch = (int)(((long)count + BatchSize - 1) / BatchSize);
+        if (joinsLastRow && BatchesPerEpoch > 1 && count % BatchSize == 1)
+        {
+            BatchesPerEpoch--;
+        }
+
         IsShuffled = shuffle;
         _order = new int[count];
         _seed = RandomSource.DeriveSeed(seed, SamplerStream);
@@ -55,7 +61,10 @@ internal sealed class MinibatchSampler
     /// <summary>The number of rows.</summary>
     public int Count { get; }
 
-    /// <summary>The number of rows in every batch but, possibly, the last of an epoch; at most <see cref="Count"/>.</summary>
+    /// <summary>
+    /// The number of rows in every batch but, possibly, the last of an epoch; at most <see cref="Count"/>. The last one has fewer, or one
+    /// more where it was joined.
+    /// </summary>
     public int BatchSize { get; }
 
     /// <summary>The number of batches in an epoch, the short one included.</summary>
@@ -80,7 +89,7 @@ internal sealed class MinibatchSampler
         }
 
         int start = index * BatchSize;
-        return _order.AsSpan(start, Math.Min(BatchSize, Count - start));
+        return _order.AsSpan(start, index == BatchesPerEpoch - 1 ? Count - start : BatchSize);
     }
 
     /// <summary>The batches of one epoch, for <c>foreach</c>.</summary>

@@ -6,8 +6,8 @@ using NativeBackprop.Ops;
 namespace NativeBackprop.Diagnostics;
 
 /// <summary>
-/// A network in evaluation mode (dropout is the identity) with its loss and all its gradients as one graph: what <c>nbp gradients</c>
-/// computes and the gradient check compares.
+/// A network with its loss and all its gradients as one graph: what <c>nbp gradients</c> computes and the gradient check compares. Dropout
+/// is the identity; a batch norm goes by the batch, as in training, and keeps nothing of it.
 /// </summary>
 internal sealed class NetworkGradients
 {
@@ -19,7 +19,7 @@ internal sealed class NetworkGradients
     {
         var rows = new ModelRows(Graph, input);
         (_loss, _inputLength, Input) = (loss, rows.Length, rows.Leaf);
-        Output = rows.Build(model, new BuildContext(Graph, BuildMode.Evaluation));
+        Output = rows.Build(model, new BuildContext(Graph, BuildMode.Evaluation) { UsesBatchStatistics = true });
         Targets = loss.CheckedTargets(Output);
         Loss = loss.Build(Output, Targets);
         Parameters = model.Parameters;

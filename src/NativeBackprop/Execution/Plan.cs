@@ -182,7 +182,14 @@ public sealed unsafe partial class Plan : IDisposable
     private Kernel CreateKernel(PlanStep step, ProductLibrary products)
     {
         Operand[] inputs = [.. step.Inputs.Select(CreateOperand)], outputs = [.. step.Outputs.Select(CreateOperand)];
-        return step.Operation.CreateKernel(new KernelArguments(inputs, outputs, products));
+        try
+        {
+            return step.Operation.CreateKernel(new KernelArguments(inputs, outputs, products));
+        }
+        catch (ShapeException e)
+        {
+            throw new ShapeException($"{step.Outputs[0].Node}: {e.Message}", e);
+        }
     }
 
     private Operand CreateOperand(PlanValue value) => new((float**)Unsafe.AsPointer(ref _slots[value.Slot]), value.Shape);

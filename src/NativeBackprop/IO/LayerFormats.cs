@@ -87,6 +87,7 @@ internal static class LayerFormats
                 Write(json, "gate", layer.Gate);
             }),
         .. RecurrentFormats.All,
+        .. ImageFormats.All,
     ];
 
     /// <summary>

@@ -81,6 +81,16 @@ public sealed class BuildContext
         init => _root.Carried = value;
     }
 
+    /// <summary>
+    /// True when layers normalise by the statistics of the batch: in training, and where the gradients of a training step are wanted
+    /// without its random numbers and effects.
+    /// </summary>
+    internal bool UsesBatchStatistics
+    {
+        get => Mode == BuildMode.Training || _root.UsesBatchStatistics;
+        init => _root.UsesBatchStatistics = value;
+    }
+
     /// <summary>The seed of all that is random in a run.</summary>
     public ulong Seed => _root.Seed;
 
@@ -163,6 +173,13 @@ public sealed class BuildContext
         _root.AddEffect(Graph.Add(new Assign(), variable, value));
     }
 
+    /// <summary>Makes a training step do what a node does to buffers.</summary>
+    internal void AddUpdate(Node effect)
+    {
+        using Occupancy.Guard inside = _root.Use.Enter();
+        _root.AddEffect(effect);
+    }
+
     /// <summary>
     /// Says that the network can be cut well after a node: a trainer that computes activations again instead of keeping them
     /// does so between some of these. The outermost <see cref="Sequential"/> says so of each of its layers.
@@ -239,6 +256,8 @@ public sealed class BuildContext
         public CarriedStates? Carried { get; set; }
 
         public Parameter Runs { get; } = Parameter.Counts("runs", DropoutMask.CountShape);
+
+        public bool UsesBatchStatistics { get; set; }
 
         public Dictionary<Parameter, string> Names { get; } = [];
 

@@ -79,7 +79,8 @@ public sealed partial class Trainer
     private FitResult RunFit(
         Dataset train, Dataset? test, FitOptions options, IProgress<EpochReport>? progress, CancellationToken cancellationToken)
     {
-        var sampler = new MinibatchSampler(train.Count, Math.Min(_options.BatchSize, train.Count), _options.Shuffle, _options.Seed);
+        var sampler = new MinibatchSampler(
+            train.Count, Math.Min(_options.BatchSize, train.Count), _options.Shuffle, _options.Seed, _graph!.NeedsSeveralRows);
         int batches = sampler.BatchesPerEpoch;
         long end = options.Steps ?? (long)options.Epochs * batches;
         var reports = new List<EpochReport>();

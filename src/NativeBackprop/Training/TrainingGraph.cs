@@ -31,6 +31,7 @@ internal sealed class TrainingGraph
 
         Loss = Build(Output);
         Cost = Penalised(Loss);
+        NeedsSeveralRows = graph.Nodes.Any(node => node.Op is BatchStatistics && node.Inputs[0].Shape.Resolve(1).AsMatrix().Rows == 1);
         EvaluationOutput = Rows.Build(model, new BuildContext(graph, BuildMode.Evaluation, options.Seed) { Lengths = Lengths });
         EvaluationLoss = Build(EvaluationOutput);
         if (Lengths is not null && !graph.Needed(Cost)[Lengths.Index])
@@ -69,6 +70,9 @@ internal sealed class TrainingGraph
     public Node EvaluationOutput { get; }
 
     public Node EvaluationLoss { get; }
+
+    /// <summary>True when a batch of one row cannot be trained on: a batch norm would see one value a channel.</summary>
+    public bool NeedsSeveralRows { get; }
 
     /// <summary>The nodes between which the backward pass computes values again instead of keeping them.</summary>
     public IReadOnlyList<Node> SegmentEnds { get; }

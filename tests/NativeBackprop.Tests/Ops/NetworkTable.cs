@@ -34,6 +34,7 @@ internal static class NetworkTable
         Sequence(n => new Gru(n, 3, bias: false, bidirectional: true, output: RecurrentOutput.Last), "of the last states, without bias"),
         new OpRow("embedding", typeof(Embedding), (_, x) => Build(new Embedding(6, 3), x[0], BuildMode.Training),
             new RowOperand(_ => [Shape.Batch, 4], Normal, 6)) { IsSerial = null },
+        .. ImageLayerTable.Rows,
         Layer(n => new Sequential(new Linear(n, 6), new LayerNorm(6), new Silu(), new Linear(6, 3))),
         Image(new Conv2d(4, 6, 3, padding: Padding.Same)),
         Image(new Conv2d(4, 6, (3, 2), stride: (2, 1), padding: (1, 0), dilation: (1, 2), groups: 2, bias: false), "with every option"),
@@ -90,7 +91,7 @@ internal static class NetworkTable
             Build(layer.Clone(), x[0], BuildMode.Training), OpTable.Of(Normal, _ => [Shape.Batch, 5, 6, 4])) { IsSerial = null };
 
     // With parameters away from the zeros and ones that an error could hide behind.
-    private static Node Build(Layer layer, Node x, BuildMode mode)
+    public static Node Build(Layer layer, Node x, BuildMode mode)
     {
         var model = new Sequential(layer);
         model.Initialize(3);
