@@ -17,6 +17,8 @@ except ImportError:
 sys.dont_write_bytecode = True
 
 import cases
+import images
+import sequences
 import tensorfile
 import twins
 
@@ -165,8 +167,9 @@ def compare_all(title, heading, items, compare):
 
 
 def uncovered():
-    """Layers and losses that no network has."""
-    layers = set().union(*(twins.layer_types(network.layers) for network in cases.NETWORKS))
+    """Layers and losses that no network has, here or where sequences and images are recorded."""
+    networks = [*cases.NETWORKS, *sequences.cases(), *images.cases()]
+    layers = set().union(*(twins.layer_types(network.layers) for network in networks))
     return sorted((twins.LAYERS.keys() - layers) | (twins.LOSSES.keys() - {twins.loss_name(network.loss) for network in cases.NETWORKS}))
 
 

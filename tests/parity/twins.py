@@ -91,6 +91,28 @@ def _recurrent(base):
         Recurrent(width, **arguments), arguments["units"] * (2 if arguments.get("bidirectional") else 1))
 
 
+class BatchNorm(nn.modules.batchnorm._BatchNorm):
+    """nn.BatchNorm1d and 2d in one, by the kind of what it is given."""
+
+    def _check_input_dim(self, x):
+        pass
+
+
+class GlobalAveragePool(nn.Module):
+    """nn.AdaptiveAvgPool2d(1), or 1d, and nn.Flatten."""
+
+    def forward(self, x):
+        return x.flatten(2).mean(2)
+
+
+def _pool(module):
+    return lambda width, kernel, stride=None, padding=0: (module(_pair(kernel), _pair(stride), _pair(padding)), width)
+
+
+def _pair(size):
+    return tuple(size) if isinstance(size, list) else size
+
+
 def _linear(width, units, bias=True):
     return nn.Linear(width, units, bias=bias), units
 
@@ -138,6 +160,16 @@ LAYERS = {
     "layer_norm": lambda width, eps=1e-5: (nn.LayerNorm(width, eps=eps), width),
     "residual": _residual,
     "gated": _gated,
+    "max_pool2d": _pool(nn.MaxPool2d),
+    "avg_pool2d": _pool(nn.AvgPool2d),
+    "max_pool1d": _pool(nn.MaxPool1d),
+    "avg_pool1d": _pool(nn.AvgPool1d),
+    "global_avg_pool": _keeping(GlobalAveragePool),
+    "flatten": _keeping(nn.Flatten),
+    "transpose": _keeping(lambda: Function(lambda x: x.transpose(1, 2))),
+    "upsample": _keeping(lambda factor=2: nn.Upsample(scale_factor=factor)),
+    "batch_norm": lambda width, **arguments: (BatchNorm(width, **arguments), width),
+    "group_norm": lambda width, groups, eps=1e-5: (nn.GroupNorm(groups, width, eps), width),
     "embedding": lambda width, rows, units: (nn.Embedding(rows, units), units),
     "rnn": _recurrent(nn.RNN),
     "lstm": _recurrent(nn.LSTM),
@@ -198,7 +230,11 @@ def layer_types(layers):
     """The names of all layers, those in branches included."""
     names = set()
     for layer in layers:
-        names |= {layer["type"]} | layer_types(layer.get("layers", [])) | layer_types(layer.get("gate", []))
+        names.add(layer["type"])
+        for key in ("layers", "gate", "skip"):
+            # A recurrence has a number of layers under that key.
+            if isinstance(layer.get(key), list):
+                names |= layer_types(layer[key])
 
     return names
 

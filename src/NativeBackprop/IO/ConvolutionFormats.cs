@@ -30,7 +30,8 @@ internal static class ConvolutionFormats
             Write),
     ];
 
-    private static Size2d Size(ModelObject from, string key, int? fallback = null, int least = 1)
+    /// <summary>A number for both axes or a list of two; a fallback without the key.</summary>
+    public static Size2d Size(ModelObject from, string key, int? fallback = null, int least = 1)
     {
         int[] size = from.NumberOrPair(key, fallback, least);
         return (size[0], size[1]);
@@ -63,7 +64,8 @@ internal static class ConvolutionFormats
         Write(json, "output_padding", options.OutputPadding, 0);
     }
 
-    private static void Write(Utf8JsonWriter json, string key, Size2d size, Size2d? standard)
+    /// <summary>Writes a size, unless it is the standard one.</summary>
+    public static void Write(Utf8JsonWriter json, string key, Size2d size, Size2d? standard)
     {
         if (size == standard)
         {

@@ -15,11 +15,11 @@ internal static class ImageFormats
     [
         LayerFormat.For<MaxPool2d>(
             "max_pool2d",
-            (from, _) => new MaxPool2d(SizeOf(from, Kernel, null, 1), StrideOf(from), SizeOf(from, Padding, 0, 0)),
+            (from, _) => new MaxPool2d(ConvolutionFormats.Size(from, Kernel), StrideOf(from), ConvolutionFormats.Size(from, Padding, 0, 0)),
             (json, layer) => Write(json, layer.Kernel, layer.Stride, layer.Padding)),
         LayerFormat.For<AvgPool2d>(
             "avg_pool2d",
-            (from, _) => new AvgPool2d(SizeOf(from, Kernel, null, 1), StrideOf(from), SizeOf(from, Padding, 0, 0)),
+            (from, _) => new AvgPool2d(ConvolutionFormats.Size(from, Kernel), StrideOf(from), ConvolutionFormats.Size(from, Padding, 0, 0)),
             (json, layer) => Write(json, layer.Kernel, layer.Stride, layer.Padding)),
         LayerFormat.For<MaxPool1d>(
             "max_pool1d",
@@ -55,41 +55,14 @@ internal static class ImageFormats
             }),
     ];
 
-    private static Size2d SizeOf(ModelObject from, string key, int? fallback, int least)
-    {
-        int[] size = from.NumberOrPair(key, fallback, least);
-        return (size[0], size[1]);
-    }
-
     // Without a key, windows touch.
-    private static Size2d? StrideOf(ModelObject from) => from.Has(Stride) ? SizeOf(from, Stride, null, 1) : null;
+    private static Size2d? StrideOf(ModelObject from) => from.Has(Stride) ? ConvolutionFormats.Size(from, Stride) : null;
 
     private static void Write(Utf8JsonWriter json, Size2d kernel, Size2d stride, Size2d padding)
     {
-        Write(json, Kernel, kernel);
-        if (stride != kernel)
-        {
-            Write(json, Stride, stride);
-        }
-
-        if (padding != 0)
-        {
-            Write(json, Padding, padding);
-        }
-    }
-
-    private static void Write(Utf8JsonWriter json, string key, Size2d size)
-    {
-        if (size.Height == size.Width)
-        {
-            json.WriteNumber(key, size.Height);
-            return;
-        }
-
-        json.WriteStartArray(key);
-        json.WriteNumberValue(size.Height);
-        json.WriteNumberValue(size.Width);
-        json.WriteEndArray();
+        ConvolutionFormats.Write(json, Kernel, kernel, null);
+        ConvolutionFormats.Write(json, Stride, stride, kernel);
+        ConvolutionFormats.Write(json, Padding, padding, 0);
     }
 
     private static void WriteUnless(float standard, Utf8JsonWriter json, string key, float value)

@@ -42,7 +42,9 @@ internal sealed class ModelObject
     public bool Has(string key) => Optional(key) is not null;
 
     /// <summary>A whole number of at least 1.</summary>
-    public int Count(string key) => Count(Required(key), $".{key}");
+    public int Count(string key, int? fallback = null) =>
+        (fallback is null ? Required(key) : Optional(key)) is not { } value ? fallback!.Value
+        : Count(value, $".{key}");
 
     /// <summary>A whole number of at least 1, or another one where the key is not there.</summary>
     public int Count(string key, int fallback) => Optional(key) is { } value ? Count(value, $".{key}") : fallback;
@@ -50,32 +52,6 @@ internal sealed class ModelObject
     /// <summary>A whole number of at least 0, or another one where the key is not there.</summary>
     public int Whole(string key, int fallback) =>
         Optional(key) is { } value ? Whole(value, $".{key}", 0, "a whole number of at least 0") : fallback;
-
-    /// <summary>A whole number of at least some size, which stands for two, or a list of two; a fallback without the key.</summary>
-    public int[] NumberOrPair(string key, int? fallback, int least)
-    {
-        if ((fallback is null ? Required(key) : Optional(key)) is not { } value)
-        {
-            return [fallback!.Value, fallback.Value];
-        }
-
-        if (value.ValueKind != JsonValueKind.Array)
-        {
-            int both = Whole(value, $".{key}", least, $"a whole number of at least {least}, or a list of two");
-            return [both, both];
-        }
-
-        return value.GetArrayLength() == 2
-            ? [.. value.EnumerateArray().Select((item, i) => Whole(item, $".{key}[{i}]", least, $"a whole number of at least {least}"))]
-            : throw Error($".{key}", "a list of two numbers", $"{value.GetArrayLength()} of them");
-    }
-
-    /// <summary>True when a key is there with a text.</summary>
-    public bool IsText(string key, string text) =>
-        Optional(key) is { ValueKind: JsonValueKind.String } value && value.GetString() == text;
-
-    /// <summary>A whole number of at least 1, or another one where the key is not there.</summary>
-    public int Count(string key, int fallback) => Optional(key) is { } value ? Count(value, $".{key}") : fallback;
 
     /// <summary>A whole number of at least some size, which stands for two, or a list of two; a fallback without the key.</summary>
     public int[] NumberOrPair(string key, int? fallback, int least)

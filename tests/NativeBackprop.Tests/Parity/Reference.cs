@@ -30,7 +30,8 @@ internal sealed class Reference
         SafetensorsTensor[] weights = [.. _file.Tensors
             .Where(tensor => tensor.Name.StartsWith(Weights, StringComparison.Ordinal))
             .Select(tensor => SafetensorsTensor.Create(tensor.Name[Weights.Length..], tensor.Shape, tensor.AsSingle()))];
-        ParameterTensors.Load(_file.With(weights), Description.Model.Parameters.Entries);
+        ParameterTensors.Load(
+            _file.With(weights), [.. Description.Model.Parameters.Entries, .. Description.Model.Buffers.Entries]);
     }
 
     public ModelDescription Description { get; }
@@ -58,6 +59,9 @@ internal sealed class Reference
     /// <summary>How the run was made.</summary>
     public JsonElement Run() => JsonDocument.Parse(_file.Metadata["run"]).RootElement;
 
+    /// <summary>An entry of the file's metadata.</summary>
+    public string Metadata(string key) => _file.Metadata[key];
+
     /// <summary>The model as the file has it.</summary>
     public JsonElement Model() => JsonDocument.Parse(_file.Metadata["model"]).RootElement;
 
@@ -72,6 +76,13 @@ internal sealed class Reference
     }
 
     /// <summary>Compares values in the order of the file's.</summary>
-    public void AssertClose(string name, ReadOnlySpan<float> actual, double limit) =>
-        Assert.That(Norms.Error(actual, _file[Expected + name].AsDouble()), Is.LessThanOrEqualTo(limit), name);
+    public void AssertClose(string name, ReadOnlySpan<float> actual, double limit) => AssertCloseTo(Expected + name, actual, limit);
+
+    /// <summary>Compares the values of a parameter or buffer with a tensor of the file.</summary>
+    public void AssertCloseInFile(string tensor, string name, Parameter parameter, double limit) =>
+        AssertCloseTo(tensor, ParameterTensors.Create(name, parameter, parameter.Value).AsSingle(), limit);
+
+    /// <summary>Compares values with a tensor of the file.</summary>
+    public void AssertCloseTo(string tensor, ReadOnlySpan<float> actual, double limit) =>
+        Assert.That(Norms.Error(actual, _file[tensor].AsDouble()), Is.LessThanOrEqualTo(limit), tensor);
 }
