@@ -28,10 +28,11 @@ GROUPS = {
     "convolutions": "FullyQualifiedName~onvolution",
     "ops": f"{TESTS}Ops",
     "engine": f"{TESTS}Execution|{TESTS}Differentiation|{TESTS}Graphs",
+    "parity": f"{TESTS}Parity",
     "networks": f"{TESTS}Execution.NetworkTests|{TESTS}Losses|{TESTS}Layers|{TESTS}Optimizers",
 }
 # The native tests themselves, by their CTest names: for what managed code never asks for.
-NATIVE = {"patches": "^patches$", "product": "^product$"}
+NATIVE = {name: f"^{name}$" for name in ("patches", "product", "pooling", "norms")}
 # Mutants need to run, not to be well kept: no analyzers, and no warning is an error.
 QUICK = ["-c", "Release", "-m:1", "-v", "q", "--nologo", "-p:RunAnalyzers=false", "-p:EnforceCodeStyleInBuild=false",
          "-p:GenerateDocumentationFile=false", "-p:TreatWarningsAsErrors=false", "-p:MSBuildTreatWarningsAsErrors=false"]

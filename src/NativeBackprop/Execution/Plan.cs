@@ -186,9 +186,9 @@ public sealed unsafe partial class Plan : IDisposable
         {
             return step.Operation.CreateKernel(new KernelArguments(inputs, outputs, products));
         }
-        catch (ShapeException e)
+        catch (ShapeException e) when (step.Outputs[0].Node.Name is { } name)
         {
-            throw new ShapeException($"{step.Outputs[0].Node}: {e.Message}", e);
+            throw new ShapeException($"{name}: {e.Message}", e);
         }
     }
 

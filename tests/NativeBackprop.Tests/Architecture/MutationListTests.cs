@@ -16,6 +16,7 @@ internal sealed partial class MutationListTests
     [TestCase("managed.toml")]
     [TestCase("native.toml")]
     [TestCase("recurrence.toml")]
+    [TestCase("images.toml")]
     public void Every_mistake_can_be_made(string list)
     {
         List<Dictionary<string, string>> mistakes = Mistakes(Repository.Read("tests", "mutation", list));
