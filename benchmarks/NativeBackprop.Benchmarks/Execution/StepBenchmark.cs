@@ -10,7 +10,7 @@ public class StepBenchmark : IDisposable
 {
     private WorkloadStep? _step;
 
-    [Params("tiny", "small", "medium", "medium-tanh", "large", "xl", "latency")]
+    [Params("tiny", "small", "medium", "medium-tanh", "large", "xl", "latency", "lenet", "cnn", "resnet", "lstm", "gru", "chars")]
     public string Row { get; set; } = "tiny";
 
     [Params(1, 2)]

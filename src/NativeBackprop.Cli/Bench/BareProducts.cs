@@ -26,25 +26,13 @@ internal sealed unsafe class BareProducts : IDisposable
     public BareProducts(Workload workload, int threads, ProductLibrary products)
     {
         (_threads, _library) = (threads, products == ProductLibrary.Own ? ProductLibrary.Own : ProductLibrary.OpenBlas);
-        int batch = workload.Batch, layers = workload.Layers;
-        PinnedBuffer[] x = [.. workload.Widths.Select(width => Random((long)batch * width))];
-        PinnedBuffer[] w = [.. Enumerable.Range(0, layers).Select(l => Random((long)workload.Widths[l] * workload.Widths[l + 1]))];
-        Shape X(int l) => [batch, workload.Widths[l]];
-        Shape W(int l) => [workload.Widths[l], workload.Widths[l + 1]];
-        for (int l = 0; l < layers; l++)
+        Dictionary<string, PinnedBuffer> memory = Memory(workload.Products);
+        foreach (BareProduct product in workload.Products)
         {
-            _products.Add(new(new Gemm(false, false, X(l), W(l), _library), x[l], w[l], x[l + 1], 1, 0));
-        }
-
-        for (int l = layers - 1; l >= 0 && !workload.IsForwardOnly; l--)
-        {
-            if (l > 0)
-            {
-                _products.Add(new(new Gemm(false, true, X(l + 1), W(l), _library), x[l + 1], w[l], x[l], 1, 0));
-            }
-
             // The update of plain gradient descent, with a rate so small that the weights stay what they are.
-            _products.Add(new(new Gemm(true, false, X(l), X(l + 1), _library), x[l], x[l + 1], w[l], -1e-30f, 1));
+            (float alpha, float beta) = product.Updates ? (-1e-30f, 1) : (1, 0);
+            var gemm = new Gemm(product.TransposeA, product.TransposeB, product.ShapeA, product.ShapeB, _library);
+            _products.Add(new(gemm, memory[product.A], memory[product.B], memory[product.C], alpha, beta));
         }
 
         (_starts, _ends) = (new long[threads, _products.Count], new long[threads, _products.Count]);
@@ -83,6 +71,12 @@ internal sealed unsafe class BareProducts : IDisposable
     }
 
     public void Dispose() => _team?.Dispose();
+
+    // For each name as much memory as the longest operand of that name wants.
+    private static Dictionary<string, PinnedBuffer> Memory(IReadOnlyList<BareProduct> products) => products
+        .SelectMany(product => new[] { (product.A, product.ShapeA), (product.B, product.ShapeB), (product.C, product.ShapeC) })
+        .GroupBy(operand => operand.Item1, operand => operand.Item2.Length)
+        .ToDictionary(operands => operands.Key, operands => Random(operands.Max()));
 
     private static PinnedBuffer Random(long length)
     {

@@ -116,7 +116,7 @@ internal static class BenchCommand
         {
             using var step = new WorkloadStep(job.Workload, _optimizers[job.Optimizer], job.Threads, job.ExactThreads, products);
             output.WriteLine($"{job.Optimizer}, at most {job.Threads} thread{(job.Threads == 1 ? "" : "s")}");
-            BenchReport.WritePlan(job.Workload, step.Plan.Describe(), output);
+            BenchReport.WritePlan(job.Workload, step.Plan.Describe(), step.KeptBytes, output);
         }
     }
 

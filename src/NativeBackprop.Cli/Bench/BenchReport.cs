@@ -42,6 +42,9 @@ internal static class BenchReport
                     ProductsUs = Math.Round(row.ProductsUs, 3),
                     RatioToProducts = Math.Round(row.RatioToProducts, 4),
                     row.AllocatedBytesPerStep,
+                    row.Flops,
+                    row.KeptBytes,
+                    row.ArenaBytes,
                 }),
             });
 
@@ -81,11 +84,11 @@ internal static class BenchReport
         }
     }
 
-    public static void WritePlan(Workload workload, PlanReport plan, TextWriter output)
+    public static void WritePlan(Workload workload, PlanReport plan, long keptBytes, TextWriter output)
     {
         output.WriteLine(
             $"{workload.Name}: {plan.Steps.Count} steps, arena {Bytes(plan.ArenaBytes)} (values alone would take " +
-                $"{Bytes(plan.BytesWithoutReuse)} without reuse), {plan.InPlace} in place");
+                $"{Bytes(plan.BytesWithoutReuse)} without reuse), {plan.InPlace} in place, {Bytes(keptBytes)} kept for the backward pass");
         for (int i = 0; i < plan.Steps.Count; i++)
         {
             PlanStepReport step = plan.Steps[i];

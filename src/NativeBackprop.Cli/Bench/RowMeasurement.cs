@@ -7,7 +7,7 @@ namespace NativeBackprop.Cli.Bench;
 internal sealed record RowResult(
     string Row, string Optimizer, int Threads, int UsedThreads, double BestUs, double MedianUs, double Gflops, double PeakGflops,
     double PeakShare,
-    double RatioToProducts, double ProductsUs, long AllocatedBytesPerStep);
+    double RatioToProducts, double ProductsUs, long AllocatedBytesPerStep, double Flops, long KeptBytes, long ArenaBytes);
 
 /// <summary>
 /// Measures a row: in each round some steps, then the bare products, then the FMA peak, so that whatever else the
@@ -80,7 +80,8 @@ internal sealed class RowMeasurement : IDisposable
         double[] sorted = [.. _samples.Order()];
         return new RowResult(
             _workload.Name, _optimizer, _threads, _step.Plan.Threads, best, sorted[sorted.Length / 2], gflops, _peak, gflops / _peak,
-            best / _products.BestMicroseconds, _products.BestMicroseconds, _allocated);
+            best / _products.BestMicroseconds, _products.BestMicroseconds, _allocated, _workload.Flops,
+            _step.KeptBytes, _step.Plan.ArenaBytes);
     }
 
     public void Dispose()

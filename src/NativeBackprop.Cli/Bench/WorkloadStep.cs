@@ -20,25 +20,22 @@ internal sealed class WorkloadStep : IDisposable
         ProductLibrary products = ProductLibrary.Auto)
     {
         var random = new RandomSource(1);
-        Sequential model = CreateModel(workload);
+        Sequential model = workload.CreateModel();
         model.Initialize(1);
         var graph = new Graph();
-        Node x = graph.Input("x", [Shape.Batch, workload.Widths[0]]);
-        Node output = model.Build(x, new BuildContext(graph, BuildMode.Training));
+        var rows = new ModelRows(graph, workload.Input);
+        var context = new BuildContext(graph, BuildMode.Training);
+        Node output = rows.Build(model, context);
         var options = new PlanOptions
         {
             BatchSize = workload.Batch, Threads = threads, ExactThreads = exactThreads, Products = products,
         };
-        var inputs = new PinnedBuffer((long)workload.Batch * workload.Widths[0]);
-        foreach (ref float value in inputs.Span)
-        {
-            value = (float)random.NextNormal();
-        }
-
+        Action<Plan> bind = Input(workload, rows.Leaf, random);
         if (workload.IsForwardOnly)
         {
             _result = output;
-            Plan = graph.Compile([output], options).Bind(x, inputs);
+            Plan = graph.Compile([output], options);
+            bind(Plan);
             return;
         }
 
@@ -49,8 +46,10 @@ internal sealed class WorkloadStep : IDisposable
         Node[] gradients = graph.Gradient(_result, [.. parameters.Select(parameter => graph.Variable(parameter))]);
         Optimizer rule = optimizer();
         Node[] updates = [.. rule.AddUpdates([.. parameters.Zip(gradients)], rate)];
-        int[] classes = [.. Enumerable.Range(0, workload.Batch).Select(_ => random.NextInt(workload.Widths[^1]))];
-        Plan = graph.Compile([_result, .. updates], options).Bind(x, inputs).BindLabels(labels, classes).Bind(rate, rule.LearningRate);
+        Plan = graph.Compile([_result, .. updates, .. context.Effects], options);
+        bind(Plan);
+        Plan.BindLabels(labels, Random(labels.Shape.With(0, workload.Batch).Length, workload.Classes, random));
+        Plan.Bind(rate, rule.LearningRate);
     }
 
     public Plan Plan { get; }
@@ -58,20 +57,30 @@ internal sealed class WorkloadStep : IDisposable
     /// <summary>The loss, or the first output of a forward pass: a finite number, or what was measured is worthless.</summary>
     public float Result => Plan[_result].Span[0];
 
+    /// <summary>Bytes that the forward pass leaves for the backward pass; none where there is no backward pass.</summary>
+    public long KeptBytes => Plan.KeptBytes(_result);
+
     public void Dispose() => Plan.Dispose();
 
-    private static Sequential CreateModel(Workload workload)
+    // Draws the rows at once, and hands them to a plan later.
+    private static Action<Plan> Input(Workload workload, Node leaf, RandomSource random)
     {
-        var layers = new List<Layer>();
-        for (int l = 0; l < workload.Layers; l++)
+        long length = (long)workload.Batch * workload.Input.Length;
+        if (workload.Input.Kind == RowKind.Indices)
         {
-            layers.Add(new Linear(workload.Widths[l], workload.Widths[l + 1]));
-            if (l + 1 < workload.Layers)
-            {
-                layers.Add(workload.Activation == "tanh" ? new Tanh() : new Relu());
-            }
+            int[] indices = Random((int)length, workload.Input.Bound, random);
+            return plan => plan.BindLabels(leaf, indices);
         }
 
-        return new Sequential([.. layers]);
+        var inputs = new PinnedBuffer(length);
+        foreach (ref float value in inputs.Span)
+        {
+            value = (float)random.NextNormal();
+        }
+
+        return plan => plan.Bind(leaf, inputs);
     }
+
+    private static int[] Random(int count, int bound, RandomSource random) =>
+        [.. Enumerable.Range(0, count).Select(_ => random.NextInt(bound))];
 }
