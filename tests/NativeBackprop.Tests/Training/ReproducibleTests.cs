@@ -55,6 +55,15 @@ internal sealed class ReproducibleTests
     public void A_network_of_every_layer_trains_to_the_same_bits(string loss, string optimizer, string digest) =>
         RequireDigest(digest, (threads, hash) => TrainEverything(loss, optimizer, threads, hash));
 
+    [TestCase("images", "sgd", "FCB10AA09605C4D8")]
+    [TestCase("images", "adam", "F1598EB43EC71672")]
+    [TestCase("signals", "sgd", "3CBE38A1F2FED980")]
+    [TestCase("recurrences", "sgd", "1BD9E56D9511ABEE")]
+    [TestCase("recurrences", "adam", "7E1AEA34BFA991AB")]
+    [TestCase("symbols", "sgd", "C745F0736D7FABAC")]
+    public void Images_signals_and_sequences_train_to_the_same_bits(string model, string optimizer, string digest) =>
+        RequireDigest(digest, (threads, hash) => TrainRows(model, optimizer, threads, hash));
+
     [Test]
     public void Training_on_digits_comes_to_the_same_bits() => RequireDigest("82C2BCB793EFFAE7", TrainOnDigits);
 
@@ -154,6 +163,56 @@ internal sealed class ReproducibleTests
 
         Append(model.Parameters.Concat(trainer.State), hash);
     }
+
+    // Every layer of images, signals, sequences and symbols, with the options that change how it is computed.
+    private static void TrainRows(string name, string optimizer, int threads, IncrementalHash hash)
+    {
+        const int rows = 5;
+        Sequential model = name switch
+        {
+            "images" => Images(),
+            "signals" => Signals(),
+            "recurrences" => new Sequential(
+                RowShape.Sequence(6, 9), new Rnn(9, 10, bidirectional: true, activation: new Relu()),
+                new Lstm(20, 17, layers: 2, dropout: 0.2f), new Gru(17, 18, output: RecurrentOutput.Last),
+                new Linear(18, Classes)),
+            _ => new Sequential(
+                RowShape.Indices(6, 9), new Embedding(9, 12), new Lstm(12, 16), new LayerNorm(16), new Gru(16, 13),
+                new Linear(13, Classes)),
+        };
+        var options = new TrainerOptions { Seed = 7, BatchSize = rows, Threads = threads, ExactThreads = true, Reproducible = true };
+        Optimizer rule = optimizer == "sgd" ? new Sgd(0.01f, momentum: name == "signals" ? 0.9f : 0) : new Adam(0.003f);
+        using var trainer = new Trainer(model, new SoftmaxCrossEntropy(), rule, options);
+        bool isText = name == "symbols", isSequence = name is "symbols" or "recurrences";
+        var minibatch = new Minibatch
+        {
+            Inputs = isText ? default : Uniform(3, rows * model.InputRow!.Length),
+            Indices = isText ? Enumerable.Range(0, rows * 6).Select(i => i * 5 % 9).ToArray() : default,
+            Lengths = isSequence ? new[] { 6, 3, 1, 5, 6 } : default,
+            Labels = Enumerable.Range(0, isText ? rows * 6 : rows).Select(i => i * 3 % Classes).ToArray(),
+        };
+        for (int step = 0; step < 4; step++)
+        {
+            float cost = trainer.Step(minibatch);
+            Assert.That(cost, Is.Not.NaN);
+            hash.AppendData(BitConverter.GetBytes(cost));
+        }
+
+        Append(model.Parameters.Concat(model.Buffers).Concat(trainer.State), hash);
+    }
+
+    private static Sequential Images() => new(
+        RowShape.Image(13, 11, 3, channelsFirst: true),
+        new Conv2d(3, 20, 3, padding: 1), new BatchNorm(20), new Relu(), new MaxPool2d(2),
+        new Residual([new Conv2d(20, 24, 3, stride: 2, padding: 1, bias: false), new BatchNorm(24)], [new Conv2d(20, 24, 1, stride: 2)]),
+        new Tanh(), new Upsample(), new Conv2d(24, 24, 3, padding: 1, groups: 24), new GroupNorm(4, 24), new Relu(),
+        new Conv2d(24, 40, new Size2d(2, 3), dilation: 2, groups: 2), new Silu(),
+        new ConvTranspose2d(40, 10, 3, stride: 2, padding: 1, outputPadding: 1), new AvgPool2d(2), new Flatten(),
+        new Linear(80, Classes));
+
+    private static Sequential Signals() => new(
+        RowShape.Signal(40, 3), new Conv1d(3, 17, 5, stride: 2, padding: 2), new BatchNorm(17), new Relu(), new MaxPool1d(3, 2, 1),
+        new Conv1d(17, 9, 4), new Elu(), new AvgPool1d(2), new GlobalAveragePool(), new Linear(9, Classes));
 
     // Every layer, every function that a network can be made of, every way to draw initial values.
     private static Sequential Everything(int outputs)
