@@ -108,4 +108,21 @@ internal sealed class NormalizationFusionTests
         Node both = net.Graph.Add(new MaxPool(Window), h).Sum() + (h * net.Input("v", h.Shape)).Sum();
         net.AssertAgrees(net.Graph.Gradient(both, z));
     }
+
+    // The same ops around other operands than those that belong together.
+    [Test]
+    public void A_gradient_of_another_weight_or_another_rectifier_keeps_its_steps()
+    {
+        var net = new Net();
+        (Node y, Node[] leaves) = BatchNorm(net);
+        (Node x, Node s, Node z) = (leaves[0], y.Inputs[1], y.Relu());
+        Node dy = net.Graph.Add(new ElementwiseGradient(new Relu()), net.Input("u", y.Shape), z);
+        Node sums = net.Graph.Add(new BatchNormalizeSums(1e-3f), dy, x, s);
+        Node dx = net.Graph.Add(new BatchNormalizeGradient(1e-3f), dy, x, s, sums, net.Variable("another", [5]));
+        net.AssertAgrees([z, dx]);
+
+        Node pooled = net.Graph.Add(new MaxPool(Window), z);
+        Node routed = net.Graph.Add(new MaxPoolGradient(Window), net.Input("v", pooled.Shape), z, pooled);
+        net.AssertAgrees([net.Graph.Add(new ElementwiseGradient(new Relu()), routed, x.Relu())]);
+    }
 }
