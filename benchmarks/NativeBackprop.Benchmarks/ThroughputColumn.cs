@@ -2,6 +2,7 @@ using System.Globalization;
 using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
+using NativeBackprop.Benchmarks.Ops;
 
 namespace NativeBackprop.Benchmarks;
 
@@ -34,9 +35,10 @@ public sealed class ThroughputColumn(string name, Func<WorkAttribute, double> pe
     {
         var work = (WorkAttribute?)Attribute.GetCustomAttribute(benchmarkCase.Descriptor.WorkloadMethod, typeof(WorkAttribute));
         double? mean = summary[benchmarkCase]?.ResultStatistics?.Mean;
-        object? length = benchmarkCase.Parameters.Items.FirstOrDefault(item => item.Name == "Length")?.Value;
-        return work is null || mean is null || length is not int n
+        double? elements = benchmarkCase.Parameters["Length"] is int length ? length
+            : benchmarkCase.Parameters["Product"] is string product ? ProductBenchmark.MultiplyAddsOf(product) : null;
+        return work is null || mean is null || elements is null
             ? "-"
-            : (perElement(work) * n / mean.Value).ToString("0.0", CultureInfo.InvariantCulture);
+            : (perElement(work) * elements.Value / mean.Value).ToString("0.0", CultureInfo.InvariantCulture);
     }
 }

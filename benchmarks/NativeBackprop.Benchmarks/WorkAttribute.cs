@@ -1,6 +1,6 @@
 namespace NativeBackprop.Benchmarks;
 
-/// <summary>What a benchmark does for each element of its parameter <c>Length</c>.</summary>
+/// <summary>What a benchmark does for each element of its parameter <c>Length</c>, or multiply-add of its <c>Product</c>.</summary>
 /// <param name="flopsPerElement">Floating-point operations.</param>
 /// <param name="bytesPerElement">Bytes read and written.</param>
 [AttributeUsage(AttributeTargets.Method)]

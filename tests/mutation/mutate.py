@@ -25,7 +25,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 PROJECT = "tests/NativeBackprop.Tests"
 TESTS = "FullyQualifiedName~NativeBackprop.Tests."
 GROUPS = {
-    "convolutions": "FullyQualifiedName~onvolution",
+    "convolutions": "FullyQualifiedName~onvolution&FullyQualifiedName!~Architecture",
     "ops": f"{TESTS}Ops",
     "engine": f"{TESTS}Execution|{TESTS}Differentiation|{TESTS}Graphs",
     "parity": f"{TESTS}Parity",

@@ -22,6 +22,7 @@ internal static class ConvolutionTable
         .. Of("of one pixel", new(new(1), new(1)), [3, 4, 9], Some),
         .. Of("of one pixel with stride 2", new(new(1, 2), new(1, 2)), [3, 4, 9], Some),
         .. Of("with an even kernel and more padding at the end", new(new(2, 1, 0, 1), new(4, 1, 1, 2)), [5, 6, 3], Some),
+        .. Of("with padding at the end alone", new(new(2, 1, 0, 1), new(3)), [5, 6, 3], Some),
         .. Of("with padding beyond its kernel", new(new(2, 1, 3, 2), new(1, 1, 0, 3)), [2, 2, 3], Some),
         .. Of("of single pixels", new(Same3, Same3), [1, 1, 9], Some),
         .. Of("that sees the whole image", new(new(4), new(5)), [4, 5, 2], Some),

@@ -1,4 +1,3 @@
-using System.Globalization;
 
 namespace NativeBackprop.Tests.Soundness;
 
@@ -29,7 +28,7 @@ internal sealed class CallHints(int batch)
         {
             // What says how large it is wants as many numbers.
             object? size = argument?.GetType().GetProperty("Size")?.GetValue(argument) ?? (argument as PinnedBuffer)?.Length;
-            Length = size is null ? Length : (int)Math.Min(int.MaxValue, Convert.ToInt64(size, CultureInfo.InvariantCulture));
+            Length = size switch { long count => (int)Math.Min(int.MaxValue, count), int count => count, _ => Length };
         }
         else
         {
