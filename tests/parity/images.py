@@ -44,8 +44,85 @@ def _flat(name, input, *layers, **arguments):
     return Case(name, input, [*layers, _FLATTEN, _HEAD], **arguments)
 
 
+def _convolutions():
+    """Every option of a convolution alone, then some together: names and layers."""
+    options = {
+        "": {"kernel": 3},
+        "-of-an-oblong": {"kernel": [2, 5]},
+        "-of-even-sizes": {"kernel": 4},
+        "-of-the-whole": {"kernel": [6, 8]},
+        "-of-a-point": {"kernel": 1},
+        "-of-a-point-with-strides": {"kernel": 1, "stride": 2, "bias": False},
+        "-stride-with-a-rest": {"kernel": 3, "stride": 2},
+        "-strides": {"kernel": [2, 3], "stride": [1, 3]},
+        "-stride-past-the-kernel": {"kernel": 2, "stride": [3, 4]},
+        "-padding": {"kernel": 3, "padding": 1},
+        "-paddings": {"kernel": [5, 3], "padding": [2, 0]},
+        "-padding-past-the-kernel": {"kernel": 2, "padding": [3, 2]},
+        "-dilation": {"kernel": 3, "dilation": 2},
+        "-dilations": {"kernel": [3, 2], "dilation": [1, 5]},
+        "-groups": {"kernel": 3, "groups": 2},
+        "-depthwise": {"kernel": 3, "groups": 4, "channels": 4, "padding": 1},
+        "-depthwise-of-two-each": {"kernel": [3, 2], "groups": 4, "channels": 8},
+        "-without-bias": {"kernel": 3, "bias": False},
+        "-of-one-channel": {"kernel": 3, "channels": 1},
+        "-of-many-channels": {"kernel": 2, "channels": 19},
+        "-of-all-options": {
+            "kernel": [3, 2], "stride": [2, 1], "padding": [2, 1], "dilation": [1, 3], "groups": 2, "bias": False},
+    }
+    same = {
+        "": {"kernel": 3},
+        "-of-even-sizes": {"kernel": [4, 2]},
+        "-of-a-dilated-even-size": {"kernel": [2, 4], "dilation": [3, 1]},
+        "-depthwise": {"kernel": [5, 4], "dilation": [1, 2], "groups": 4, "channels": 4, "bias": False},
+    }
+    outputs = {
+        "": {"kernel": 3, "stride": 2, "output_padding": 1},
+        "-with-padding": {"kernel": 3, "stride": 2, "padding": 1, "output_padding": 1},
+        "s": {"kernel": [2, 3], "stride": [1, 3], "output_padding": [0, 2]},
+        "-below-the-dilation": {"kernel": 2, "dilation": 3, "output_padding": [2, 1], "groups": 2},
+    }
+    everywhere = {**options, **{f"-same{name}": {**value, "padding": "same"} for name, value in same.items()}}
+    for name, value in everywhere.items():
+        yield f"conv2d{name}", [4, 6, 8], layer("conv2d", **{"channels": 6, **value})
+        # The second of two sizes.
+        one = {key: size[-1] if isinstance(size, list) else size for key, size in value.items()}
+        yield f"conv1d{name}", [4, 9], layer("conv1d", **{"channels": 6, **one})
+
+    # On a small image, which it makes larger. Its padding is cut off: of more than the kernel nothing would be left.
+    del options["-padding-past-the-kernel"]
+    for name, value in {**options, **{f"-output-padding{name}": value for name, value in outputs.items()}}.items():
+        yield f"conv-transpose2d{name}", [4, 4, 3], layer("conv_transpose2d", **{"channels": 6, **value})
+
+
+def _convolutional_networks():
+    """Convolutions where their neighbours may be computed with them: normalised, rectified, pooled, added."""
+    def conv(channels, **arguments):
+        return layer("conv2d", channels=channels, **{"kernel": 3, "padding": 1, **arguments})
+
+    norm, pool = layer("batch_norm"), layer("max_pool2d", kernel=2)
+    yield _flat("conv2d-relu-pool", IMAGE, conv(5), _RELU, pool, conv(4, kernel=2, padding=0), _RELU)
+    yield _flat("conv2d-batch-norm-relu", IMAGE, conv(5, bias=False), norm, _RELU, conv(4, bias=False), norm, _RELU, pool)
+    yield Case("conv2d-global-avg-pool", IMAGE, [conv(5, stride=2), layer("tanh"), layer("global_avg_pool"), _HEAD])
+    yield _flat("conv2d-residual", IMAGE, conv(4), layer("residual", layers=[_RELU, conv(4), _RELU, conv(4)]), _RELU)
+    yield _flat("conv2d-residual-skip", IMAGE, layer(
+        "residual", layers=[conv(6, stride=2, bias=False), norm, _RELU, conv(6, bias=False), norm],
+        skip=[conv(6, kernel=1, stride=2, padding=0, bias=False), norm]), _RELU)
+    yield _flat("conv2d-gated", IMAGE, layer("gated", layers=[conv(4)], gate=[conv(4, kernel=1, padding=0), layer("sigmoid")]))
+    yield _flat("conv2d-and-back", IMAGE, conv(5, stride=2), layer("gelu"), layer(
+        "conv_transpose2d", channels=3, kernel=3, stride=2, padding=1, output_padding=1))
+    yield _flat("conv1d-relu-pool", SIGNAL, layer("conv1d", channels=5, kernel=3), _RELU, layer("max_pool1d", kernel=2), layer(
+        "conv1d", channels=3, kernel=2, padding="same"), layer("group_norm", groups=1))
+    yield Case("conv1d-of-sequences", SEQUENCE, [
+        layer("transpose"), layer("conv1d", channels=5, kernel=3), _RELU, _FLATTEN, _HEAD], sequence=True)
+
+
 def cases():
     norm = layer("batch_norm")
+    for name, input, convolution in _convolutions():
+        yield _flat(name, input, convolution)
+
+    yield from _convolutional_networks()
     yield _flat("flatten", IMAGE)
     yield _flat("flatten-of-one-channel", [1, 5, 4])
     yield _flat("flatten-of-one-pixel", [6, 1, 1])

@@ -109,6 +109,12 @@ def _pool(module):
     return lambda width, kernel, stride=None, padding=0: (module(_pair(kernel), _pair(stride), _pair(padding)), width)
 
 
+def _convolution(module):
+    """PyTorch's module, whose sizes are a number or a tuple."""
+    return lambda width, channels, kernel, **arguments: (
+        module(width, channels, _pair(kernel), **{key: _pair(value) for key, value in arguments.items()}), channels)
+
+
 def _pair(size):
     return tuple(size) if isinstance(size, list) else size
 
@@ -160,6 +166,9 @@ LAYERS = {
     "layer_norm": lambda width, eps=1e-5: (nn.LayerNorm(width, eps=eps), width),
     "residual": _residual,
     "gated": _gated,
+    "conv2d": _convolution(nn.Conv2d),
+    "conv1d": _convolution(nn.Conv1d),
+    "conv_transpose2d": _convolution(nn.ConvTranspose2d),
     "max_pool2d": _pool(nn.MaxPool2d),
     "avg_pool2d": _pool(nn.AvgPool2d),
     "max_pool1d": _pool(nn.MaxPool1d),

@@ -21,8 +21,9 @@ internal sealed class RecordedImageTests
         Names.SelectMany(name => Reference.Read(Kind, name).Description.Model.Layers).Select(layer => layer.GetType()).Distinct(),
         Is.SupersetOf(new[]
         {
-            typeof(MaxPool2d), typeof(AvgPool2d), typeof(MaxPool1d), typeof(AvgPool1d), typeof(GlobalAveragePool), typeof(Flatten),
-            typeof(TransposeLayer), typeof(Upsample), typeof(BatchNorm), typeof(GroupNorm),
+            typeof(Conv2d), typeof(Conv1d), typeof(ConvTranspose2d), typeof(MaxPool2d), typeof(AvgPool2d), typeof(MaxPool1d),
+            typeof(AvgPool1d), typeof(GlobalAveragePool), typeof(Flatten), typeof(TransposeLayer), typeof(Upsample), typeof(BatchNorm),
+            typeof(GroupNorm),
         }));
 
     [TestCaseSource(nameof(Names))]
