@@ -185,11 +185,35 @@ _OPTIMIZERS = {
 }
 
 
+def _conv(channels, **arguments):
+    return layer("conv2d", channels=channels, **{"kernel": 3, **arguments})
+
+
+def _normalised(channels, **arguments):
+    """A convolution that keeps the size, and a norm after it, which takes the place of its bias."""
+    return [_conv(channels, **{"padding": 1, "bias": False, **arguments}), layer("batch_norm")]
+
+
 def _runs():
     # One batch of all rows logs the loss of every step; the other network has a last batch of 2 rows.
     whole = Network("train-classifier", 24, [8], [linear(14), layer("tanh"), linear(5)], _CE)
     parts = Network("train-regression", 50, [7], between(
         layer("layer_norm"), layer("silu"), residual(layer("low_rank_linear", units=11, rank=3), layer("prelu")), out=3), _MSE)
+    lenet = Network("train-lenet", 48, [1, 12, 12], [
+        _conv(6, kernel=5, padding=2), layer("relu"), layer("max_pool2d", kernel=2),
+        _conv(12), layer("relu"), layer("max_pool2d", kernel=2),
+        layer("flatten"), linear(24), layer("relu"), linear(12), layer("relu"), linear(5)], _CE)
+    resnet = Network("train-resnet", 48, [3, 8, 8], [
+        *_normalised(8), layer("relu"),
+        residual(*_normalised(8), layer("relu"), *_normalised(8)), layer("relu"),
+        layer("residual", layers=[*_normalised(12, stride=2), layer("relu"), *_normalised(12)],
+              skip=_normalised(12, kernel=1, padding=0, stride=2)), layer("relu"),
+        residual(*_normalised(12), layer("relu"), *_normalised(12)), layer("relu"),
+        layer("global_avg_pool"), linear(5)], _CE)
+    lstm = Network("train-lstm", 48, [10, 8], [layer("lstm", units=16, output="last"), linear(5)], _CE)
+    yield Run("lenet", lenet, "adam", 16, 0.005)
+    yield Run("resnet", resnet, "sgd", 16, 0.02)
+    yield Run("lstm", lstm, "adam", 16, 0.005)
     for optimizer in _OPTIMIZERS:
         # On the regression network larger steps go astray so fast that single precision alone is off by 1e-4 after 100 of them.
         plain, small = (0.05, 0.01) if optimizer in ("sgd", "momentum", "nesterov") else (None, 0.002)

@@ -160,23 +160,10 @@ def description(case):
     return {"input": case.input, **signal, "layers": case.layers, "loss": "mse"}
 
 
-def build(case):
-    """The twin. What a layer gives tells the width that the next one gets."""
-    x, is_sequence, modules = torch.zeros(2, *case.input), case.sequence, []
-    for described in case.layers:
-        arguments = {key: value for key, value in described.items() if key != "type"}
-        module, _ = twins.LAYERS[described["type"]](x.shape[-1] if is_sequence else x.shape[1], **arguments)
-        x = module.eval()(x)
-        is_sequence = (is_sequence != (described["type"] == "transpose")) and x.dim() == 3
-        modules.append(module)
-
-    return nn.Sequential(*modules)
-
-
 def make(case):
     """The twin with values and statistics that hide nothing, and a batch (x, y), the same for the same name."""
     torch.manual_seed(zlib.crc32(case.name.encode()))
-    model = build(case)
+    model = nn.Sequential(*twins.trace(case.layers, case.input, case.sequence)[0])
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
             if tensor.dim() == 1:

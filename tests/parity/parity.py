@@ -90,21 +90,21 @@ def batches(count, size):
 
 
 def train(run, model, x, y, dtype):
-    """The weights after all steps, and every step's loss with the number of its rows and whether it ends an epoch."""
-    model = copy.deepcopy(model).to(dtype).eval()
+    """Weights and statistics after all steps, and every step's loss with the number of its rows and whether it ends an epoch."""
+    model = copy.deepcopy(model).to(dtype).train()
     x, y = x.to(dtype), y.to(dtype) if y.is_floating_point() else y
     optimizer = run.make_optimizer(model.parameters())
     losses = []
     for _, (rows, is_last) in zip(range(STEPS), batches(len(x), run.batch_size)):
         rows = slice(rows.start, rows.stop)
         optimizer.zero_grad()
-        loss = twins.evaluate(run.network.loss, model(x[rows].flatten(1)), y[rows])
+        loss = twins.evaluate(run.network.loss, model(x[rows]), y[rows])
         penalty = sum(parameter.square().sum() for parameter in model.parameters() if parameter.dim() > 1)
         (loss + run.l2 * penalty).backward()
         optimizer.step()
         losses.append((loss.item(), len(y[rows]), is_last))
 
-    return {name: tensor.detach() for name, tensor in model.state_dict().items()}, losses
+    return {name: tensor.detach().double() for name, tensor in model.state_dict().items()}, losses
 
 
 def epochs(losses):

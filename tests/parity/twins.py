@@ -1,7 +1,5 @@
 """PyTorch's twin of a model file: the same layers, loss and parameter names, made of PyTorch's own modules and functions."""
 
-import math
-
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -223,16 +221,28 @@ def _modules(layers, width):
     return modules, width
 
 
+def trace(layers, input, sequence=False):
+    """The modules, and what they give for two rows of zeros. What a layer gives tells the width that the next one gets."""
+    x, modules = torch.zeros(2, *input), []
+    for layer in layers:
+        branch, _ = _modules([layer], x.shape[-1] if sequence else x.shape[1])
+        x = branch[0].eval()(x)
+        sequence = (sequence != (layer["type"] == "transpose")) and x.dim() == 3
+        modules += branch
+
+    return modules, x
+
+
 def build(description):
     """The twin, a Sequential in float32, and the width of its output. No parameter keeps a value that hides mistakes."""
-    modules, width = _modules(description["layers"], math.prod(description["input"]))
+    modules, output = trace(description["layers"], description["input"], sequence=len(description["input"]) == 2)
     model = nn.Sequential(*modules)
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() == 1:
                 parameter += 0.3 * torch.randn_like(parameter)
 
-    return model, width
+    return model, output.shape[-1]
 
 
 def layer_types(layers):
@@ -253,7 +263,7 @@ def gradients(model, loss, x, y, dtype):
     model = model.to(dtype).eval()
     model.zero_grad(set_to_none=True)
     x = x.detach().to(dtype, copy=True).requires_grad_()
-    output = model(x.flatten(1))
+    output = model(x)
     value = evaluate(loss, output, y.to(dtype) if y.is_floating_point() else y)
     value.backward()
     result = {name: parameter.grad for name, parameter in model.named_parameters()}
